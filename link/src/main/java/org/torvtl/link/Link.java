@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.link;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.IoEventLoop;
+import java.io.IOException;
+
+/** One end of a cable. All of it is used from one event loop, that given to {@link #start}. */
+public interface Link extends AutoCloseable {
+  /** What a frame on the link begins with. */
+  enum Medium {
+    /** An Ethernet header. */
+    ETHERNET,
+    /** An IP header. */
+    IP
+  }
+
+  /** What takes the frames of a link. Called on the link's event loop only. */
+  interface Receiver {
+    /**
+     * A frame has arrived.
+     *
+     * @param frame the whole readable part is the frame; borrowed for the time of the call
+     */
+    void frame(ByteBuf frame);
+
+    /** No further frame is at hand for now. */
+    void endOfBatch();
+
+    /** The device is gone; nothing more will arrive, and nothing can be sent. */
+    void failed(IOException cause);
+  }
+
+  /** The name of the interface, for messages. */
+  String name();
+
+  Medium medium();
+
+  /** Bytes of the largest IP packet the link carries. */
+  int mtu();
+
+  /**
+   * Begins to deliver what arrives.
+   *
+   * @throws IllegalStateException if it was started before
+   */
+  void start(IoEventLoop loop, Receiver receiver);
+
+  /**
+   * Sends one frame, {@code headers} followed by {@code payload}. Both are borrowed for the time of
+   * the call and their indices stay as they are. A frame that the device does not take is dropped
+   * and counted.
+   */
+  void send(ByteBuf headers, ByteBuf payload);
+
+  LinkCounters counters();
+
+  /** Ends delivery and closes the device. More calls do nothing. */
+  @Override
+  void close();
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.link;
+
+/** What a link has done. Written by the link's event loop; other threads may read a moment late. */
+public final class LinkCounters {
+  /** Frames and bytes taken from the device. */
+  public long receivedFrames, receivedBytes;
+
+  /** Frames and bytes given to the device. */
+  public long sentFrames, sentBytes;
+
+  /** Frames the device did not take: its queue was full, or the interface down. */
+  public long sendDrops;
+
+  /** Frames longer than the link's MTU allows, dropped on arrival. */
+  public long oversizedDrops;
+}

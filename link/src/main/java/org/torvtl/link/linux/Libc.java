@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.link.linux;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.VarHandle;
+
+/**
+ * The functions of the C library that this package calls. Each answers a result from 0 up, or the
+ * negated error number of errno(3). Memory is given by address; the caller keeps it alive.
+ */
+final class Libc {
+  static final int O_RDWR = 2, O_NONBLOCK = 0x800, O_CLOEXEC = 0x80000;
+  static final int AF_INET = 2, SOCK_DGRAM = 2, SOCK_CLOEXEC = 0x80000;
+  static final int EPERM = 1, ENOENT = 2, EINTR = 4, EIO = 5, EAGAIN = 11, EBUSY = 16, EINVAL = 22;
+  static final int ENODEV = 19, EBADFD = 77;
+
+  private static final Linker LINKER = Linker.nativeLinker();
+  private static final Linker.Option ERRNO = Linker.Option.captureCallState("errno");
+  private static final VarHandle ERRNO_VALUE =
+      Linker.Option.captureStateLayout().varHandle(MemoryLayout.PathElement.groupElement("errno"));
+  private static final ThreadLocal<MemorySegment> STATE =
+      ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(Linker.Option.captureStateLayout()));
+
+  private static final MethodHandle OPEN =
+      function("open", 2, FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT));
+  private static final MethodHandle IOCTL =
+      function("ioctl", 2, FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle SOCKET =
+      function("socket", -1, FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
+  private static final MethodHandle CLOSE =
+      function("close", -1, FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+  private static final MethodHandle READ =
+      function("read", -1, FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle WRITEV =
+      function("writev", -1, FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT));
+  private static final MethodHandle SETRESUID =
+      function("setresuid", -1, FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
+  private static final MethodHandle SETRESGID =
+      function("setresgid", -1, FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
+  private static final MethodHandle SETGROUPS =
+      function("setgroups", -1, FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle GETEUID =
+      LINKER.downcallHandle(symbol("geteuid"), FunctionDescriptor.of(JAVA_INT));
+  private static final MethodHandle STRERROR =
+      LINKER.downcallHandle(symbol("strerror"), FunctionDescriptor.of(ADDRESS, JAVA_INT));
+
+  private Libc() {}
+
+  private static MemorySegment symbol(String name) {
+    return LINKER
+        .defaultLookup()
+        .find(name)
+        .orElseThrow(() -> new UnsatisfiedLinkError("the C library has no " + name));
+  }
+
+  private static MethodHandle function(
+      String name, int firstVariadic, FunctionDescriptor descriptor) {
+    return firstVariadic < 0
+        ? LINKER.downcallHandle(symbol(name), descriptor, ERRNO)
+        : LINKER.downcallHandle(
+            symbol(name), descriptor, ERRNO, Linker.Option.firstVariadicArg(firstVariadic));
+  }
+
+  private static long result(long returned, MemorySegment state) {
+    return returned >= 0 ? returned : -(int) ERRNO_VALUE.get(state, 0L);
+  }
+
+  private static AssertionError impossible(Throwable thrown) {
+    return new AssertionError("a downcall does not throw", thrown);
+  }
+
+  static int open(String path, int flags) {
+    var state = STATE.get();
+    try (var arena = Arena.ofConfined()) {
+      return (int) result((int) OPEN.invokeExact(state, arena.allocateFrom(path), flags, 0), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  static int ioctl(int fd, long request, long argument) {
+    var state = STATE.get();
+    try {
+      return (int) result((int) IOCTL.invokeExact(state, fd, request, argument), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  static int socket(int domain, int type, int protocol) {
+    var state = STATE.get();
+    try {
+      return (int) result((int) SOCKET.invokeExact(state, domain, type, protocol), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  static int close(int fd) {
+    var state = STATE.get();
+    try {
+      return (int) result((int) CLOSE.invokeExact(state, fd), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  static long read(int fd, long address, long length) {
+    var state = STATE.get();
+    try {
+      return result((long) READ.invokeExact(state, fd, address, length), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  /** {@code vectors} is the address of {@code count} pairs of address and length. */
+  static long writev(int fd, long vectors, int count) {
+    var state = STATE.get();
+    try {
+      return result((long) WRITEV.invokeExact(state, fd, vectors, count), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  static int geteuid() {
+    try {
+      return (int) GETEUID.invokeExact();
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  static int setresuid(int uid) {
+    var state = STATE.get();
+    try {
+      return (int) result((int) SETRESUID.invokeExact(state, uid, uid, uid), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  static int setresgid(int gid) {
+    var state = STATE.get();
+    try {
+      return (int) result((int) SETRESGID.invokeExact(state, gid, gid, gid), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  /** Leaves all supplementary groups. */
+  static int dropGroups() {
+    var state = STATE.get();
+    try {
+      return (int) result((int) SETGROUPS.invokeExact(state, 0L, 0L), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  /** The C library's text for an error number. */
+  static String message(int errno) {
+    try {
+      return ((MemorySegment) STRERROR.invokeExact(errno)).reinterpret(Long.MAX_VALUE).getString(0);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+}
