@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.tcp;
+
+/**
+ * The numbers a connection starts with, which nobody off its path may guess; from {@link
+ * IsnGenerator}.
+ *
+ * @param sequence our initial sequence number. RFC 6528
+ * @param timestampOffset added to the clock in our timestamps. RFC 7323, section 5.4
+ */
+public record InitialNumbers(int sequence, int timestampOffset) {}
