@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.tor.socks;
+
+import io.netty.bootstrap.Bootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoop;
+import io.netty.channel.IoEventLoop;
+import io.netty.channel.epoll.EpollIoHandle;
+import io.netty.channel.epoll.EpollSocketChannel;
+import io.netty.channel.socket.SocketChannel;
+import io.netty.channel.socket.nio.NioSocketChannel;
+import io.netty.handler.codec.socksx.v5.DefaultSocks5CommandRequest;
+import io.netty.handler.codec.socksx.v5.Socks5AddressType;
+import io.netty.handler.codec.socksx.v5.Socks5CommandRequest;
+import io.netty.handler.codec.socksx.v5.Socks5CommandType;
+import io.netty.util.NetUtil;
+import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.Promise;
+import java.net.Inet4Address;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Asks one SOCKS5 proxy for streams, addresses and names. Has no state of its own; any number of
+ * event loops may share one.
+ *
+ * <p>Each future fails with a {@link SocksException}; cancelling it, from any thread, closes the
+ * connection to the proxy.
+ */
+public final class SocksClient {
+  /** How long the TCP connection to the proxy may take. A proxy is near: it answers or is gone. */
+  public static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
+
+  /** How long the proxy may take to answer: Tor's own SocksTimeout of 120 s, and a margin. */
+  public static final Duration REPLY_TIMEOUT = Duration.ofSeconds(130);
+
+  private static final Socks5CommandType RESOLVE = new Socks5CommandType(0xF0, "RESOLVE");
+  private static final Socks5CommandType RESOLVE_PTR = new Socks5CommandType(0xF1, "RESOLVE_PTR");
+
+  private final SocketAddress proxy;
+  private final Duration connectTimeout;
+  private final Duration replyTimeout;
+
+  /** A client with {@link #CONNECT_TIMEOUT} and {@link #REPLY_TIMEOUT}. */
+  public SocksClient(SocketAddress proxy) {
+    this(proxy, CONNECT_TIMEOUT, REPLY_TIMEOUT);
+  }
+
+  /**
+   * A client of one proxy.
+   *
+   * @param proxy its TCP address
+   * @param connectTimeout from the start to the TCP connection
+   * @param replyTimeout from the TCP connection to the end of the proxy's reply
+   * @throws IllegalArgumentException if {@code proxy} is a name that has not been resolved: this
+   *     class never asks a local resolver
+   */
+  public SocksClient(SocketAddress proxy, Duration connectTimeout, Duration replyTimeout) {
+    if (proxy instanceof InetSocketAddress inet && inet.isUnresolved()) {
+      throw new IllegalArgumentException(
+          "the SOCKS proxy %s is a name (give its address)".formatted(inet.getHostString()));
+    }
+    this.proxy = proxy;
+    this.connectTimeout = connectTimeout;
+    this.replyTimeout = replyTimeout;
+  }
+
+  /** The proxy's address. */
+  public SocketAddress proxy() {
+    return proxy;
+  }
+
+  /**
+   * Opens a stream. RFC 1928, section 4, CONNECT.
+   *
+   * <p>The channel has autoRead off, TCP_NODELAY and ALLOW_HALF_CLOSURE on; its write buffer water
+   * marks are the caller's to set. {@code next} is its only handler, added just before the future
+   * succeeds. Bytes that arrived right behind the proxy's reply are passed to {@code next} just
+   * after, as if they had been asked for; nothing else is read until the caller calls {@link
+   * Channel#read}.
+   *
+   * @param credentials the isolation key, or null to offer no authentication
+   * @param next gets the stream's bytes; not used if the future fails
+   */
+  public Future<Channel> connect(
+      EventLoop loop,
+      SocksDestination destination,
+      @Nullable SocksCredentials credentials,
+      ChannelHandler next) {
+    Promise<Channel> promise = loop.newPromise();
+    var request =
+        switch (destination) {
+          case SocksDestination.Address(InetAddress address, int port) ->
+              request(Socks5CommandType.CONNECT, address, port);
+          case SocksDestination.Name(String name, int port) ->
+              new DefaultSocks5CommandRequest(
+                  Socks5CommandType.CONNECT, Socks5AddressType.DOMAIN, name, port);
+        };
+    return start(loop, new SocksExchange.Connect(proxy, request, credentials, promise, next));
+  }
+
+  /**
+   * Asks for an address of a name. Tor's socks-extensions, section 2, RESOLVE.
+   *
+   * @param name as for {@link SocksDestination.Name}
+   * @param credentials the isolation key, or null to offer no authentication
+   * @throws IllegalArgumentException if {@code name} is not a host name
+   */
+  public Future<InetAddress> resolve(
+      EventLoop loop, String name, @Nullable SocksCredentials credentials) {
+    Promise<InetAddress> promise = loop.newPromise();
+    var valid = new SocksDestination.Name(name, 0).name();
+    var request = new DefaultSocks5CommandRequest(RESOLVE, Socks5AddressType.DOMAIN, valid, 0);
+    return start(loop, new SocksExchange.Resolve(proxy, request, credentials, promise));
+  }
+
+  /**
+   * Asks for the name of an address. Tor's socks-extensions, section 2, RESOLVE_PTR. The name comes
+   * from the exit and is not checked here.
+   *
+   * @param credentials the isolation key, or null to offer no authentication
+   */
+  public Future<String> resolvePtr(
+      EventLoop loop, InetAddress address, @Nullable SocksCredentials credentials) {
+    Promise<String> promise = loop.newPromise();
+    var request = request(RESOLVE_PTR, address, 0);
+    return start(loop, new SocksExchange.ResolvePtr(proxy, request, credentials, promise));
+  }
+
+  private <T> Future<T> start(EventLoop loop, SocksExchange<T> exchange) {
+    exchange.replyTimeout(replyTimeout);
+    var connecting =
+        new Bootstrap()
+            .group(loop)
+            .channel(channelClass(loop))
+            .disableResolver()
+            .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) connectTimeout.toMillis())
+            .option(ChannelOption.AUTO_READ, false)
+            .option(ChannelOption.TCP_NODELAY, true)
+            .option(ChannelOption.ALLOW_HALF_CLOSURE, true)
+            .handler(exchange)
+            .connect(proxy);
+    exchange.follow(connecting);
+    return exchange.promise();
+  }
+
+  private static Socks5CommandRequest request(
+      Socks5CommandType command, InetAddress address, int port) {
+    var type = address instanceof Inet4Address ? Socks5AddressType.IPv4 : Socks5AddressType.IPv6;
+    return new DefaultSocks5CommandRequest(command, type, NetUtil.toAddressString(address), port);
+  }
+
+  private static Class<? extends SocketChannel> channelClass(EventLoop loop) {
+    return loop instanceof IoEventLoop io && io.isCompatible(EpollIoHandle.class)
+        ? EpollSocketChannel.class
+        : NioSocketChannel.class;
+  }
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.tor.socks;
+
+import io.netty.util.NetUtil;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Why a request to a SOCKS proxy failed. The cases are closed, so that a {@code switch} over them
+ * is complete. Only {@link Refused} says something about the destination; all others say that the
+ * proxy itself is at fault or gone.
+ *
+ * <p>They carry no stack trace: a guest can cause them at will, and the place is always the same.
+ */
+public abstract sealed class SocksException extends IOException {
+  private SocksException(String message, @Nullable Throwable cause) {
+    super(message, cause);
+  }
+
+  @Override
+  public synchronized Throwable fillInStackTrace() {
+    return this;
+  }
+
+  private static String text(SocketAddress proxy) {
+    return proxy instanceof InetSocketAddress inet
+        ? NetUtil.toSocketAddressString(inet)
+        : proxy.toString();
+  }
+
+  /** The proxy understood the request and answered that it failed. */
+  public static final class Refused extends SocksException {
+    private final SocksReply reply;
+    private final int code;
+
+    Refused(int code) {
+      super(
+          "the SOCKS request failed: %s (code 0x%02X)"
+              .formatted(SocksReply.ofCode(code).text(), code),
+          null);
+      this.reply = SocksReply.ofCode(code);
+      this.code = code;
+    }
+
+    /** The meaning of the code. */
+    public SocksReply reply() {
+      return reply;
+    }
+
+    /** The code as on the wire, 1 to 255. */
+    public int code() {
+      return code;
+    }
+  }
+
+  /** No TCP connection to the proxy. */
+  public static final class ProxyUnreachable extends SocksException {
+    ProxyUnreachable(SocketAddress proxy, @Nullable Throwable cause) {
+      super(
+          "cannot reach the SOCKS proxy %s: %s (is Tor running, and is that its SocksPort?)"
+              .formatted(text(proxy), cause == null ? "closed" : cause.getMessage()),
+          cause);
+    }
+  }
+
+  /** The proxy closed or reset the connection before its reply. */
+  public static final class ProxyClosed extends SocksException {
+    ProxyClosed(SocketAddress proxy, @Nullable Throwable cause) {
+      super(
+          "the SOCKS proxy %s closed the connection before its reply%s (is Tor still running?)"
+              .formatted(text(proxy), cause == null ? "" : ": " + cause.getMessage()),
+          cause);
+    }
+  }
+
+  /** What the proxy sent is not SOCKS5, or not an answer to what was asked. */
+  public static final class MalformedReply extends SocksException {
+    MalformedReply(SocketAddress proxy, String what, @Nullable Throwable cause) {
+      super(
+          "the SOCKS proxy %s sent %s (is that Tor's SocksPort?)".formatted(text(proxy), what),
+          cause);
+    }
+  }
+
+  /** The proxy did not finish its answer in time. */
+  public static final class TimedOut extends SocksException {
+    TimedOut(SocketAddress proxy, Duration timeout) {
+      super(
+          "the SOCKS proxy %s did not answer within %d ms (is Tor connected to its network?)"
+              .formatted(text(proxy), timeout.toMillis()),
+          null);
+    }
+  }
+
+  /**
+   * The proxy did not select the authentication method it was offered. With credentials this means
+   * that it cannot isolate streams, so nothing was asked of it.
+   */
+  public static final class MethodRefused extends SocksException {
+    MethodRefused(SocketAddress proxy, boolean withCredentials) {
+      super(
+          withCredentials
+              ? "the SOCKS proxy %s does not take a username and password, so streams would not be isolated (use a Tor SocksPort with IsolateSOCKSAuth)"
+                  .formatted(text(proxy))
+              : "the SOCKS proxy %s demands authentication (give it credentials)"
+                  .formatted(text(proxy)),
+          null);
+    }
+  }
+
+  /** The proxy did not accept the username and password. RFC 1929, section 2. */
+  public static final class CredentialsRefused extends SocksException {
+    CredentialsRefused(SocketAddress proxy) {
+      super(
+          "the SOCKS proxy %s did not accept the username and password".formatted(text(proxy)),
+          null);
+    }
+  }
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.tor.socks;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.handler.codec.socksx.v5.DefaultSocks5InitialRequest;
+import io.netty.handler.codec.socksx.v5.DefaultSocks5PasswordAuthRequest;
+import io.netty.handler.codec.socksx.v5.Socks5AddressDecoder;
+import io.netty.handler.codec.socksx.v5.Socks5AddressType;
+import io.netty.handler.codec.socksx.v5.Socks5AuthMethod;
+import io.netty.handler.codec.socksx.v5.Socks5ClientEncoder;
+import io.netty.handler.codec.socksx.v5.Socks5CommandRequest;
+import io.netty.handler.codec.socksx.v5.Socks5CommandResponse;
+import io.netty.handler.codec.socksx.v5.Socks5CommandResponseDecoder;
+import io.netty.handler.codec.socksx.v5.Socks5CommandStatus;
+import io.netty.handler.codec.socksx.v5.Socks5InitialResponse;
+import io.netty.handler.codec.socksx.v5.Socks5InitialResponseDecoder;
+import io.netty.handler.codec.socksx.v5.Socks5Message;
+import io.netty.handler.codec.socksx.v5.Socks5PasswordAuthResponse;
+import io.netty.handler.codec.socksx.v5.Socks5PasswordAuthResponseDecoder;
+import io.netty.handler.codec.socksx.v5.Socks5PasswordAuthStatus;
+import io.netty.util.NetUtil;
+import io.netty.util.ReferenceCountUtil;
+import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.Promise;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.SocketAddress;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One request on one connection to the proxy. The pipeline is {@code encoder, decoder, this}, where
+ * the decoder is the one for the answer awaited, which is also the state.
+ *
+ * <p>The promise is the single place an outcome is decided at: whatever first completes it wins,
+ * and its failure closes the channel.
+ */
+abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
+  /** Tor's failed RESOLVE: address type 0 with the four bytes of an IPv4 address. */
+  private static final int TOR_NO_ADDRESS = 0x00;
+
+  private static final Socks5AddressDecoder ADDRESS_DECODER = SocksExchange::decodeAddress;
+
+  private final SocketAddress proxy;
+  private final Socks5CommandRequest request;
+  private final @Nullable SocksCredentials credentials;
+  private final Promise<T> promise;
+  private Duration replyTimeout = SocksClient.REPLY_TIMEOUT;
+  private @Nullable ChannelHandler decoder;
+  private @Nullable Future<?> timer;
+
+  private SocksExchange(
+      SocketAddress proxy,
+      Socks5CommandRequest request,
+      @Nullable SocksCredentials credentials,
+      Promise<T> promise) {
+    this.proxy = proxy;
+    this.request = request;
+    this.credentials = credentials;
+    this.promise = promise;
+  }
+
+  /** The proxy said yes. Completes the promise; {@code reply} is whole and well-formed. */
+  abstract void succeed(ChannelHandlerContext ctx, Socks5CommandResponse reply);
+
+  final void replyTimeout(Duration timeout) {
+    replyTimeout = timeout;
+  }
+
+  final Promise<T> promise() {
+    return promise;
+  }
+
+  /** Ties the fate of the promise to that of the connection, both ways. */
+  final void follow(ChannelFuture connecting) {
+    var channel = connecting.channel();
+    promise.addListener(done -> {
+      if (!done.isSuccess()) {
+        close(channel);
+      }
+    });
+    connecting.addListener(done -> {
+      if (!done.isSuccess()) {
+        fail(new SocksException.ProxyUnreachable(proxy, done.cause()));
+      }
+    });
+  }
+
+  @Override
+  public void channelActive(ChannelHandlerContext ctx) {
+    timer =
+        ctx.executor()
+            .schedule(
+                () -> fail(new SocksException.TimedOut(proxy, replyTimeout)),
+                replyTimeout.toNanos(),
+                TimeUnit.NANOSECONDS);
+    promise.addListener(done -> cancelTimer());
+    ctx.pipeline().addFirst(Socks5ClientEncoder.DEFAULT);
+    var method = credentials == null ? Socks5AuthMethod.NO_AUTH : Socks5AuthMethod.PASSWORD;
+    ask(ctx, new DefaultSocks5InitialRequest(method), new Socks5InitialResponseDecoder());
+  }
+
+  @Override
+  public void channelRead(ChannelHandlerContext ctx, Object message) {
+    if (promise.isDone()) {
+      ReferenceCountUtil.release(message);
+      return;
+    }
+    switch (message) {
+      case Socks5Message m when m.decoderResult().isFailure() ->
+          malformed("what is not SOCKS5", m.decoderResult().cause());
+      case Socks5InitialResponse m -> onMethod(ctx, m.authMethod());
+      case Socks5PasswordAuthResponse m -> onCredentialStatus(ctx, m.status());
+      case Socks5CommandResponse m -> onReply(ctx, m);
+      default -> {
+        ReferenceCountUtil.release(message);
+        malformed("more than was asked for", null);
+      }
+    }
+  }
+
+  private void onMethod(ChannelHandlerContext ctx, Socks5AuthMethod method) {
+    if (credentials == null) {
+      if (method.equals(Socks5AuthMethod.NO_AUTH)) {
+        askCommand(ctx);
+      } else {
+        fail(new SocksException.MethodRefused(proxy, false));
+      }
+    } else if (method.equals(Socks5AuthMethod.PASSWORD)) {
+      var login =
+          new DefaultSocks5PasswordAuthRequest(credentials.username(), credentials.password());
+      ask(ctx, login, new Socks5PasswordAuthResponseDecoder());
+    } else {
+      fail(new SocksException.MethodRefused(proxy, true));
+    }
+  }
+
+  private void onCredentialStatus(ChannelHandlerContext ctx, Socks5PasswordAuthStatus status) {
+    if (status.isSuccess()) {
+      askCommand(ctx);
+    } else {
+      fail(new SocksException.CredentialsRefused(proxy));
+    }
+  }
+
+  private void onReply(ChannelHandlerContext ctx, Socks5CommandResponse reply) {
+    if (reply.status().equals(Socks5CommandStatus.SUCCESS)) {
+      succeed(ctx, reply);
+    } else {
+      fail(new SocksException.Refused(reply.status().byteValue() & 0xFF));
+    }
+  }
+
+  private void askCommand(ChannelHandlerContext ctx) {
+    ask(ctx, request, new Socks5CommandResponseDecoder(ADDRESS_DECODER));
+  }
+
+  private void ask(ChannelHandlerContext ctx, Socks5Message question, ChannelHandler answer) {
+    var pipeline = ctx.pipeline();
+    var before = decoder;
+    decoder = answer;
+    // Bytes the old decoder still holds are ahead of their question: they reach the new one.
+    pipeline.addBefore(ctx.name(), null, answer);
+    ctx.writeAndFlush(question).addListener(ChannelFutureListener.FIRE_EXCEPTION_ON_FAILURE);
+    if (before != null) {
+      pipeline.remove(before);
+    }
+    ctx.read();
+  }
+
+  @Override
+  public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+    if (event == ChannelInputShutdownEvent.INSTANCE) {
+      fail(new SocksException.ProxyClosed(proxy, null));
+    }
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext ctx) {
+    fail(new SocksException.ProxyClosed(proxy, null));
+  }
+
+  @Override
+  public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+    if (cause instanceof IOException) {
+      fail(new SocksException.ProxyClosed(proxy, cause));
+    } else {
+      malformed("what could not be handled: " + cause, cause);
+    }
+  }
+
+  final void malformed(String what, @Nullable Throwable cause) {
+    fail(new SocksException.MalformedReply(proxy, what, cause));
+  }
+
+  private void fail(SocksException cause) {
+    promise.tryFailure(cause);
+  }
+
+  private static void close(Channel channel) {
+    // Nothing waits for the end of it, and a close that fails has closed all the same.
+    var unused = channel.close();
+  }
+
+  private void cancelTimer() {
+    if (timer != null) {
+      timer.cancel(false);
+    }
+  }
+
+  private static @Nullable String decodeAddress(Socks5AddressType type, ByteBuf in)
+      throws Exception {
+    if (type.byteValue() == TOR_NO_ADDRESS) {
+      in.skipBytes(Integer.BYTES);
+      return null;
+    }
+    return Socks5AddressDecoder.DEFAULT.decodeAddress(type, in);
+  }
+
+  /** CONNECT: hands the channel over. */
+  static final class Connect extends SocksExchange<Channel> {
+    private final ChannelHandler next;
+
+    Connect(
+        SocketAddress proxy,
+        Socks5CommandRequest request,
+        @Nullable SocksCredentials credentials,
+        Promise<Channel> promise,
+        ChannelHandler next) {
+      super(proxy, request, credentials, promise);
+      this.next = next;
+    }
+
+    @Override
+    void succeed(ChannelHandlerContext ctx, Socks5CommandResponse reply) {
+      if (!promise().setUncancellable()) {
+        return;
+      }
+      var pipeline = ctx.pipeline();
+      var last = ((SocksExchange<?>) this).decoder;
+      pipeline.addLast(next);
+      pipeline.remove(Socks5ClientEncoder.DEFAULT);
+      pipeline.remove(this);
+      promise().setSuccess(ctx.channel());
+      if (last != null) {
+        // Passes on what it holds of the stream's own bytes.
+        pipeline.remove(last);
+      }
+    }
+  }
+
+  /** RESOLVE: the bound address of the reply is the answer. */
+  static final class Resolve extends SocksExchange<InetAddress> {
+    Resolve(
+        SocketAddress proxy,
+        Socks5CommandRequest request,
+        @Nullable SocksCredentials credentials,
+        Promise<InetAddress> promise) {
+      super(proxy, request, credentials, promise);
+    }
+
+    @Override
+    void succeed(ChannelHandlerContext ctx, Socks5CommandResponse reply) {
+      var text = reply.bndAddr();
+      var type = reply.bndAddrType();
+      if (text == null
+          || !(type.equals(Socks5AddressType.IPv4) || type.equals(Socks5AddressType.IPv6))) {
+        malformed("no address where one was asked for", null);
+        return;
+      }
+      promise().trySuccess(NetUtil.createInetAddressFromIpAddressString(text));
+      close(ctx.channel());
+    }
+  }
+
+  /** RESOLVE_PTR: the bound name of the reply is the answer. */
+  static final class ResolvePtr extends SocksExchange<String> {
+    ResolvePtr(
+        SocketAddress proxy,
+        Socks5CommandRequest request,
+        @Nullable SocksCredentials credentials,
+        Promise<String> promise) {
+      super(proxy, request, credentials, promise);
+    }
+
+    @Override
+    void succeed(ChannelHandlerContext ctx, Socks5CommandResponse reply) {
+      var name = reply.bndAddr();
+      if (name == null || name.isEmpty() || !reply.bndAddrType().equals(Socks5AddressType.DOMAIN)) {
+        malformed("no name where one was asked for", null);
+        return;
+      }
+      promise().trySuccess(name);
+      close(ctx.channel());
+    }
+  }
+}
