@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+.PHONY: help setup build demo test bench tap1 format clean
+.DEFAULT_GOAL := help
+
+MODULES := wire tcp link stack tor gateway cli
+BUILT := cli/target/dist/.built
+# Folders are among them, so that a file that was removed counts as a change too.
+SOURCES := pom.xml $(foreach module,$(MODULES),$(module)/pom.xml $(shell find $(module)/src/main 2>/dev/null))
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+setup: ## install what is missing on this machine (apt-get, as root)
+	@./scripts/setup
+
+build: $(BUILT) ## build ./torvtl, without tests
+
+demo: $(BUILT) ## a guest reaches a web server through a private Tor network; GUEST_SHELL=1 opens a shell in the guest
+	@./torvtl demo $(if $(filter-out 0,$(GUEST_SHELL)),--shell)
+
+test: needed ## run all tests, unit and end to end, and count them (as root)
+	@./scripts/test
+
+bench: $(BUILT) ## measure; prints numbers, passes or fails nothing
+	@if [ -x scripts/bench ]; then exec ./scripts/bench; else echo "no benchmark yet: scripts/bench is missing" >&2; exit 1; fi
+
+tap1: $(BUILT) ## create a persistent TAP device tap1 and set it up (as root)
+	@./torvtl tap create tap1
+
+format: needed ## format the sources the way the build checks
+	@./scripts/mvn -B -q com.diffplug.spotless:spotless-maven-plugin:apply
+
+clean: ## remove everything that was built
+	rm -rf target $(MODULES:=/target) e2e/target
+
+.PHONY: needed
+needed:
+	@./scripts/setup --quiet
+
+$(BUILT): $(SOURCES) | needed
+	@./scripts/build
+	@touch $@
