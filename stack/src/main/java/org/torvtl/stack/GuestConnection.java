@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.stack;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import org.jspecify.annotations.Nullable;
+import org.torvtl.tcp.CloseReason;
+import org.torvtl.tcp.ConnectionHandler;
+import org.torvtl.tcp.SegmentTransmitter;
+import org.torvtl.tcp.TcpConnection;
+import org.torvtl.tcp.TcpState;
+import org.torvtl.wire.Ipv4Address;
+import org.torvtl.wire.MacAddress;
+import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpSegment;
+
+/**
+ * A guest's TCP connection: the engine's state machine, joined to the link and the lane's timers.
+ * The calls are those of {@link TcpConnection}, with the time added; all come from the lane's
+ * thread.
+ */
+public final class GuestConnection implements ConnectionHandler, SegmentTransmitter {
+  /**
+   * What tells connections apart.
+   *
+   * @param guest the guest's MAC address, 0 on a TUN
+   * @param guestAddress the guest's IPv4 address, network byte order
+   * @param address the IPv4 address the guest connects to, network byte order
+   * @param ports the guest's port in the high 16 bits, the other in the low
+   */
+  record Key(long guest, int guestAddress, int address, int ports) {
+    static Key of(long guest, int guestAddress, int guestPort, int address, int port) {
+      return new Key(guest, guestAddress, address, guestPort << 16 | port);
+    }
+  }
+
+  private final TcpTable table;
+  private final Key key;
+  private final TcpConnection tcp;
+  private final Timeout timeout = new Timeout();
+  private @Nullable ConnectionHandler handler;
+
+  /** The beginning of the SYN, for an ICMP error about it; {@code null} once it was answered. */
+  private byte @Nullable [] syn;
+
+  GuestConnection(TcpTable table, Key key, TcpSegment synSegment, byte[] syn, long nowNanos) {
+    this.table = table;
+    this.key = key;
+    this.syn = syn;
+    this.tcp =
+        TcpConnection.passive(
+            table.config(),
+            table.tcpCounters(),
+            table.initialNumbers(key, nowNanos),
+            synSegment,
+            this,
+            this,
+            nowNanos);
+  }
+
+  /** The guest's MAC address, 0 on a TUN. */
+  public long guest() {
+    return key.guest;
+  }
+
+  /** The guest's IPv4 address, network byte order. */
+  public int guestAddress() {
+    return key.guestAddress;
+  }
+
+  public int guestPort() {
+    return key.ports >>> 16;
+  }
+
+  /** The IPv4 address the guest connects to, network byte order. */
+  public int address() {
+    return key.address;
+  }
+
+  /** The port the guest connects to. */
+  public int port() {
+    return key.ports & 0xFFFF;
+  }
+
+  /** Who hears of the connection's events; to be set before it is answered, and once. */
+  public void handler(ConnectionHandler handler) {
+    this.handler = handler;
+  }
+
+  /** Answers the guest's request: the connection is open. See {@link TcpConnection#accept}. */
+  public void accept() {
+    answered();
+    tcp.accept(table.nowNanos());
+    settle();
+  }
+
+  /** Answers the guest's request: the port is closed. See {@link TcpConnection#refuse}. */
+  public void refuse() {
+    answered();
+    tcp.refuse(table.nowNanos());
+    settle();
+  }
+
+  /**
+   * Answers the guest's request: the host cannot be reached.
+   *
+   * @param code one of the codes of ICMP's "unreachable", as in {@link
+   *     org.torvtl.wire.Icmpv4Message}
+   */
+  public void unreachable(int code) {
+    var quote = syn;
+    if (quote == null || tcp.state() != TcpState.HELD) {
+      return;
+    }
+    table
+        .icmp()
+        .unreachable(
+            key.guest,
+            key.guestAddress,
+            key.address,
+            Unpooled.wrappedBuffer(quote),
+            code,
+            table.nowNanos());
+    answered();
+    tcp.drop();
+    settle();
+  }
+
+  /** Queues bytes for the guest; takes ownership. See {@link TcpConnection#send}. */
+  public void send(ByteBuf data) {
+    tcp.send(data, table.nowNanos());
+    settle();
+  }
+
+  /** Bytes from the guest no longer take up memory. See {@link TcpConnection#consumed}. */
+  public void consumed(int bytes) {
+    tcp.consumed(bytes, table.nowNanos());
+    settle();
+  }
+
+  /** Sends a FIN after all queued bytes. See {@link TcpConnection#shutdownOutput}. */
+  public void shutdownOutput() {
+    tcp.shutdownOutput(table.nowNanos());
+    settle();
+  }
+
+  /** Ends the connection with a RST. See {@link TcpConnection#abort}. */
+  public void abort() {
+    tcp.abort(table.nowNanos());
+    settle();
+  }
+
+  /** Whether more may be queued for the guest. See {@link TcpConnection#isWritable}. */
+  public boolean isWritable() {
+    return tcp.isWritable();
+  }
+
+  public TcpState state() {
+    return tcp.state();
+  }
+
+  void receive(TcpSegment segment, ByteBuf payload, long nowNanos) {
+    tcp.receive(segment, payload, nowNanos);
+    settle();
+  }
+
+  boolean yieldsTo(TcpSegment segment) {
+    return tcp.yieldsTo(segment);
+  }
+
+  /** Forgets the connection without a word to the guest. */
+  void drop() {
+    tcp.drop();
+    settle();
+  }
+
+  private void answered() {
+    if (syn != null) {
+      syn = null;
+      table.answered();
+    }
+  }
+
+  /** What must follow every call to the engine: the timer is moved, or the connection forgotten. */
+  private void settle() {
+    if (tcp.state() == TcpState.CLOSED) {
+      answered();
+      table.forget(key, this);
+      table.timers().cancel(timeout);
+      return;
+    }
+    long deadline = tcp.deadlineNanos();
+    // A deadline that has moved away is looked at when the old one fires: most of them move with
+    // every packet, and nearly none is ever reached.
+    if (deadline != Long.MAX_VALUE && (!timeout.isSet() || deadline - timeout.deadlineNanos < 0)) {
+      timeout.deadlineNanos = deadline;
+      table.timers().set(timeout, deadline);
+    }
+  }
+
+  private final class Timeout extends TimerWheel.Timer {
+    long deadlineNanos;
+
+    @Override
+    void fire(long nowNanos) {
+      tcp.onDeadline(nowNanos);
+      settle();
+    }
+  }
+
+  @Override
+  public void transmit(
+      int sequence,
+      int acknowledgment,
+      int flags,
+      int window,
+      TcpOptions options,
+      ByteBuf payload,
+      int segmentSize) {
+    table
+        .writer()
+        .tcp(
+            key.guest,
+            key.address,
+            key.guestAddress,
+            port(),
+            guestPort(),
+            sequence,
+            acknowledgment,
+            flags,
+            window,
+            options,
+            payload);
+  }
+
+  private ConnectionHandler handler() {
+    if (handler == null) {
+      throw new IllegalStateException("no handler was set for " + this);
+    }
+    return handler;
+  }
+
+  @Override
+  public void established() {
+    handler().established();
+  }
+
+  @Override
+  public void data(ByteBuf data) {
+    handler().data(data);
+  }
+
+  @Override
+  public void endOfStream() {
+    handler().endOfStream();
+  }
+
+  @Override
+  public void acknowledged(int bytes) {
+    handler().acknowledged(bytes);
+  }
+
+  @Override
+  public void closed(CloseReason reason) {
+    handler().closed(reason);
+  }
+
+  /** Both ends, for logs; the guest's by MAC address too. */
+  @Override
+  public String toString() {
+    return "%s %s:%d > %s:%d"
+        .formatted(
+            MacAddress.toString(key.guest),
+            Ipv4Address.toString(key.guestAddress),
+            guestPort(),
+            Ipv4Address.toString(key.address),
+            port());
+  }
+}

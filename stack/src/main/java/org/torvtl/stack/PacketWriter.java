@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.stack;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
+import io.netty.buffer.Unpooled;
+import org.torvtl.link.Link;
+import org.torvtl.wire.ArpPacket;
+import org.torvtl.wire.EthernetFrame;
+import org.torvtl.wire.Ipv4Packet;
+import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpSegment;
+import org.torvtl.wire.UdpDatagram;
+
+/**
+ * Composes what goes to guests, in one reused header buffer, and gives it to the link. Payload
+ * follows the headers as it is.
+ */
+final class PacketWriter implements AutoCloseable {
+  private final Link link;
+  private final long mac;
+  private final int linkHeaderLength;
+  private final ByteBuf headers;
+  private final EthernetFrame ethernet = new EthernetFrame();
+  private final ArpPacket arp = new ArpPacket();
+  private final Ipv4Packet ipv4 = new Ipv4Packet();
+  private final TcpSegment tcp = new TcpSegment();
+  private final StackCounters counters;
+  private int identification;
+
+  PacketWriter(Link link, long mac, StackCounters counters) {
+    this.link = link;
+    this.mac = mac;
+    this.counters = counters;
+    this.linkHeaderLength = link.medium() == Link.Medium.ETHERNET ? EthernetFrame.HEADER_LENGTH : 0;
+    int longest =
+        Math.max(ArpPacket.LENGTH, Ipv4Packet.HEADER_LENGTH + TcpSegment.MAX_HEADER_LENGTH);
+    this.headers = Unpooled.directBuffer(linkHeaderLength + longest);
+  }
+
+  void arpReply(long guest, int guestAddress, int address) {
+    ethernet.wrap(headers, 0, linkHeaderLength).compose(guest, mac, EthernetFrame.TYPE_ARP);
+    arp.wrap(headers, linkHeaderLength, ArpPacket.LENGTH)
+        .compose(ArpPacket.REPLY, mac, address, guest, guestAddress);
+    link.send(headers.setIndex(0, linkHeaderLength + ArpPacket.LENGTH), Unpooled.EMPTY_BUFFER);
+  }
+
+  /**
+   * Sends an IPv4 packet, in fragments where the link carries no whole.
+   *
+   * @param payload transport header and payload; borrowed
+   */
+  void ipv4(long guest, int source, int destination, int protocol, ByteBuf payload) {
+    int room = link.mtu() - Ipv4Packet.HEADER_LENGTH;
+    int length = payload.readableBytes();
+    if (Ipv4Packet.HEADER_LENGTH + length > Ipv4Packet.MAX_LENGTH) {
+      counters.drop(StackCounters.Drop.TOO_LARGE);
+      return;
+    }
+    composeIpv4(guest, source, destination, protocol, ++identification, length <= room, length);
+    if (length <= room) {
+      link.send(headers, payload);
+      return;
+    }
+    int unit = room & ~7;
+    for (int offset = 0; offset < length; offset += unit) {
+      int part = Math.min(unit, length - offset);
+      ipv4.composeFragment(offset, offset + part < length, part);
+      link.send(headers, payload.slice(payload.readerIndex() + offset, part));
+    }
+  }
+
+  /**
+   * Sends a TCP segment.
+   *
+   * @param flags an OR of the flags of {@link TcpSegment}
+   * @param window the window field, already scaled
+   * @param payload borrowed
+   */
+  void tcp(
+      long guest,
+      int source,
+      int destination,
+      int sourcePort,
+      int destinationPort,
+      int sequence,
+      int acknowledgment,
+      int flags,
+      int window,
+      TcpOptions options,
+      ByteBuf payload) {
+    int tcpOffset = linkHeaderLength + Ipv4Packet.HEADER_LENGTH;
+    int headerLength =
+        tcp.compose(
+            headers,
+            tcpOffset,
+            sourcePort,
+            destinationPort,
+            sequence,
+            acknowledgment,
+            flags,
+            window,
+            options);
+    int length = headerLength + payload.readableBytes();
+    composeIpv4(
+        guest, source, destination, Ipv4Packet.PROTOCOL_TCP, ++identification, true, length);
+    tcp.updateChecksum(ipv4.pseudoHeaderSum(), payload);
+    link.send(headers.setIndex(0, tcpOffset + headerLength), payload);
+  }
+
+  /**
+   * Sends a UDP datagram.
+   *
+   * @param flow the ends as the guest sees them; the datagram goes to the guest
+   * @param payload borrowed
+   */
+  void udp(DatagramFlow flow, ByteBuf payload) {
+    int length = UdpDatagram.HEADER_LENGTH + payload.readableBytes();
+    if (Ipv4Packet.HEADER_LENGTH + length > Ipv4Packet.MAX_LENGTH) {
+      counters.drop(StackCounters.Drop.TOO_LARGE);
+      return;
+    }
+    ByteBuf datagram = ByteBufAllocator.DEFAULT.directBuffer(length);
+    try {
+      datagram.setBytes(
+          UdpDatagram.HEADER_LENGTH, payload, payload.readerIndex(), payload.readableBytes());
+      new UdpDatagram()
+          .wrap(datagram, 0, length)
+          .compose(
+              flow.address(),
+              flow.guestAddress(),
+              flow.port(),
+              flow.guestPort(),
+              payload.readableBytes());
+      datagram.setIndex(0, length);
+      ipv4(flow.guest(), flow.address(), flow.guestAddress(), Ipv4Packet.PROTOCOL_UDP, datagram);
+    } finally {
+      datagram.release();
+    }
+  }
+
+  private void composeIpv4(
+      long guest,
+      int source,
+      int destination,
+      int protocol,
+      int identification,
+      boolean dontFragment,
+      int length) {
+    if (linkHeaderLength != 0) {
+      ethernet.wrap(headers, 0, linkHeaderLength).compose(guest, mac, EthernetFrame.TYPE_IPV4);
+    }
+    ipv4.wrap(headers, linkHeaderLength, Ipv4Packet.HEADER_LENGTH)
+        .compose(source, destination, protocol, identification, dontFragment, length);
+    headers.setIndex(0, linkHeaderLength + Ipv4Packet.HEADER_LENGTH);
+  }
+
+  @Override
+  public void close() {
+    headers.release();
+  }
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.stack;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
+import java.util.BitSet;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.torvtl.stack.StackCounters.Drop;
+import org.torvtl.wire.Ipv4Packet;
+
+/**
+ * Puts fragmented IPv4 packets together. RFC 791, section 3.2; RFC 815; RFC 1122, section 3.3.2.
+ *
+ * <p>Memory is bounded: when a fragment finds no room, the packets begun longest ago are given up.
+ * A packet whose fragments overlap is given up whole, since which bytes count would be a matter of
+ * taste, and attacks live on it (RFC 5722 says so for IPv6; RFC 3128 shows it for IPv4).
+ */
+final class Reassembler implements AutoCloseable {
+  /** Bytes of all incomplete packets together. */
+  static final int CAPACITY = 1 << 20;
+
+  /** How long a packet may take to become whole; what Linux allows, too. */
+  static final long TIMEOUT_NANOS = TimeUnit.SECONDS.toNanos(30);
+
+  private static final int UNIT = 8;
+
+  private record Key(long guest, int source, int destination, int protocol, int identification) {}
+
+  private final StackCounters counters;
+  private final Map<Key, Partial> partials = new LinkedHashMap<>();
+  private final Ipv4Packet whole = new Ipv4Packet();
+  private int usedBytes;
+
+  Reassembler(StackCounters counters) {
+    this.counters = counters;
+  }
+
+  /** A packet that is not whole yet. Its payload begins where the longest header would end. */
+  private static final class Partial {
+    final ByteBuf buf;
+    final BitSet units = new BitSet();
+    final long begunNanos;
+    int headerLength;
+    int payloadLength = -1;
+
+    Partial(long nowNanos) {
+      begunNanos = nowNanos;
+      buf =
+          ByteBufAllocator.DEFAULT.buffer(
+              2048, Ipv4Packet.MAX_HEADER_LENGTH + Ipv4Packet.MAX_LENGTH);
+    }
+
+    boolean isWhole() {
+      return headerLength != 0
+          && payloadLength >= 0
+          && units.nextClearBit(0) == (payloadLength + UNIT - 1) / UNIT;
+    }
+  }
+
+  /**
+   * Takes one fragment.
+   *
+   * @param guest the MAC address it came from
+   * @param fragment laid over {@code frame}, without a defect
+   * @return the whole packet if this was the last part missing, owned by the caller; else {@code
+   *     null}
+   */
+  @Nullable ByteBuf add(long guest, Ipv4Packet fragment, ByteBuf frame, long nowNanos) {
+    expire(nowNanos);
+    var key =
+        new Key(
+            guest,
+            fragment.source(),
+            fragment.destination(),
+            fragment.protocol(),
+            fragment.identification());
+    var partial = partials.computeIfAbsent(key, k -> begin(nowNanos));
+    if (!put(partial, fragment, frame)) {
+      counters.drop(Drop.FRAGMENT_OVERLAP);
+      forget(key);
+      return null;
+    }
+    if (partial.isWhole()) {
+      partials.remove(key);
+      usedBytes -= partial.buf.capacity();
+      return finish(partial);
+    }
+    makeRoom(key);
+    return null;
+  }
+
+  private Partial begin(long nowNanos) {
+    var partial = new Partial(nowNanos);
+    usedBytes += partial.buf.capacity();
+    return partial;
+  }
+
+  private boolean put(Partial partial, Ipv4Packet fragment, ByteBuf frame) {
+    int from = fragment.fragmentOffset();
+    int to = from + fragment.payloadLength();
+    int firstUnit = from / UNIT;
+    int endUnit = (to + UNIT - 1) / UNIT;
+    int overlap = partial.units.nextSetBit(firstUnit);
+    boolean pastEnd = partial.payloadLength >= 0 && to > partial.payloadLength;
+    if (overlap >= 0 && overlap < endUnit || pastEnd) {
+      return false;
+    }
+    if (!fragment.moreFragments()) {
+      if (partial.payloadLength >= 0 || partial.units.length() > endUnit) {
+        return false;
+      }
+      partial.payloadLength = to;
+    }
+    partial.units.set(firstUnit, endUnit);
+    int before = partial.buf.capacity();
+    int index = Ipv4Packet.MAX_HEADER_LENGTH + from;
+    partial.buf.ensureWritable(Ipv4Packet.MAX_HEADER_LENGTH + to);
+    partial.buf.setBytes(index, frame, fragment.payloadOffset(), fragment.payloadLength());
+    if (from == 0) {
+      partial.headerLength = fragment.headerLength();
+      partial.buf.setBytes(
+          Ipv4Packet.MAX_HEADER_LENGTH - partial.headerLength,
+          frame,
+          fragment.offset(),
+          partial.headerLength);
+    }
+    usedBytes += partial.buf.capacity() - before;
+    return partial.headerLength + Math.max(to, partial.payloadLength) <= Ipv4Packet.MAX_LENGTH;
+  }
+
+  private ByteBuf finish(Partial partial) {
+    int start = Ipv4Packet.MAX_HEADER_LENGTH - partial.headerLength;
+    int length = partial.headerLength + partial.payloadLength;
+    whole.wrap(partial.buf, start, length).composeFragment(0, false, partial.payloadLength);
+    return partial.buf.setIndex(start, start + length);
+  }
+
+  private void expire(long nowNanos) {
+    var oldest = partials.entrySet().iterator();
+    while (oldest.hasNext()) {
+      var entry = oldest.next();
+      if (nowNanos - entry.getValue().begunNanos < TIMEOUT_NANOS) {
+        return;
+      }
+      oldest.remove();
+      giveUp(entry.getValue());
+    }
+  }
+
+  private void makeRoom(Key newest) {
+    var oldest = partials.entrySet().iterator();
+    while (usedBytes > CAPACITY && oldest.hasNext()) {
+      var entry = oldest.next();
+      if (!entry.getKey().equals(newest)) {
+        oldest.remove();
+        giveUp(entry.getValue());
+      }
+    }
+  }
+
+  private void giveUp(Partial partial) {
+    counters.drop(Drop.FRAGMENT_EXPIRED);
+    release(partial);
+  }
+
+  private void forget(Key key) {
+    var partial = partials.remove(key);
+    if (partial != null) {
+      release(partial);
+    }
+  }
+
+  private void release(Partial partial) {
+    usedBytes -= partial.buf.capacity();
+    partial.buf.release();
+  }
+
+  /** Bytes held for packets that are not whole. */
+  int usedBytes() {
+    return usedBytes;
+  }
+
+  @Override
+  public void close() {
+    partials.values().forEach(this::release);
+    partials.clear();
+  }
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.stack;
+
+import io.netty.buffer.ByteBuf;
+import java.io.IOException;
+import java.util.function.LongConsumer;
+import java.util.function.LongSupplier;
+import org.torvtl.link.Link;
+import org.torvtl.stack.StackCounters.Drop;
+import org.torvtl.stack.StackCounters.Protocol;
+import org.torvtl.tcp.IsnGenerator;
+import org.torvtl.tcp.TcpCounters;
+import org.torvtl.wire.ArpPacket;
+import org.torvtl.wire.EthernetFrame;
+import org.torvtl.wire.Icmpv4Message;
+import org.torvtl.wire.Ipv4Address;
+import org.torvtl.wire.Ipv4Packet;
+import org.torvtl.wire.MacAddress;
+import org.torvtl.wire.TcpSegment;
+import org.torvtl.wire.UdpDatagram;
+
+/**
+ * The whole network behind a guest's cable. See the package for what it does and does not.
+ *
+ * <p>Called from one thread: the lane's.
+ */
+public final class Stack implements Link.Receiver, AutoCloseable {
+  /** What TCP and IP headers take of an MTU. RFC 6691, section 2. */
+  private static final int TCP_HEADERS = Ipv4Packet.HEADER_LENGTH + TcpSegment.MIN_HEADER_LENGTH;
+
+  /** The guest of a TUN, where frames carry no MAC address. */
+  private static final long ONLY_GUEST = 0;
+
+  private final Link link;
+  private final StackConfig config;
+  private final StackHandler handler;
+  private final LongSupplier clock;
+  private final StackCounters counters = new StackCounters();
+  private final NeighborCache neighbors = new NeighborCache();
+  private final Reassembler reassembler = new Reassembler(counters);
+  private final PacketWriter writer;
+  private final IcmpResponder icmp;
+  private final TimerWheel timers;
+  private final TcpTable tcp;
+
+  private final EthernetFrame ethernet = new EthernetFrame();
+  private final ArpPacket arp = new ArpPacket();
+  private final Ipv4Packet ipv4 = new Ipv4Packet();
+  private final UdpDatagram udp = new UdpDatagram();
+
+  /**
+   * A stack on a link, which the caller then starts with the stack as its receiver.
+   *
+   * @param clock nanoseconds as of {@link System#nanoTime}
+   * @param alarm is told the time, in those nanoseconds, at which {@link #onDeadline} is wanted;
+   *     each time it is told replaces the one before
+   * @param secret {@link IsnGenerator#SECRET_LENGTH} random bytes
+   */
+  public Stack(
+      Link link,
+      StackConfig config,
+      StackHandler handler,
+      LongSupplier clock,
+      LongConsumer alarm,
+      byte[] secret) {
+    this.link = link;
+    this.config = config;
+    this.handler = handler;
+    this.clock = clock;
+    long now = clock.getAsLong();
+    writer = new PacketWriter(link, config.mac(), counters);
+    icmp = new IcmpResponder(config.address(), writer, counters, now);
+    timers = new TimerWheel(alarm::accept, now);
+    tcp =
+        new TcpTable(
+            config,
+            config.tcp().withMaxSegmentSize(link.mtu() - TCP_HEADERS),
+            handler,
+            counters,
+            writer,
+            icmp,
+            timers,
+            clock,
+            new IsnGenerator(secret));
+  }
+
+  @Override
+  public void frame(ByteBuf frame) {
+    long now = clock.getAsLong();
+    if (link.medium() == Link.Medium.IP) {
+      ip(ONLY_GUEST, frame, frame.readerIndex(), frame.readableBytes(), now);
+    } else {
+      ethernet(frame, now);
+    }
+  }
+
+  private void ethernet(ByteBuf frame, long now) {
+    ethernet.wrap(frame, frame.readerIndex(), frame.readableBytes());
+    var defect = ethernet.defect();
+    if (defect != null) {
+      counters.malformed(Protocol.ETHERNET, defect);
+      return;
+    }
+    long guest = ethernet.source();
+    long destination = ethernet.destination();
+    if (guest == config.mac()) {
+      counters.drop(Drop.OWN_FRAME);
+    } else if (destination != config.mac() && !MacAddress.isGroup(destination)) {
+      counters.drop(Drop.NOT_FOR_GATEWAY);
+    } else if (ethernet.type() == EthernetFrame.TYPE_ARP) {
+      arp(guest, frame, now);
+    } else if (MacAddress.isGroup(destination)) {
+      counters.drop(Drop.GROUP_DESTINATION);
+    } else if (ethernet.type() == EthernetFrame.TYPE_IPV4) {
+      ipv4(guest, frame, ethernet.payloadOffset(), ethernet.payloadLength(), now);
+    } else {
+      counters.drop(ethernet.type() == EthernetFrame.TYPE_IPV6 ? Drop.IPV6 : Drop.ETHER_TYPE);
+    }
+  }
+
+  /** Answers for every address that is not a guest's own. RFC 826; RFC 5227 for probes. */
+  private void arp(long guest, ByteBuf frame, long now) {
+    arp.wrap(frame, ethernet.payloadOffset(), ethernet.payloadLength());
+    var defect = arp.defect();
+    if (defect != null) {
+      counters.malformed(Protocol.ARP, defect);
+      return;
+    }
+    if (!arp.isProbe()) {
+      neighbors.learn(arp.senderIp(), arp.senderMac(), now);
+    }
+    boolean asks = arp.operation() == ArpPacket.REQUEST && !arp.isProbe() && !arp.isAnnouncement();
+    if (asks && neighbors.owner(arp.targetIp(), now) == null) {
+      writer.arpReply(guest, arp.senderIp(), arp.targetIp());
+    }
+  }
+
+  private void ip(long guest, ByteBuf packet, int offset, int length, long now) {
+    if (length > 0 && packet.getByte(offset) >>> 4 == 6) {
+      counters.drop(Drop.IPV6);
+    } else {
+      ipv4(guest, packet, offset, length, now);
+    }
+  }
+
+  private void ipv4(long guest, ByteBuf frame, int offset, int length, long now) {
+    ipv4.wrap(frame, offset, length);
+    var defect = ipv4.defect();
+    if (defect != null) {
+      counters.malformed(Protocol.IPV4, defect);
+      return;
+    }
+    if (ipv4.source() == Ipv4Address.UNSPECIFIED) {
+      counters.drop(Drop.NO_SOURCE);
+    } else if (Ipv4Address.isMulticast(ipv4.destination())
+        || ipv4.destination() == Ipv4Address.BROADCAST) {
+      counters.drop(Drop.GROUP_DESTINATION);
+    } else if (ipv4.isFragment()) {
+      ByteBuf whole = reassembler.add(guest, ipv4, frame, now);
+      if (whole != null) {
+        try {
+          ipv4.wrap(whole, whole.readerIndex(), whole.readableBytes());
+          transport(guest, whole, now);
+        } finally {
+          whole.release();
+        }
+      }
+    } else {
+      transport(guest, frame, now);
+    }
+  }
+
+  private void transport(long guest, ByteBuf frame, long now) {
+    switch (ipv4.protocol()) {
+      case Ipv4Packet.PROTOCOL_TCP -> tcp.receive(guest, ipv4, frame, now);
+      case Ipv4Packet.PROTOCOL_UDP -> udp(guest, frame, now);
+      case Ipv4Packet.PROTOCOL_ICMP -> icmp.receive(guest, ipv4, frame, now);
+      default -> icmp.unreachable(guest, ipv4, frame, Icmpv4Message.PROTOCOL_UNREACHABLE, now);
+    }
+  }
+
+  private void udp(long guest, ByteBuf frame, long now) {
+    udp.wrap(frame, ipv4.payloadOffset(), ipv4.payloadLength());
+    var defect = udp.defect(ipv4.source(), ipv4.destination());
+    if (defect != null) {
+      counters.malformed(Protocol.UDP, defect);
+      return;
+    }
+    var flow =
+        new DatagramFlow(
+            guest, ipv4.source(), udp.sourcePort(), ipv4.destination(), udp.destinationPort());
+    if (!handler.datagram(flow, frame.slice(udp.payloadOffset(), udp.payloadLength()))) {
+      int code =
+          ipv4.destination() == config.address()
+              ? Icmpv4Message.PORT_UNREACHABLE
+              : Icmpv4Message.ADMINISTRATIVELY_PROHIBITED;
+      icmp.unreachable(guest, ipv4, frame, code, now);
+    }
+  }
+
+  @Override
+  public void endOfBatch() {
+    handler.endOfBatch();
+  }
+
+  @Override
+  public void failed(IOException cause) {
+    handler.linkFailed(cause);
+  }
+
+  /**
+   * Sends a datagram to a guest, as from the far end of the flow.
+   *
+   * @param payload borrowed
+   */
+  public void sendDatagram(DatagramFlow flow, ByteBuf payload) {
+    writer.udp(flow, payload);
+  }
+
+  /** The time the alarm was set to has come. */
+  public void onDeadline() {
+    timers.advance(clock.getAsLong());
+  }
+
+  public StackCounters counters() {
+    return counters;
+  }
+
+  public TcpCounters tcpCounters() {
+    return tcp.tcpCounters();
+  }
+
+  /** TCP connections that are open, wait for an answer, or are in TIME-WAIT. */
+  public int connections() {
+    return tcp.size();
+  }
+
+  /** Resets every connection and frees what is held. The link stays as it is. */
+  @Override
+  public void close() {
+    tcp.close();
+    reassembler.close();
+    writer.close();
+  }
+}

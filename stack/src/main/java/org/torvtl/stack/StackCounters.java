@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.stack;
+
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import org.torvtl.wire.Defect;
+
+/**
+ * What a stack has dropped, and why. Written by the lane's event loop; other threads may read a
+ * moment late.
+ */
+public final class StackCounters {
+  /** What a malformed packet claimed to be. */
+  public enum Protocol {
+    ETHERNET,
+    ARP,
+    IPV4,
+    ICMP,
+    UDP,
+    TCP
+  }
+
+  /** Why a well-formed packet was dropped. */
+  public enum Drop {
+    /** Sent by the gateway itself. */
+    OWN_FRAME,
+    /** An Ethernet destination that is not the gateway. */
+    NOT_FOR_GATEWAY,
+    /** An EtherType that is neither ARP nor IPv4. */
+    ETHER_TYPE,
+    /** IPv6, which the gateway does not carry. */
+    IPV6,
+    /** Broadcast or multicast. */
+    GROUP_DESTINATION,
+    /** No source address yet. */
+    NO_SOURCE,
+    /** An ICMP message that asks nothing of the gateway. */
+    ICMP_IGNORED,
+    /** An ICMP error not sent, for there were too many. */
+    ICMP_RATE,
+    /** A fragment that overlaps another; the whole packet is given up. */
+    FRAGMENT_OVERLAP,
+    /** A fragment of a packet given up because it was not whole in time, or to make room. */
+    FRAGMENT_EXPIRED,
+    /** A connection request beyond the number of connections that may be open. */
+    TCP_TABLE_FULL,
+    /** A connection request beyond the number that may wait for an answer. */
+    TCP_PENDING_FULL,
+    /** A TCP segment of no connection. */
+    TCP_NO_CONNECTION,
+    /** A packet larger than the link carries. */
+    TOO_LARGE
+  }
+
+  private final long[][] malformed = new long[Protocol.values().length][Defect.values().length];
+  private final long[] drops = new long[Drop.values().length];
+
+  void malformed(Protocol protocol, Defect defect) {
+    malformed[protocol.ordinal()][defect.ordinal()]++;
+  }
+
+  void drop(Drop reason) {
+    drops[reason.ordinal()]++;
+  }
+
+  public long malformedCount(Protocol protocol, Defect defect) {
+    return malformed[protocol.ordinal()][defect.ordinal()];
+  }
+
+  public long dropCount(Drop reason) {
+    return drops[reason.ordinal()];
+  }
+
+  /** Every counter that is not zero, under its name, such as {@code ipv4.bad_checksum}. */
+  public Map<String, Long> nonZero() {
+    var counts = new LinkedHashMap<String, Long>();
+    for (var protocol : Protocol.values()) {
+      for (var defect : Defect.values()) {
+        put(counts, protocol + "." + defect, malformedCount(protocol, defect));
+      }
+    }
+    for (var reason : Drop.values()) {
+      put(counts, "drop." + reason, dropCount(reason));
+    }
+    return counts;
+  }
+
+  private static void put(Map<String, Long> counts, String name, long count) {
+    if (count != 0) {
+      counts.put(name.toLowerCase(Locale.ROOT), count);
+    }
+  }
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.stack;
+
+import io.netty.buffer.ByteBuf;
+import java.io.IOException;
+
+/** What takes the guests' traffic from a stack. Called on the stack's lane only. */
+public interface StackHandler {
+  /**
+   * A guest asks for a TCP connection. The handler must set the connection's handler, and answer
+   * now or later by accepting or refusing it.
+   */
+  void connection(GuestConnection pending);
+
+  /**
+   * A guest has sent a UDP datagram.
+   *
+   * @param payload borrowed for the time of the call
+   * @return whether it was taken; otherwise the guest gets an ICMP error
+   */
+  boolean datagram(DatagramFlow flow, ByteBuf payload);
+
+  /** No further frame is at hand: the time to flush what was written. */
+  void endOfBatch();
+
+  /** The link is gone. */
+  void linkFailed(IOException cause);
+}

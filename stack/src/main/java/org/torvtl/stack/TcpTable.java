@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.stack;
+
+import io.netty.buffer.ByteBuf;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.LongSupplier;
+import org.torvtl.stack.GuestConnection.Key;
+import org.torvtl.stack.StackCounters.Drop;
+import org.torvtl.stack.StackCounters.Protocol;
+import org.torvtl.tcp.InitialNumbers;
+import org.torvtl.tcp.IsnGenerator;
+import org.torvtl.tcp.ResetSegment;
+import org.torvtl.tcp.TcpConfig;
+import org.torvtl.tcp.TcpCounters;
+import org.torvtl.wire.Ipv4Packet;
+import org.torvtl.wire.TcpSegment;
+
+/**
+ * Brings a TCP segment to its connection, or makes one. The number of connections is bounded, and
+ * so is the number of those that wait for an answer, so that a flood of requests leaves room for
+ * what is open (RFC 4987, section 3).
+ */
+final class TcpTable {
+  /** Bytes behind the IP header that an ICMP error must quote: ports and sequence number. */
+  private static final int QUOTED_BYTES = 8;
+
+  private final StackConfig config;
+  private final TcpConfig tcpConfig;
+  private final StackHandler handler;
+  private final StackCounters counters;
+  private final PacketWriter writer;
+  private final IcmpResponder icmp;
+  private final TimerWheel timers;
+  private final LongSupplier clock;
+  private final IsnGenerator isnGenerator;
+  private final TcpCounters tcpCounters = new TcpCounters();
+  private final Map<Key, GuestConnection> connections = new HashMap<>();
+  private final TcpSegment segment = new TcpSegment();
+  private int pending;
+
+  TcpTable(
+      StackConfig config,
+      TcpConfig tcpConfig,
+      StackHandler handler,
+      StackCounters counters,
+      PacketWriter writer,
+      IcmpResponder icmp,
+      TimerWheel timers,
+      LongSupplier clock,
+      IsnGenerator isnGenerator) {
+    this.config = config;
+    this.tcpConfig = tcpConfig;
+    this.handler = handler;
+    this.counters = counters;
+    this.writer = writer;
+    this.icmp = icmp;
+    this.timers = timers;
+    this.clock = clock;
+    this.isnGenerator = isnGenerator;
+  }
+
+  /**
+   * Takes a TCP segment from a guest.
+   *
+   * @param packet laid over {@code frame}, without a defect, and no fragment
+   */
+  void receive(long guest, Ipv4Packet packet, ByteBuf frame, long nowNanos) {
+    segment.wrap(frame, packet.payloadOffset(), packet.payloadLength());
+    var defect = segment.defect(packet.pseudoHeaderSum());
+    if (defect != null) {
+      counters.malformed(Protocol.TCP, defect);
+      return;
+    }
+    var key =
+        Key.of(
+            guest,
+            packet.source(),
+            segment.sourcePort(),
+            packet.destination(),
+            segment.destinationPort());
+    var connection = connections.get(key);
+    if (connection != null && connection.yieldsTo(segment)) {
+      connection.drop();
+      connection = null;
+    }
+    if (connection != null) {
+      connection.receive(
+          segment, frame.slice(segment.payloadOffset(), segment.payloadLength()), nowNanos);
+    } else if (segment.has(TcpSegment.SYN) && !segment.has(TcpSegment.ACK | TcpSegment.RST)) {
+      open(key, packet, frame, nowNanos);
+    } else {
+      counters.drop(Drop.TCP_NO_CONNECTION);
+      reset(key);
+    }
+  }
+
+  private void open(Key key, Ipv4Packet packet, ByteBuf frame, long nowNanos) {
+    if (key.address() == config.address()) {
+      // Nothing listens on the gateway itself.
+      reset(key);
+    } else if (connections.size() >= config.maxConnections()) {
+      counters.drop(Drop.TCP_TABLE_FULL);
+    } else if (pending >= config.maxPending()) {
+      counters.drop(Drop.TCP_PENDING_FULL);
+    } else {
+      var syn = new byte[packet.headerLength() + QUOTED_BYTES];
+      frame.getBytes(packet.offset(), syn);
+      var connection = new GuestConnection(this, key, segment, syn, nowNanos);
+      connections.put(key, connection);
+      pending++;
+      handler.connection(connection);
+    }
+  }
+
+  private void reset(Key key) {
+    ResetSegment.answer(
+        segment,
+        (sequence, acknowledgment, flags, window, options, payload, segmentSize) ->
+            writer.tcp(
+                key.guest(),
+                key.address(),
+                key.guestAddress(),
+                segment.destinationPort(),
+                segment.sourcePort(),
+                sequence,
+                acknowledgment,
+                flags,
+                window,
+                options,
+                payload));
+  }
+
+  void answered() {
+    pending--;
+  }
+
+  void forget(Key key, GuestConnection connection) {
+    connections.remove(key, connection);
+  }
+
+  InitialNumbers initialNumbers(Key key, long nowNanos) {
+    int guestPort = key.ports() >>> 16;
+    int port = key.ports() & 0xFFFF;
+    return isnGenerator.next(key.address(), port, key.guestAddress(), guestPort, nowNanos);
+  }
+
+  /** Ends every connection with a RST. */
+  void close() {
+    List.copyOf(connections.values()).forEach(GuestConnection::abort);
+  }
+
+  int size() {
+    return connections.size();
+  }
+
+  TcpConfig config() {
+    return tcpConfig;
+  }
+
+  TcpCounters tcpCounters() {
+    return tcpCounters;
+  }
+
+  PacketWriter writer() {
+    return writer;
+  }
+
+  IcmpResponder icmp() {
+    return icmp;
+  }
+
+  TimerWheel timers() {
+    return timers;
+  }
+
+  long nowNanos() {
+    return clock.getAsLong();
+  }
+}
