@@ -61,7 +61,12 @@ final class IcmpResponder {
       answer
           .wrap(reply, 0, reply.readableBytes())
           .compose(Icmpv4Message.ECHO_REPLY, 0, message.rest());
-      writer.ipv4(guest, packet.destination(), packet.source(), Ipv4Packet.PROTOCOL_ICMP, reply);
+      writer.ipv4(
+          guest,
+          /* source= */ packet.destination(),
+          /* destination= */ packet.source(),
+          Ipv4Packet.PROTOCOL_ICMP,
+          reply);
     } finally {
       reply.release();
     }
@@ -104,7 +109,12 @@ final class IcmpResponder {
       error.setBytes(
           Icmpv4Message.HEADER_LENGTH, quote, quote.readerIndex(), quote.readableBytes());
       answer.wrap(error, 0, length).compose(Icmpv4Message.UNREACHABLE, code, 0);
-      writer.ipv4(guest, destination, source, Ipv4Packet.PROTOCOL_ICMP, error.setIndex(0, length));
+      writer.ipv4(
+          guest,
+          /* source= */ destination,
+          /* destination= */ source,
+          Ipv4Packet.PROTOCOL_ICMP,
+          error.setIndex(0, length));
     } finally {
       error.release();
     }

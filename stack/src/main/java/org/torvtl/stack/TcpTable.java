@@ -6,7 +6,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.LongSupplier;
-import org.torvtl.stack.GuestConnection.Key;
 import org.torvtl.stack.StackCounters.Drop;
 import org.torvtl.stack.StackCounters.Protocol;
 import org.torvtl.tcp.InitialNumbers;
@@ -36,7 +35,7 @@ final class TcpTable {
   private final LongSupplier clock;
   private final IsnGenerator isnGenerator;
   private final TcpCounters tcpCounters = new TcpCounters();
-  private final Map<Key, GuestConnection> connections = new HashMap<>();
+  private final Map<GuestConnection.Key, GuestConnection> connections = new HashMap<>();
   private final TcpSegment segment = new TcpSegment();
   private int pending;
 
@@ -74,7 +73,7 @@ final class TcpTable {
       return;
     }
     var key =
-        Key.of(
+        GuestConnection.Key.of(
             guest,
             packet.source(),
             segment.sourcePort(),
@@ -96,7 +95,7 @@ final class TcpTable {
     }
   }
 
-  private void open(Key key, Ipv4Packet packet, ByteBuf frame, long nowNanos) {
+  private void open(GuestConnection.Key key, Ipv4Packet packet, ByteBuf frame, long nowNanos) {
     if (key.address() == config.address()) {
       // Nothing listens on the gateway itself.
       reset(key);
@@ -114,7 +113,7 @@ final class TcpTable {
     }
   }
 
-  private void reset(Key key) {
+  private void reset(GuestConnection.Key key) {
     ResetSegment.answer(
         segment,
         (sequence, acknowledgment, flags, window, options, payload, segmentSize) ->
@@ -122,8 +121,8 @@ final class TcpTable {
                 key.guest(),
                 key.address(),
                 key.guestAddress(),
-                segment.destinationPort(),
-                segment.sourcePort(),
+                /* sourcePort= */ segment.destinationPort(),
+                /* destinationPort= */ segment.sourcePort(),
                 sequence,
                 acknowledgment,
                 flags,
@@ -136,11 +135,11 @@ final class TcpTable {
     pending--;
   }
 
-  void forget(Key key, GuestConnection connection) {
+  void forget(GuestConnection.Key key, GuestConnection connection) {
     connections.remove(key, connection);
   }
 
-  InitialNumbers initialNumbers(Key key, long nowNanos) {
+  InitialNumbers initialNumbers(GuestConnection.Key key, long nowNanos) {
     int guestPort = key.ports() >>> 16;
     int port = key.ports() & 0xFFFF;
     return isnGenerator.next(key.address(), port, key.guestAddress(), guestPort, nowNanos);
