@@ -37,6 +37,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   private final TcpTable table;
   private final Key key;
   private final TcpConnection tcp;
+  private final int sendCapacityBytes;
   private final Timeout timeout = new Timeout();
   private @Nullable ConnectionHandler handler;
 
@@ -47,9 +48,11 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     this.table = table;
     this.key = key;
     this.syn = syn;
+    var config = table.nextConfig();
+    this.sendCapacityBytes = config.sendCapacityBytes();
     this.tcp =
         TcpConnection.passive(
-            table.config(),
+            config,
             table.tcpCounters(),
             table.initialNumbers(key, nowNanos),
             synSegment,
@@ -153,6 +156,11 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   /** Whether more may be queued for the guest. See {@link TcpConnection#isWritable}. */
   public boolean isWritable() {
     return tcp.isWritable();
+  }
+
+  /** Bytes that may be queued for the guest before {@link #isWritable} answers no. */
+  public int sendCapacityBytes() {
+    return sendCapacityBytes;
   }
 
   public TcpState state() {

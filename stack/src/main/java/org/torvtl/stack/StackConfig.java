@@ -11,20 +11,42 @@ import org.torvtl.wire.Ipv4Address;
  * @param address the gateway's own IPv4 address, the one that answers ping; network byte order
  * @param maxConnections TCP connections open at a time; requests beyond are dropped
  * @param maxPending TCP connection requests waiting for an answer at a time, part of those
- * @param tcp how the TCP engine behaves
+ * @param bufferBytes what the payload of all connections may take, roughly: it is shared out so
+ *     that the first connections get {@link #MAX_SHARE} for each direction, and the more there are
+ *     the less each new one, down to {@link #MIN_SHARE}
+ * @param tcp how the TCP engine behaves; segment size and capacities are set for each connection
  */
 public record StackConfig(
-    long mac, int address, int maxConnections, int maxPending, TcpConfig tcp) {
+    long mac, int address, int maxConnections, int maxPending, int bufferBytes, TcpConfig tcp) {
+  /** Bytes a connection may buffer in each direction. */
+  public static final int MAX_SHARE = 256 << 10, MIN_SHARE = 16 << 10;
+
   /** A locally administered address; the same in every run, so that guests' caches stay right. */
   public static final long DEFAULT_MAC = 0x02_54_6F_72_56_4CL;
 
   public static final int DEFAULT_ADDRESS = Ipv4Address.parse("10.0.0.1");
-  public static final int DEFAULT_MAX_CONNECTIONS = 16_384;
+  public static final int DEFAULT_MAX_CONNECTIONS = 8192;
   public static final int DEFAULT_MAX_PENDING = 1024;
+  public static final int DEFAULT_BUFFER_BYTES = 384 << 20;
 
   /** The defaults, with the given address of the gateway. */
   public static StackConfig of(int address) {
     return new StackConfig(
-        DEFAULT_MAC, address, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_PENDING, TcpConfig.defaults());
+        DEFAULT_MAC,
+        address,
+        DEFAULT_MAX_CONNECTIONS,
+        DEFAULT_MAX_PENDING,
+        DEFAULT_BUFFER_BYTES,
+        TcpConfig.defaults());
+  }
+
+  /**
+   * Bytes a new connection may buffer in each direction.
+   *
+   * @param connections how many there are besides
+   */
+  int share(int connections) {
+    // An eighth: a half for each direction, and a fair part left for those that come after.
+    return Math.clamp(bufferBytes / 8 / (connections + 1), MIN_SHARE, MAX_SHARE);
   }
 }

@@ -154,8 +154,10 @@ final class TcpTable {
     return connections.size();
   }
 
-  TcpConfig config() {
-    return tcpConfig;
+  /** What the next connection is tuned by. */
+  TcpConfig nextConfig() {
+    int share = config.share(connections.size());
+    return tcpConfig.withCapacity(share, share);
   }
 
   TcpCounters tcpCounters() {

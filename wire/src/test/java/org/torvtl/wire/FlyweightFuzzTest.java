@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.wire;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.Size;
+
+/**
+ * Whatever bytes arrive: a view either names a defect, or all it answers lies within its bounds.
+ */
+class FlyweightFuzzTest {
+  private static final int MARGIN = 7;
+
+  /**
+   * The data in the middle of a buffer that ends right behind it, so that overreach is an error.
+   */
+  private static ByteBuf buffer(byte[] data) {
+    return Unpooled.buffer(MARGIN + data.length, MARGIN + data.length)
+        .writeZero(MARGIN)
+        .writeBytes(data);
+  }
+
+  private static void assertWithin(byte[] data, int offset, int length) {
+    assertThat(offset).isBetween(MARGIN, MARGIN + data.length);
+    assertThat(length).isBetween(0, MARGIN + data.length - offset);
+  }
+
+  @Property
+  void ethernet(@ForAll @Size(max = 40) byte[] data) {
+    var view = new EthernetFrame().wrap(buffer(data), MARGIN, data.length);
+    if (view.defect() == null) {
+      assertThat(view.type()).isBetween(0, 0xFFFF);
+      assertWithin(data, view.payloadOffset(), view.payloadLength());
+    }
+  }
+
+  @Property
+  void arp(@ForAll @Size(max = 40) byte[] data) {
+    if (data.length >= 8) {
+      data[0] = 0;
+      data[1] = 1;
+      data[2] = 8;
+      data[3] = 0;
+      data[4] = 6;
+      data[5] = 4;
+      data[6] = 0;
+    }
+    var view = new ArpPacket().wrap(buffer(data), MARGIN, data.length);
+    if (view.defect() == null) {
+      assertThat(data.length).isGreaterThanOrEqualTo(ArpPacket.LENGTH);
+      assertThat(view.operation()).isBetween(1, 2);
+      assertThat(view.isProbe() && view.isAnnouncement()).isFalse();
+    }
+  }
+
+  @Property
+  void ipv4(@ForAll @Size(max = 100) byte[] data) {
+    var buf = buffer(data);
+    if (data.length >= Ipv4Packet.HEADER_LENGTH) {
+      // A right version and checksum for a header of any length, so that the rest is looked at.
+      int headerLength = (data[0] & 0xF) * 4;
+      buf.setByte(MARGIN, 0x40 | data[0] & 0xF);
+      if (headerLength >= Ipv4Packet.HEADER_LENGTH && headerLength <= data.length) {
+        buf.setByte(MARGIN + 2, 0);
+        buf.setShort(MARGIN + 10, 0);
+        buf.setShort(
+            MARGIN + 10, InternetChecksum.fold(InternetChecksum.sum(buf, MARGIN, headerLength)));
+      }
+    }
+    var view = new Ipv4Packet().wrap(buf, MARGIN, data.length);
+    if (view.defect() == null) {
+      assertWithin(data, view.offset(), view.totalLength());
+      assertWithin(data, view.payloadOffset(), view.payloadLength());
+      assertThat(view.fragmentOffset() + view.payloadLength()).isLessThan(1 << 16);
+    }
+  }
+
+  @Property
+  void icmp(@ForAll @Size(max = 60) byte[] data) {
+    var buf = buffer(data);
+    if (data.length >= 4) {
+      buf.setShort(MARGIN + 2, 0);
+      buf.setShort(
+          MARGIN + 2, InternetChecksum.fold(InternetChecksum.sum(buf, MARGIN, data.length)));
+    }
+    var view = new Icmpv4Message().wrap(buf, MARGIN, data.length);
+    if (view.defect() == null) {
+      assertWithin(data, view.payloadOffset(), view.payloadLength());
+    } else {
+      assertThat(data.length).isLessThan(Icmpv4Message.HEADER_LENGTH);
+    }
+  }
+
+  @Property
+  void udp(@ForAll @Size(max = 60) byte[] data, @ForAll int source, @ForAll int destination) {
+    var buf = buffer(data);
+    if (data.length >= UdpDatagram.HEADER_LENGTH) {
+      buf.setByte(MARGIN + 4, 0);
+      buf.setShort(MARGIN + 6, 0);
+    }
+    var view = new UdpDatagram().wrap(buf, MARGIN, data.length);
+    if (view.defect(source, destination) == null) {
+      assertWithin(data, view.payloadOffset(), view.payloadLength());
+    }
+  }
+}
