@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.stack;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
+import io.netty.buffer.Unpooled;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.torvtl.link.Link;
+import org.torvtl.link.MemoryLink;
+import org.torvtl.stack.StackCounters.Drop;
+import org.torvtl.stack.StackCounters.Protocol;
+import org.torvtl.tcp.CloseReason;
+import org.torvtl.tcp.ConnectionHandler;
+import org.torvtl.wire.ArpPacket;
+import org.torvtl.wire.Defect;
+import org.torvtl.wire.EthernetFrame;
+import org.torvtl.wire.Icmpv4Message;
+import org.torvtl.wire.Ipv4Address;
+import org.torvtl.wire.Ipv4Packet;
+import org.torvtl.wire.MacAddress;
+import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpSegment;
+import org.torvtl.wire.UdpDatagram;
+
+/** The stack over a cable in memory: we send frames, we look at what comes back. */
+class StackTest {
+  private static final int IP = EthernetFrame.HEADER_LENGTH;
+  private static final int TRANSPORT = IP + Ipv4Packet.HEADER_LENGTH;
+  private static final long GUEST = 0x0200_0000_0002L, OTHER_GUEST = 0x0200_0000_0003L;
+  private static final long GATEWAY = StackConfig.DEFAULT_MAC;
+  private static final int GUEST_IP = Ipv4Address.parse("203.0.113.9");
+  private static final int GATEWAY_IP = StackConfig.DEFAULT_ADDRESS;
+  private static final int FAR_IP = Ipv4Address.parse("198.51.100.7");
+
+  private final MemoryLink[] cable = MemoryLink.pair(Link.Medium.ETHERNET, 1500);
+  private final Recorder recorder = new Recorder();
+  private long now;
+  private final Stack stack =
+      new Stack(
+          cable[0], StackConfig.of(GATEWAY_IP), recorder, () -> now, deadline -> {}, new byte[16]);
+
+  StackTest() {
+    cable[0].start(stack);
+  }
+
+  @AfterEach
+  void close() {
+    stack.close();
+    cable[0].close();
+    cable[1].close();
+  }
+
+  private static final class Recorder implements StackHandler {
+    final List<GuestConnection> connections = new ArrayList<>();
+    final List<DatagramFlow> datagrams = new ArrayList<>();
+    final List<CloseReason> closed = new ArrayList<>();
+    boolean takesDatagrams;
+
+    @Override
+    public void connection(GuestConnection pending) {
+      connections.add(pending);
+      pending.handler(
+          new ConnectionHandler() {
+            @Override
+            public void established() {}
+
+            @Override
+            public void data(ByteBuf data) {
+              pending.consumed(data.readableBytes());
+              data.release();
+            }
+
+            @Override
+            public void endOfStream() {}
+
+            @Override
+            public void acknowledged(int bytes) {}
+
+            @Override
+            public void closed(CloseReason reason) {
+              closed.add(reason);
+            }
+          });
+    }
+
+    @Override
+    public boolean datagram(DatagramFlow flow, ByteBuf payload) {
+      datagrams.add(flow);
+      return takesDatagrams;
+    }
+
+    @Override
+    public void endOfBatch() {}
+
+    @Override
+    public void linkFailed(IOException cause) {
+      throw new AssertionError(cause);
+    }
+  }
+
+  // What we send.
+
+  private void send(ByteBuf frame) {
+    cable[1].send(frame, Unpooled.EMPTY_BUFFER);
+    frame.release();
+    cable[0].deliver();
+  }
+
+  private static ByteBuf frame(long source, long destination, int type, int payloadLength) {
+    var frame = Unpooled.buffer(IP + payloadLength).writeZero(IP + payloadLength);
+    new EthernetFrame().wrap(frame, 0, IP).compose(destination, source, type);
+    return frame;
+  }
+
+  private void sendArp(long guest, int operation, int senderIp, int targetIp) {
+    var frame = frame(guest, MacAddress.BROADCAST, EthernetFrame.TYPE_ARP, ArpPacket.LENGTH);
+    new ArpPacket()
+        .wrap(frame, IP, ArpPacket.LENGTH)
+        .compose(operation, guest, senderIp, 0, targetIp);
+    send(frame);
+  }
+
+  private static ByteBuf ipv4(int source, int destination, int protocol, byte[] payload) {
+    int length = Ipv4Packet.HEADER_LENGTH + payload.length;
+    var frame = frame(GUEST, GATEWAY, EthernetFrame.TYPE_IPV4, length);
+    new Ipv4Packet()
+        .wrap(frame, IP, length)
+        .compose(source, destination, protocol, 1, true, payload.length);
+    frame.setBytes(TRANSPORT, payload);
+    return frame;
+  }
+
+  private static byte[] echoRequest(byte[] data) {
+    var buf = Unpooled.buffer().writeZero(8).writeBytes(data);
+    new Icmpv4Message()
+        .wrap(buf, 0, buf.readableBytes())
+        .compose(Icmpv4Message.ECHO_REQUEST, 0, 0x0007_0001);
+    return ByteBufUtil.getBytes(buf);
+  }
+
+  private static byte[] udp(int destination, int port, String text) {
+    var data = text.getBytes(StandardCharsets.US_ASCII);
+    var buf = Unpooled.buffer().writeZero(8).writeBytes(data);
+    new UdpDatagram()
+        .wrap(buf, 0, buf.readableBytes())
+        .compose(GUEST_IP, destination, 4000, port, data.length);
+    return ByteBufUtil.getBytes(buf);
+  }
+
+  private static ByteBuf tcp(int flags, int sequence, int acknowledgment) {
+    var buf = Unpooled.buffer(60).writeZero(60);
+    var segment = new TcpSegment();
+    int length =
+        segment.compose(
+            buf, 0, 40_000, 80, sequence, acknowledgment, flags, 65_535, new TcpOptions());
+    segment.updateChecksum(
+        org.torvtl.wire.InternetChecksum.pseudoHeaderSum(
+            GUEST_IP, FAR_IP, Ipv4Packet.PROTOCOL_TCP, length));
+    return ipv4(GUEST_IP, FAR_IP, Ipv4Packet.PROTOCOL_TCP, ByteBufUtil.getBytes(buf, 0, length));
+  }
+
+  // What comes back.
+
+  private ByteBuf receive() {
+    @Nullable ByteBuf frame = cable[1].poll();
+    assertThat(frame).isNotNull();
+    var copy = Unpooled.copiedBuffer(frame);
+    frame.release();
+    return copy;
+  }
+
+  private Ipv4Packet receiveIpv4(int protocol) {
+    var frame = receive();
+    var ethernet = new EthernetFrame().wrap(frame, 0, frame.readableBytes());
+    assertThat(ethernet.destination()).isEqualTo(GUEST);
+    assertThat(ethernet.source()).isEqualTo(GATEWAY);
+    var packet = new Ipv4Packet().wrap(frame, IP, frame.readableBytes() - IP);
+    assertThat(packet.defect()).isNull();
+    assertThat(packet.protocol()).isEqualTo(protocol);
+    assertThat(packet.destination()).isEqualTo(GUEST_IP);
+    lastFrame = frame;
+    return packet;
+  }
+
+  private ByteBuf lastFrame = Unpooled.EMPTY_BUFFER;
+
+  private void expectUnreachable(int code, int about) {
+    var packet = receiveIpv4(Ipv4Packet.PROTOCOL_ICMP);
+    assertThat(packet.source()).as("in the name of the destination").isEqualTo(about);
+    var message =
+        new Icmpv4Message().wrap(lastFrame, packet.payloadOffset(), packet.payloadLength());
+    assertThat(message.defect()).isNull();
+    assertThat(message.type()).isEqualTo(Icmpv4Message.UNREACHABLE);
+    assertThat(message.code()).isEqualTo(code);
+    var quoted = new Ipv4Packet().wrap(lastFrame, message.payloadOffset(), message.payloadLength());
+    assertThat(quoted.source()).isEqualTo(GUEST_IP);
+    assertThat(quoted.destination()).isEqualTo(about);
+  }
+
+  private TcpSegment receiveTcp() {
+    var packet = receiveIpv4(Ipv4Packet.PROTOCOL_TCP);
+    var segment = new TcpSegment().wrap(lastFrame, packet.payloadOffset(), packet.payloadLength());
+    assertThat(segment.defect(packet.pseudoHeaderSum())).isNull();
+    return segment;
+  }
+
+  private void expectNothing() {
+    assertThat(cable[1].poll()).isNull();
+  }
+
+  // ARP.
+
+  @Test
+  void answersArpForAnyAddress() {
+    for (int address : new int[] {GATEWAY_IP, FAR_IP, Ipv4Address.parse("192.168.7.7")}) {
+      sendArp(GUEST, ArpPacket.REQUEST, GUEST_IP, address);
+      var frame = receive();
+      assertThat(new EthernetFrame().wrap(frame, 0, frame.readableBytes()).destination())
+          .isEqualTo(GUEST);
+      var arp = new ArpPacket().wrap(frame, IP, ArpPacket.LENGTH);
+      assertThat(arp.operation()).isEqualTo(ArpPacket.REPLY);
+      assertThat(arp.senderMac()).isEqualTo(GATEWAY);
+      assertThat(arp.senderIp()).isEqualTo(address);
+      assertThat(arp.targetIp()).isEqualTo(GUEST_IP);
+    }
+  }
+
+  @Test
+  void neverClaimsAnAddressAGuestProbesOrAnnounces() {
+    sendArp(GUEST, ArpPacket.REQUEST, Ipv4Address.UNSPECIFIED, GUEST_IP);
+    expectNothing();
+    sendArp(GUEST, ArpPacket.REQUEST, Ipv4Address.UNSPECIFIED, GATEWAY_IP);
+    expectNothing();
+    sendArp(GUEST, ArpPacket.REQUEST, GUEST_IP, GUEST_IP);
+    expectNothing();
+  }
+
+  @Test
+  void leavesAnotherGuestsAddressToThatGuestUntilItIsNotHeardOfAnyMore() {
+    sendArp(OTHER_GUEST, ArpPacket.REQUEST, FAR_IP, FAR_IP);
+    sendArp(GUEST, ArpPacket.REQUEST, GUEST_IP, FAR_IP);
+    expectNothing();
+    now += NeighborCache.LIFETIME_NANOS;
+    sendArp(GUEST, ArpPacket.REQUEST, GUEST_IP, FAR_IP);
+    receive();
+  }
+
+  // ICMP.
+
+  @Test
+  void answersPingOfItsOwnAddress() {
+    var request = echoRequest("are you there?".getBytes(StandardCharsets.US_ASCII));
+    send(ipv4(GUEST_IP, GATEWAY_IP, Ipv4Packet.PROTOCOL_ICMP, request));
+    var packet = receiveIpv4(Ipv4Packet.PROTOCOL_ICMP);
+    assertThat(packet.source()).isEqualTo(GATEWAY_IP);
+    var reply = new Icmpv4Message().wrap(lastFrame, packet.payloadOffset(), packet.payloadLength());
+    assertThat(reply.defect()).isNull();
+    assertThat(reply.type()).isEqualTo(Icmpv4Message.ECHO_REPLY);
+    assertThat(reply.rest()).isEqualTo(0x0007_0001);
+    assertThat(
+            lastFrame.toString(
+                reply.payloadOffset(), reply.payloadLength(), StandardCharsets.US_ASCII))
+        .isEqualTo("are you there?");
+  }
+
+  @Test
+  void answersAPingThatComesAndGoesInFragments() {
+    var data = new byte[4000];
+    new Random(3).nextBytes(data);
+    byte[] request = echoRequest(data);
+    for (int from = 0; from < request.length; from += 1480) {
+      int to = Math.min(request.length, from + 1480);
+      var part = java.util.Arrays.copyOfRange(request, from, to);
+      var frame = ipv4(GUEST_IP, GATEWAY_IP, Ipv4Packet.PROTOCOL_ICMP, part);
+      new Ipv4Packet()
+          .wrap(frame, IP, frame.readableBytes() - IP)
+          .composeFragment(from, to < request.length, part.length);
+      send(frame);
+    }
+    var whole = Unpooled.buffer(request.length).writeZero(request.length);
+    int fragments = 0;
+    for (int seen = 0; seen < request.length; fragments++) {
+      var packet = receiveIpv4(Ipv4Packet.PROTOCOL_ICMP);
+      assertThat(packet.totalLength()).isLessThanOrEqualTo(1500);
+      whole.setBytes(
+          packet.fragmentOffset(), lastFrame, packet.payloadOffset(), packet.payloadLength());
+      seen += packet.payloadLength();
+    }
+    assertThat(fragments).isEqualTo(3);
+    assertThat(new Icmpv4Message().wrap(whole, 0, request.length).defect()).isNull();
+    assertThat(ByteBufUtil.getBytes(whole, 8, data.length)).isEqualTo(data);
+  }
+
+  @Test
+  void refusesToCarryPing() {
+    send(ipv4(GUEST_IP, FAR_IP, Ipv4Packet.PROTOCOL_ICMP, echoRequest(new byte[8])));
+    expectUnreachable(Icmpv4Message.ADMINISTRATIVELY_PROHIBITED, FAR_IP);
+  }
+
+  @Test
+  void sendsABoundedNumberOfErrors() {
+    for (int i = 0; i < 5000; i++) {
+      send(ipv4(GUEST_IP, FAR_IP, Ipv4Packet.PROTOCOL_ICMP, echoRequest(new byte[8])));
+    }
+    int errors = 0;
+    for (var frame = cable[1].poll(); frame != null; frame = cable[1].poll()) {
+      frame.release();
+      errors++;
+    }
+    assertThat(errors).isEqualTo(200);
+    assertThat(stack.counters().dropCount(Drop.ICMP_RATE)).isEqualTo(4800);
+  }
+
+  @Test
+  void sendsNoErrorAboutAnError() {
+    var error = Unpooled.buffer().writeZero(40);
+    new Icmpv4Message().wrap(error, 0, 40).compose(Icmpv4Message.UNREACHABLE, 1, 0);
+    send(ipv4(GUEST_IP, FAR_IP, Ipv4Packet.PROTOCOL_ICMP, ByteBufUtil.getBytes(error)));
+    expectNothing();
+    assertThat(stack.counters().dropCount(Drop.ICMP_IGNORED)).isEqualTo(1);
+  }
+
+  @Test
+  void refusesOtherProtocols() {
+    send(ipv4(GUEST_IP, FAR_IP, 132, new byte[12]));
+    expectUnreachable(Icmpv4Message.PROTOCOL_UNREACHABLE, FAR_IP);
+  }
+
+  // UDP.
+
+  @Test
+  void refusesDatagramsNobodyTakes() {
+    send(ipv4(GUEST_IP, FAR_IP, Ipv4Packet.PROTOCOL_UDP, udp(FAR_IP, 443, "hello")));
+    expectUnreachable(Icmpv4Message.ADMINISTRATIVELY_PROHIBITED, FAR_IP);
+    send(ipv4(GUEST_IP, GATEWAY_IP, Ipv4Packet.PROTOCOL_UDP, udp(GATEWAY_IP, 9, "hello")));
+    expectUnreachable(Icmpv4Message.PORT_UNREACHABLE, GATEWAY_IP);
+  }
+
+  @Test
+  void handsDatagramsOnAndBringsAnswersBack() {
+    recorder.takesDatagrams = true;
+    send(ipv4(GUEST_IP, FAR_IP, Ipv4Packet.PROTOCOL_UDP, udp(FAR_IP, 53, "query")));
+    expectNothing();
+    var flow = new DatagramFlow(GUEST, GUEST_IP, 4000, FAR_IP, 53);
+    assertThat(recorder.datagrams).containsExactly(flow);
+    stack.sendDatagram(flow, Unpooled.copiedBuffer("answer", StandardCharsets.US_ASCII));
+    var packet = receiveIpv4(Ipv4Packet.PROTOCOL_UDP);
+    assertThat(packet.source()).isEqualTo(FAR_IP);
+    var datagram =
+        new UdpDatagram().wrap(lastFrame, packet.payloadOffset(), packet.payloadLength());
+    assertThat(datagram.defect(FAR_IP, GUEST_IP)).isNull();
+    assertThat(datagram.sourcePort()).isEqualTo(53);
+    assertThat(datagram.destinationPort()).isEqualTo(4000);
+  }
+
+  // TCP.
+
+  @Test
+  void answersASynOnlyWhenItIsAccepted() {
+    send(tcp(TcpSegment.SYN, 100, 0));
+    expectNothing();
+    assertThat(recorder.connections).hasSize(1);
+    var connection = recorder.connections.getFirst();
+    assertThat(connection.guest()).isEqualTo(GUEST);
+    assertThat(connection.address()).isEqualTo(FAR_IP);
+    assertThat(connection.port()).isEqualTo(80);
+    connection.accept();
+    var answer = receiveTcp();
+    assertThat(answer.flags()).isEqualTo(TcpSegment.SYN | TcpSegment.ACK);
+    assertThat(answer.acknowledgment()).isEqualTo(101);
+    assertThat(answer.options().mss()).isEqualTo(1460);
+  }
+
+  @Test
+  void refusesWithAResetOrAnIcmpErrorAboutTheSyn() {
+    send(tcp(TcpSegment.SYN, 100, 0));
+    recorder.connections.getLast().refuse();
+    assertThat(receiveTcp().flags()).isEqualTo(TcpSegment.RST | TcpSegment.ACK);
+    send(tcp(TcpSegment.SYN, 200, 0));
+    recorder.connections.getLast().unreachable(Icmpv4Message.HOST_UNREACHABLE);
+    expectUnreachable(Icmpv4Message.HOST_UNREACHABLE, FAR_IP);
+    var quoted = lastFrame.getInt(TRANSPORT + 8 + Ipv4Packet.HEADER_LENGTH + 4);
+    assertThat(quoted).as("the sequence number of the SYN").isEqualTo(200);
+    expectNothing();
+    assertThat(recorder.closed).containsExactly(CloseReason.REFUSED, CloseReason.DROPPED);
+    assertThat(stack.connections()).isZero();
+  }
+
+  @Test
+  void resetsASegmentOfNoConnection() {
+    send(tcp(TcpSegment.ACK, 100, 777));
+    var reset = receiveTcp();
+    assertThat(reset.flags()).isEqualTo(TcpSegment.RST);
+    assertThat(reset.sequence()).isEqualTo(777);
+    send(tcp(TcpSegment.RST, 100, 0));
+    expectNothing();
+  }
+
+  @Test
+  void connectionsThatWaitAreBoundedAndFreeTheirPlace() {
+    for (int i = 0; i < StackConfig.DEFAULT_MAX_PENDING + 10; i++) {
+      var syn = tcp(TcpSegment.SYN, 1, 0);
+      // Another guest for each: the MAC address is part of what tells connections apart.
+      MacAddress.set(syn, 6, OTHER_GUEST + i);
+      send(syn);
+    }
+    assertThat(recorder.connections).hasSize(StackConfig.DEFAULT_MAX_PENDING);
+    assertThat(stack.counters().dropCount(Drop.TCP_PENDING_FULL)).isEqualTo(10);
+    recorder.connections.getFirst().refuse();
+    send(tcp(TcpSegment.SYN, 1, 0));
+    assertThat(recorder.connections).hasSize(StackConfig.DEFAULT_MAX_PENDING + 1);
+  }
+
+  // What is dropped.
+
+  @Test
+  void dropsAndCountsWhatIsNotForIt() {
+    send(frame(GATEWAY, GUEST, EthernetFrame.TYPE_IPV4, 20));
+    send(frame(GUEST, OTHER_GUEST, EthernetFrame.TYPE_IPV4, 20));
+    send(frame(GUEST, GATEWAY, EthernetFrame.TYPE_IPV6, 40));
+    send(frame(GUEST, GATEWAY, 0x88CC, 40));
+    send(frame(GUEST, MacAddress.BROADCAST, EthernetFrame.TYPE_IPV4, 20));
+    send(frame(GUEST | 0x0100_0000_0000L, GATEWAY, EthernetFrame.TYPE_IPV4, 20));
+    send(frame(GUEST, GATEWAY, EthernetFrame.TYPE_IPV4, 20));
+    send(ipv4(Ipv4Address.UNSPECIFIED, FAR_IP, Ipv4Packet.PROTOCOL_UDP, new byte[8]));
+    send(ipv4(GUEST_IP, Ipv4Address.BROADCAST, Ipv4Packet.PROTOCOL_UDP, new byte[8]));
+    expectNothing();
+    var counters = stack.counters();
+    assertThat(counters.dropCount(Drop.OWN_FRAME)).isEqualTo(1);
+    assertThat(counters.dropCount(Drop.NOT_FOR_GATEWAY)).isEqualTo(1);
+    assertThat(counters.dropCount(Drop.IPV6)).isEqualTo(1);
+    assertThat(counters.dropCount(Drop.ETHER_TYPE)).isEqualTo(1);
+    assertThat(counters.dropCount(Drop.GROUP_DESTINATION)).isEqualTo(2);
+    assertThat(counters.dropCount(Drop.NO_SOURCE)).isEqualTo(1);
+    assertThat(counters.malformedCount(Protocol.ETHERNET, Defect.BAD_ADDRESS)).isEqualTo(1);
+    assertThat(counters.malformedCount(Protocol.IPV4, Defect.BAD_VERSION)).isEqualTo(1);
+    assertThat(counters.nonZero()).containsEntry("ipv4.bad_version", 1L);
+  }
+
+  @Test
+  void servesOnAfterAnyMutatedFrames() {
+    var random = new Random(42);
+    recorder.takesDatagrams = true;
+    for (int i = 0; i < 20_000; i++) {
+      var frame =
+          switch (random.nextInt(4)) {
+            case 0 -> tcp(random.nextInt(64), random.nextInt(), random.nextInt());
+            case 1 -> ipv4(GUEST_IP, FAR_IP, random.nextInt(256), new byte[random.nextInt(64)]);
+            case 2 -> frame(GUEST, MacAddress.BROADCAST, EthernetFrame.TYPE_ARP, 28);
+            default ->
+                ipv4(GUEST_IP, GATEWAY_IP, Ipv4Packet.PROTOCOL_ICMP, echoRequest(new byte[16]));
+          };
+      for (int flips = random.nextInt(6); flips > 0; flips--) {
+        frame.setByte(random.nextInt(frame.readableBytes()), random.nextInt());
+      }
+      frame.writerIndex(frame.readableBytes() - random.nextInt(3) * random.nextInt(4));
+      send(frame);
+    }
+    for (var frame = cable[1].poll(); frame != null; frame = cable[1].poll()) {
+      frame.release();
+    }
+    now += 60_000_000_000L;
+    send(ipv4(GUEST_IP, GATEWAY_IP, Ipv4Packet.PROTOCOL_ICMP, echoRequest(new byte[4])));
+    receiveIpv4(Ipv4Packet.PROTOCOL_ICMP);
+  }
+}
