@@ -2,6 +2,8 @@
 package org.torvtl.tcp;
 
 import io.netty.buffer.ByteBuf;
+import org.jspecify.annotations.Nullable;
+import org.torvtl.tcp.Sender.PeerOptions;
 import org.torvtl.wire.TcpSegment;
 
 /**
@@ -13,9 +15,65 @@ import org.torvtl.wire.TcpSegment;
  * be forgotten. Once the state is {@link TcpState#CLOSED}, every call does nothing, besides
  * releasing what it was given.
  */
-@SuppressWarnings("DoNotCallSuggester") // The shape of the API; the engine follows.
 public final class TcpConnection {
-  private TcpConnection() {}
+  private static final long NONE = Long.MAX_VALUE;
+
+  private final TcpConfig config;
+  private final TcpCounters counters;
+  private final ConnectionHandler handler;
+  private final SegmentWriter writer;
+  private final boolean active;
+
+  /** Our initial sequence number: ISS. */
+  private final long synSequence;
+
+  private final Timestamps timestamps;
+  private final RetransmissionTimeout timeout;
+  private final ChallengeAckLimiter challengeLimiter = new ChallengeAckLimiter();
+  private final SendQueue queue;
+
+  private TcpState state;
+  private boolean outputShut;
+  private boolean inputShut;
+  private boolean closedTold;
+
+  /** From the peer's SYN on. */
+  private @Nullable Receiver receiver;
+
+  private @Nullable PeerOptions peer;
+
+  /** Once our SYN is acknowledged. */
+  private @Nullable Sender sender;
+
+  private int synRepeats;
+  private long synSentNanos;
+  private long handshakeDeadlineNanos = NONE;
+
+  /** The end of TIME-WAIT, or of the wait for a FIN that nobody needs any more. */
+  private long lifeDeadlineNanos = NONE;
+
+  /** How many calls we are in: an event may call back, and output waits for the outermost. */
+  private int depth;
+
+  private TcpConnection(
+      TcpConfig config,
+      TcpCounters counters,
+      InitialNumbers numbers,
+      ConnectionHandler handler,
+      SegmentTransmitter transmitter,
+      boolean active) {
+    this.config = config;
+    this.counters = counters;
+    this.handler = handler;
+    this.active = active;
+    writer = new SegmentWriter(transmitter, counters);
+    synSequence = Integer.toUnsignedLong(numbers.sequence());
+    timestamps = new Timestamps(numbers.timestampOffset());
+    timeout = new RetransmissionTimeout(config);
+    queue = new SendQueue(synSequence + 1, config.copyBelowBytes());
+    state = active ? TcpState.SYN_SENT : TcpState.HELD;
+    counters.opened++;
+  }
 
   /**
    * A connection that a peer's SYN asks for. It is {@link TcpState#HELD}: nothing is sent before
@@ -32,7 +90,12 @@ public final class TcpConnection {
       ConnectionHandler handler,
       SegmentTransmitter transmitter,
       long nowNanos) {
-    throw new UnsupportedOperationException();
+    if (!syn.has(TcpSegment.SYN) || syn.has(TcpSegment.ACK) || syn.has(TcpSegment.RST)) {
+      throw new IllegalArgumentException("not a SYN: " + syn);
+    }
+    var connection = new TcpConnection(config, counters, numbers, handler, transmitter, false);
+    connection.readSyn(syn, nowNanos);
+    return connection;
   }
 
   /** A connection we ask for: its SYN is sent at once. */
@@ -43,22 +106,34 @@ public final class TcpConnection {
       ConnectionHandler handler,
       SegmentTransmitter transmitter,
       long nowNanos) {
-    throw new UnsupportedOperationException();
+    var connection = new TcpConnection(config, counters, numbers, handler, transmitter, true);
+    connection.synSentNanos = nowNanos;
+    connection.sendSyn(nowNanos);
+    return connection;
   }
 
   /** Answers the SYN of a held connection with a SYN-ACK. In any other state it does nothing. */
   public void accept(long nowNanos) {
-    throw new UnsupportedOperationException();
+    if (state == TcpState.HELD) {
+      state = TcpState.SYN_RECEIVED;
+      synSentNanos = nowNanos;
+      sendSyn(nowNanos);
+    }
   }
 
   /** Answers the SYN of a held connection with a RST. In any other state it does nothing. */
   public void refuse(long nowNanos) {
-    throw new UnsupportedOperationException();
+    if (state == TcpState.HELD) {
+      writer.writeReset(0, receiver().next(), TcpSegment.ACK);
+      finish(CloseReason.REFUSED);
+    }
   }
 
   /** Ends the connection in whatever state, and sends nothing. */
   public void drop() {
-    throw new UnsupportedOperationException();
+    if (state != TcpState.CLOSED) {
+      finish(CloseReason.DROPPED);
+    }
   }
 
   /**
@@ -68,7 +143,20 @@ public final class TcpConnection {
    * @param payload its payload, the readable bytes; borrowed: what is kept is retained or copied
    */
   public void receive(TcpSegment segment, ByteBuf payload, long nowNanos) {
-    throw new UnsupportedOperationException();
+    depth++;
+    try {
+      switch (state) {
+        case CLOSED -> {
+          return;
+        }
+        case HELD -> receiveHeld(segment, nowNanos);
+        case SYN_SENT -> receiveInSynSent(segment, nowNanos);
+        default -> receiveSynchronized(segment, payload, nowNanos);
+      }
+    } finally {
+      depth--;
+    }
+    flush(nowNanos);
   }
 
   /**
@@ -80,7 +168,16 @@ public final class TcpConnection {
    * @throws IllegalStateException after {@link #shutdownOutput}; the data is released
    */
   public void send(ByteBuf data, long nowNanos) {
-    throw new UnsupportedOperationException();
+    if (state == TcpState.CLOSED) {
+      data.release();
+      return;
+    }
+    if (outputShut) {
+      data.release();
+      throw new IllegalStateException("send after shutdownOutput, in state " + state);
+    }
+    queue.append(data);
+    flush(nowNanos);
   }
 
   /**
@@ -89,12 +186,22 @@ public final class TcpConnection {
    * @throws IllegalArgumentException if that is more than was delivered and not consumed before
    */
   public void consumed(int bytes, long nowNanos) {
-    throw new UnsupportedOperationException();
+    if (state != TcpState.CLOSED) {
+      receiver().consumed(bytes);
+      flush(nowNanos);
+    }
   }
 
   /** Sends a FIN after all queued data; we go on receiving. A second call does nothing. */
   public void shutdownOutput(long nowNanos) {
-    throw new UnsupportedOperationException();
+    if (state == TcpState.CLOSED || outputShut) {
+      return;
+    }
+    outputShut = true;
+    if (sender != null) {
+      shutEstablished(sender);
+      flush(nowNanos);
+    }
   }
 
   /**
@@ -104,47 +211,105 @@ public final class TcpConnection {
    * ConnectionHandler#closed}. A held connection is refused.
    */
   public void close(long nowNanos) {
-    throw new UnsupportedOperationException();
+    switch (state) {
+      case CLOSED, TIME_WAIT -> {}
+      case HELD -> refuse(nowNanos);
+      case SYN_SENT -> finish(CloseReason.ABORTED);
+      default -> {
+        inputShut = true;
+        shutdownOutput(nowNanos);
+        if (state == TcpState.FIN_WAIT_2) {
+          lifeDeadlineNanos = nowNanos + config.finWait2Nanos();
+        }
+      }
+    }
   }
 
   /** Ends the connection at once, with a RST where the peer knows of it. */
   public void abort(long nowNanos) {
-    throw new UnsupportedOperationException();
+    switch (state) {
+      case CLOSED -> {
+        return;
+      }
+      case SYN_SENT, TIME_WAIT -> {}
+      case HELD -> writer.writeReset(0, receiver().next(), TcpSegment.ACK);
+      case CLOSING, LAST_ACK -> {
+        // The peer misses nothing if only the FIN is not acknowledged: RFC 9293, section 3.10.5.
+        if (queue.bytes() > 0) {
+          sendReset();
+        }
+      }
+      default -> sendReset();
+    }
+    finish(CloseReason.ABORTED);
   }
 
   /** The state. */
   public TcpState state() {
-    throw new UnsupportedOperationException();
+    return state;
   }
 
   /** When to call {@link #onDeadline}; {@link Long#MAX_VALUE} for never. */
   public long deadlineNanos() {
-    throw new UnsupportedOperationException();
+    long deadline = earlier(handshakeDeadlineNanos, lifeDeadlineNanos);
+    if (sender != null) {
+      deadline = earlier(deadline, sender.deadlineNanos());
+    }
+    if (receiver != null) {
+      deadline = earlier(deadline, receiver.ackDeadlineNanos());
+    }
+    return deadline;
+  }
+
+  private static long earlier(long a, long b) {
+    if (a == NONE || b == NONE) {
+      return a == NONE ? b : a;
+    }
+    return a - b < 0 ? a : b;
+  }
+
+  private static boolean isPast(long deadline, long nowNanos) {
+    return deadline != NONE && nowNanos - deadline >= 0;
   }
 
   /** The deadline may have passed: does what is due. Too early a call does nothing. */
   public void onDeadline(long nowNanos) {
-    throw new UnsupportedOperationException();
+    depth++;
+    try {
+      if (isPast(handshakeDeadlineNanos, nowNanos)) {
+        repeatSyn(nowNanos);
+      } else if (isPast(lifeDeadlineNanos, nowNanos)) {
+        finish(CloseReason.TIMED_OUT);
+      } else if (receiver != null && sender != null) {
+        receiver.onDeadline(nowNanos);
+        if (sender.onDeadline(nowNanos)) {
+          giveUp();
+        }
+      }
+    } finally {
+      depth--;
+    }
+    flush(nowNanos);
   }
 
   /** Bytes queued and not acknowledged, sent or not. */
   public int queuedBytes() {
-    throw new UnsupportedOperationException();
+    return queue.bytes();
   }
 
   /** Bytes queued and not sent yet. */
   public int unsentBytes() {
-    throw new UnsupportedOperationException();
+    return sender == null ? queue.bytes() : sender.unsentBytes();
   }
 
   /** Whether fewer bytes are queued than {@link TcpConfig#sendCapacityBytes}. */
   public boolean isWritable() {
-    throw new UnsupportedOperationException();
+    return queue.bytes() < config.sendCapacityBytes();
   }
 
   /** Bytes given to {@link ConnectionHandler#data} and not yet to {@link #consumed}. */
   public int unconsumedBytes() {
-    throw new UnsupportedOperationException();
+    return receiver == null ? 0 : receiver.window().unconsumed();
   }
 
   /**
@@ -153,6 +318,429 @@ public final class TcpConnection {
    * segment for a new connection. RFC 9293, section 3.10.7.4; RFC 6191.
    */
   public boolean yieldsTo(TcpSegment segment) {
-    throw new UnsupportedOperationException();
+    if (state != TcpState.TIME_WAIT
+        || !segment.has(TcpSegment.SYN)
+        || segment.has(TcpSegment.ACK)
+        || segment.has(TcpSegment.RST)) {
+      return false;
+    }
+    long next = receiver().next();
+    boolean later = SequenceNumbers.extend(segment.sequence(), next) >= next;
+    if (!timestamps.enabled() || !segment.options().hasTimestamps()) {
+      return later;
+    }
+    int age = segment.options().timestampValue() - timestamps.echo();
+    return age > 0 || (age == 0 && later);
+  }
+
+  private Receiver receiver() {
+    var present = receiver;
+    if (present == null) {
+      throw new IllegalStateException("no SYN of the peer yet, in state " + state);
+    }
+    return present;
+  }
+
+  private Sender sender() {
+    var present = sender;
+    if (present == null) {
+      throw new IllegalStateException("the handshake is not complete, in state " + state);
+    }
+    return present;
+  }
+
+  /** Sends what the call has made due, once the outermost call is done. */
+  private void flush(long nowNanos) {
+    if (depth > 0 || state == TcpState.CLOSED || receiver == null) {
+      return;
+    }
+    if (sender != null && state != TcpState.TIME_WAIT) {
+      sender.output(nowNanos);
+    }
+    if (receiver.ackIsDue()) {
+      writer.writeAck(receiver, nextSequence(), nowNanos);
+    }
+  }
+
+  /** SND.NXT. */
+  private long nextSequence() {
+    return sender == null ? synSequence + 1 : sender.next();
+  }
+
+  // The handshake: RFC 9293, section 3.5.
+
+  private void readSyn(TcpSegment syn, long nowNanos) {
+    var options = syn.options();
+    var fresh = new Receiver(config, counters, timestamps, syn.sequence());
+    if (options.hasTimestamps()) {
+      timestamps.enable(options.timestampValue(), nowNanos);
+    }
+    if (options.windowScale() >= 0) {
+      fresh.window().scale(ReceiveWindow.scaleFor(config.receiveCapacityBytes()));
+    }
+    if (options.sackPermitted()) {
+      fresh.enableSack();
+    }
+    receiver = fresh;
+    peer = PeerOptions.of(options);
+  }
+
+  /**
+   * Sends our SYN: alone as long as we have none of the peer, with its acknowledgment afterwards.
+   */
+  private void sendSyn(long nowNanos) {
+    var options = writer.synOptions().mss(config.maxSegmentSize());
+    int scale = ReceiveWindow.scaleFor(config.receiveCapacityBytes());
+    int window = Math.min(config.receiveCapacityBytes(), 65_535);
+    var known = peer;
+    if (known == null || receiver == null) {
+      options.sackPermitted(true).timestamps(timestamps.value(nowNanos), 0).windowScale(scale);
+      writer.writeSyn(synSequence, 0, 0, window);
+    } else {
+      options.sackPermitted(known.sack());
+      if (known.windowScaled()) {
+        options.windowScale(scale);
+      }
+      if (timestamps.enabled()) {
+        options.timestamps(timestamps.value(nowNanos), timestamps.echo());
+      }
+      window = receiver.window().synField(receiver.next());
+      writer.writeSyn(synSequence, receiver.next(), TcpSegment.ACK, window);
+    }
+    handshakeDeadlineNanos = nowNanos + timeout.nanos();
+  }
+
+  private void repeatSyn(long nowNanos) {
+    if (synRepeats == (active ? config.synRetries() : config.synAckRetries())) {
+      giveUp();
+      return;
+    }
+    synRepeats++;
+    counters.retransmits++;
+    timeout.backOff();
+    sendSyn(nowNanos);
+  }
+
+  private void receiveHeld(TcpSegment segment, long nowNanos) {
+    var held = receiver();
+    boolean isSyn = segment.has(TcpSegment.SYN) && !segment.has(TcpSegment.ACK);
+    if (segment.has(TcpSegment.RST) && segment.sequence() == (int) held.next()) {
+      counters.resetsReceived++;
+      finish(CloseReason.RESET_BY_PEER);
+    } else if (isSyn && segment.sequence() != (int) held.synSequence()) {
+      // Nothing was answered, so the peer is free to have started anew.
+      readSyn(segment, nowNanos);
+    } else {
+      counters.heldIgnored++;
+    }
+  }
+
+  /** RFC 9293, section 3.10.7.3. */
+  private void receiveInSynSent(TcpSegment segment, long nowNanos) {
+    boolean hasAck = segment.has(TcpSegment.ACK);
+    if (hasAck && segment.acknowledgment() != (int) synSequence + 1) {
+      counters.badAcknowledgments++;
+      if (!segment.has(TcpSegment.RST)) {
+        writer.writeReset(segment.acknowledgment(), 0, 0);
+      }
+    } else if (segment.has(TcpSegment.RST)) {
+      if (hasAck) {
+        counters.resetsReceived++;
+        finish(CloseReason.REFUSED_BY_PEER);
+      }
+    } else if (!segment.has(TcpSegment.SYN)) {
+      counters.outOfWindow++;
+    } else {
+      readSyn(segment, nowNanos);
+      if (hasAck) {
+        receiver().requestAck();
+        establish(receiver().synSequence(), segment.window(), nowNanos);
+      } else {
+        state = TcpState.SYN_RECEIVED;
+        sendSyn(nowNanos);
+      }
+    }
+  }
+
+  /** Our SYN is acknowledged by a segment with this sequence number, which offers this window. */
+  private void establish(long sequence, int windowBytes, long nowNanos) {
+    var known = peer;
+    if (known == null) {
+      throw new IllegalStateException("established without a SYN of the peer");
+    }
+    if (synRepeats == 0) {
+      timeout.measured(nowNanos - synSentNanos);
+    } else {
+      timeout.handshakeWasRepeated();
+    }
+    var fresh =
+        new Sender(
+            config, counters, writer, receiver(), known, timeout, synRepeats > 0, queue, nowNanos);
+    fresh.openWindow(windowBytes, sequence, synSequence + 1);
+    sender = fresh;
+    handshakeDeadlineNanos = NONE;
+    state = TcpState.ESTABLISHED;
+    counters.established++;
+    if (outputShut) {
+      shutEstablished(fresh);
+    }
+    if (!inputShut) {
+      handler.established();
+    }
+  }
+
+  private void shutEstablished(Sender open) {
+    open.queueFin();
+    state = state == TcpState.CLOSE_WAIT ? TcpState.LAST_ACK : TcpState.FIN_WAIT_1;
+  }
+
+  // Segments in a synchronized state: RFC 9293, section 3.10.7.4, in the order of its steps.
+
+  private void receiveSynchronized(TcpSegment segment, ByteBuf payload, long nowNanos) {
+    var input = receiver();
+    boolean hasFin = segment.has(TcpSegment.FIN);
+    int length = payload.readableBytes() + (hasFin ? 1 : 0);
+    long sequence = SequenceNumbers.extend(segment.sequence(), input.next());
+    if (segment.has(TcpSegment.SYN)) {
+      if (!receiveSyn(segment, sequence, nowNanos)) {
+        return;
+      }
+      sequence++;
+    }
+    if (segment.has(TcpSegment.RST)) {
+      receiveReset(sequence, nowNanos);
+      return;
+    }
+    if (input.isOld(segment, nowNanos)) {
+      counters.pawsRejected++;
+      answer(length > 0, nowNanos);
+      return;
+    }
+    if (!input.isAcceptable(sequence, sequence + length)) {
+      counters.outOfWindow++;
+      answer(length > 0, nowNanos);
+      return;
+    }
+    if (!segment.has(TcpSegment.ACK)) {
+      counters.missingAck++;
+      return;
+    }
+    if (!receiveAcknowledgment(segment, sequence, length, nowNanos)) {
+      return;
+    }
+    input.noteTimestamp(segment, sequence, nowNanos);
+    receiveText(input, sequence, payload, hasFin, nowNanos);
+  }
+
+  /**
+   * A SYN where none is due. RFC 5961, section 4: answered by a challenge, except where it belongs
+   * to the handshake.
+   *
+   * @return whether the rest of the segment is to be processed
+   */
+  private boolean receiveSyn(TcpSegment segment, long sequence, long nowNanos) {
+    if (state == TcpState.SYN_RECEIVED && sequence == receiver().synSequence()) {
+      if (active && segment.has(TcpSegment.ACK)) {
+        // Both have opened at once, and this is the peer's answer to our SYN: figure 7.
+        receiver().requestAck();
+        return true;
+      }
+      if (!segment.has(TcpSegment.ACK)) {
+        repeatSynAck(nowNanos);
+        return false;
+      }
+    }
+    challenge(nowNanos);
+    return false;
+  }
+
+  /** The peer repeats its SYN, so it has not got our answer: no need to wait for the timer. */
+  private void repeatSynAck(long nowNanos) {
+    if (challengeLimiter.tryAcquire(nowNanos)) {
+      counters.retransmits++;
+      long deadline = handshakeDeadlineNanos;
+      sendSyn(nowNanos);
+      handshakeDeadlineNanos = deadline;
+    }
+  }
+
+  /** RFC 5961, section 3; in TIME-WAIT a reset is ignored, by RFC 1337. */
+  private void receiveReset(long sequence, long nowNanos) {
+    var input = receiver();
+    if (state == TcpState.TIME_WAIT) {
+      counters.outOfWindow++;
+    } else if (sequence == input.next()) {
+      counters.resetsReceived++;
+      boolean refused = active && state == TcpState.SYN_RECEIVED;
+      finish(refused ? CloseReason.REFUSED_BY_PEER : CloseReason.RESET_BY_PEER);
+    } else if (sequence > input.next() && sequence <= input.window().announcedEdge()) {
+      challenge(nowNanos);
+    } else {
+      counters.outOfWindow++;
+    }
+  }
+
+  /** Asks a peer whose segment may be forged to prove itself, but only so often. */
+  private void challenge(long nowNanos) {
+    if (challengeLimiter.tryAcquire(nowNanos)) {
+      counters.challengeAcks++;
+      receiver().requestAck();
+    } else {
+      counters.challengeAcksSuppressed++;
+    }
+  }
+
+  /** Answers a segment that was dropped: one with text always, for its sender waits for that. */
+  private void answer(boolean hasText, long nowNanos) {
+    if (hasText) {
+      receiver().requestAck();
+    } else {
+      challenge(nowNanos);
+    }
+  }
+
+  /**
+   * Takes the acknowledgment.
+   *
+   * @return whether the rest of the segment is to be processed
+   */
+  private boolean receiveAcknowledgment(
+      TcpSegment segment, long sequence, int length, long nowNanos) {
+    if (state == TcpState.SYN_RECEIVED) {
+      if (segment.acknowledgment() != (int) synSequence + 1) {
+        counters.badAcknowledgments++;
+        writer.writeReset(segment.acknowledgment(), 0, 0);
+        return false;
+      }
+      var known = peer;
+      int scale = known == null || segment.has(TcpSegment.SYN) ? 0 : known.windowScale();
+      establish(sequence, segment.window() << scale, nowNanos);
+      return state != TcpState.CLOSED;
+    }
+    var output = sender();
+    long acknowledgment = SequenceNumbers.extend(segment.acknowledgment(), output.unacknowledged());
+    if (acknowledgment > output.highestSent()
+        || acknowledgment < output.unacknowledged() - output.maxWindow()) {
+      // RFC 5961, section 5.
+      counters.badAcknowledgments++;
+      challenge(nowNanos);
+      return false;
+    }
+    if (acknowledgment < output.unacknowledged()) {
+      return true;
+    }
+    int data = output.receive(segment, sequence, acknowledgment, length, nowNanos);
+    if (data > 0) {
+      handler.acknowledged(data);
+    }
+    if (state != TcpState.CLOSED && output.finIsAcknowledged()) {
+      finAcknowledged(nowNanos);
+    }
+    return state != TcpState.CLOSED;
+  }
+
+  private void finAcknowledged(long nowNanos) {
+    switch (state) {
+      case FIN_WAIT_1 -> {
+        state = TcpState.FIN_WAIT_2;
+        if (inputShut) {
+          lifeDeadlineNanos = nowNanos + config.finWait2Nanos();
+        }
+      }
+      case CLOSING -> enterTimeWait(nowNanos);
+      case LAST_ACK -> finish(CloseReason.NORMAL);
+      default -> {}
+    }
+  }
+
+  private void receiveText(
+      Receiver input, long sequence, ByteBuf payload, boolean hasFin, long nowNanos) {
+    if (state == TcpState.TIME_WAIT && hasFin) {
+      lifeDeadlineNanos = nowNanos + config.timeWaitNanos();
+    }
+    if (inputShut && input.isNews(sequence + payload.readableBytes())) {
+      resetAfterClose();
+      return;
+    }
+    var data = input.receive(sequence, payload, hasFin, nowNanos);
+    while (data != null) {
+      if (inputShut) {
+        data.release();
+        resetAfterClose();
+        return;
+      }
+      handler.data(data);
+      if (state == TcpState.CLOSED) {
+        return;
+      }
+      data = input.poll();
+    }
+    if (input.pollFin()) {
+      finReceived(nowNanos);
+    }
+  }
+
+  /** Data came that nobody will read. RFC 1122, section 4.2.2.13. */
+  private void resetAfterClose() {
+    counters.dataAfterClose++;
+    sendReset();
+    finish(CloseReason.ABORTED);
+  }
+
+  private void finReceived(long nowNanos) {
+    switch (state) {
+      case ESTABLISHED -> state = TcpState.CLOSE_WAIT;
+      case FIN_WAIT_1 -> state = TcpState.CLOSING;
+      default -> {}
+    }
+    if (!inputShut) {
+      handler.endOfStream();
+    }
+    if (state == TcpState.FIN_WAIT_2) {
+      enterTimeWait(nowNanos);
+    }
+  }
+
+  // The end.
+
+  private void sendReset() {
+    writer.writeReset(nextSequence(), receiver().next(), TcpSegment.ACK);
+  }
+
+  private void giveUp() {
+    counters.gaveUp++;
+    finish(CloseReason.TIMED_OUT);
+  }
+
+  private void enterTimeWait(long nowNanos) {
+    state = TcpState.TIME_WAIT;
+    release();
+    lifeDeadlineNanos = nowNanos + config.timeWaitNanos();
+    tellClosed(CloseReason.NORMAL);
+  }
+
+  private void finish(CloseReason reason) {
+    state = TcpState.CLOSED;
+    release();
+    lifeDeadlineNanos = NONE;
+    handshakeDeadlineNanos = NONE;
+    tellClosed(reason);
+  }
+
+  private void release() {
+    queue.clear();
+    if (sender != null) {
+      sender.release();
+    }
+    if (receiver != null) {
+      receiver.release();
+    }
+  }
+
+  private void tellClosed(CloseReason reason) {
+    if (!closedTold) {
+      closedTold = true;
+      handler.closed(reason);
+    }
   }
 }

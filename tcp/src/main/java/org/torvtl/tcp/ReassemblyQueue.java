@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.tcp;
+
+import io.netty.buffer.ByteBuf;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Payload that arrived before what it should follow, in order, without overlaps. What is here was
+ * or may have been reported to the peer as received, so it is never given up again: bytes that come
+ * twice are dropped, and beyond the bound new ones are.
+ */
+final class ReassemblyQueue {
+  private final int maxPieces;
+  private long[] starts = new long[8];
+  private @Nullable ByteBuf[] pieces = new @Nullable ByteBuf[8];
+  private int count;
+
+  /**
+   * Makes an empty queue.
+   *
+   * @param maxPieces the most pieces it takes; the bytes are bounded by the window already
+   */
+  ReassemblyQueue(int maxPieces) {
+    this.maxPieces = maxPieces;
+  }
+
+  boolean isEmpty() {
+    return count == 0;
+  }
+
+  /** The sequence number just after the last byte; only if not empty. */
+  long end() {
+    return end(count - 1);
+  }
+
+  /** Makes the piece to keep: the {@code length} bytes of {@code payload} from {@code index}. */
+  @FunctionalInterface
+  interface Keeper {
+    ByteBuf keep(ByteBuf payload, int index, int length);
+  }
+
+  /**
+   * Adds what is new of the bytes of {@code payload} from {@code index}, which belong at sequence
+   * numbers {@code from} to {@code to}.
+   *
+   * @return how many bytes were new and taken; -1 if some were not because of the bound
+   */
+  long insert(long from, long to, ByteBuf payload, int index, Keeper keeper) {
+    long taken = 0;
+    long at = from;
+    int position = firstEndingAbove(from);
+    while (at < to) {
+      long gapEnd = position < count ? Math.min(to, starts[position]) : to;
+      if (at < gapEnd) {
+        if (count >= maxPieces) {
+          return -1;
+        }
+        int length = (int) (gapEnd - at);
+        put(position, at, keeper.keep(payload, index + (int) (at - from), length));
+        taken += length;
+      }
+      at = Math.max(gapEnd, end(position));
+      position++;
+    }
+    return taken;
+  }
+
+  /** Position of the first piece that ends above {@code sequence}. */
+  private int firstEndingAbove(long sequence) {
+    int position = count;
+    while (position > 0 && end(position - 1) > sequence) {
+      position--;
+    }
+    return position;
+  }
+
+  private void put(int position, long start, ByteBuf piece) {
+    if (count == starts.length) {
+      starts = Arrays.copyOf(starts, 2 * count);
+      pieces = Arrays.copyOf(pieces, 2 * count);
+    }
+    System.arraycopy(starts, position, starts, position + 1, count - position);
+    System.arraycopy(pieces, position, pieces, position + 1, count - position);
+    starts[position] = start;
+    pieces[position] = piece;
+    count++;
+  }
+
+  private ByteBuf piece(int position) {
+    var piece = pieces[position];
+    if (piece == null) {
+      throw new IllegalStateException("no piece at position " + position + " of " + count);
+    }
+    return piece;
+  }
+
+  private long end(int position) {
+    return starts[position] + piece(position).readableBytes();
+  }
+
+  /**
+   * Takes out the next piece, if it starts at or before {@code next}; what lies before {@code next}
+   * is cut off or released.
+   *
+   * @return the bytes from {@code next}, which the caller owns, or {@code null}
+   */
+  @Nullable ByteBuf poll(long next) {
+    int passed = 0;
+    ByteBuf found = null;
+    while (passed < count && starts[passed] <= next && found == null) {
+      var piece = piece(passed);
+      int skip = (int) Math.min(piece.readableBytes(), next - starts[passed]);
+      if (skip == piece.readableBytes()) {
+        piece.release();
+      } else {
+        found = piece.skipBytes(skip);
+      }
+      passed++;
+    }
+    if (passed > 0) {
+      System.arraycopy(starts, passed, starts, 0, count - passed);
+      System.arraycopy(pieces, passed, pieces, 0, count - passed);
+      Arrays.fill(pieces, count - passed, count, null);
+      count -= passed;
+    }
+    return found;
+  }
+
+  /** Where the bytes in one run with the one at {@code sequence} begin; it must be here. */
+  long runStart(long sequence) {
+    int position = firstEndingAbove(sequence);
+    while (position > 0 && end(position - 1) == starts[position]) {
+      position--;
+    }
+    return starts[position];
+  }
+
+  /** Where the bytes in one run with the one at {@code sequence} end; it must be here. */
+  long runEnd(long sequence) {
+    int position = firstEndingAbove(sequence);
+    while (position + 1 < count && end(position) == starts[position + 1]) {
+      position++;
+    }
+    return end(position);
+  }
+
+  /** Releases everything. */
+  void clear() {
+    for (int i = 0; i < count; i++) {
+      piece(i).release();
+      pieces[i] = null;
+    }
+    count = 0;
+  }
+}

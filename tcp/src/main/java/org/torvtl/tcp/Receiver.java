@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.tcp;
+
+import io.netty.buffer.ByteBuf;
+import org.jspecify.annotations.Nullable;
+import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpSegment;
+
+/**
+ * The receiving half of a connection: what has arrived, what may, and when and how it is
+ * acknowledged. RFC 9293, section 3.10.7.4; delayed acknowledgments by section 3.8.6.3 and RFC
+ * 5681, section 4.2.
+ */
+final class Receiver {
+  private static final long NONE = Long.MAX_VALUE;
+
+  /** Bytes of the least segment size a peer is taken to use, until a larger one is seen. */
+  private static final int LEAST_SEGMENT = 536;
+
+  /** What a buffered piece costs besides its bytes, for bounding how many there may be. */
+  private static final int PIECE_COST = 256;
+
+  private static final int LEAST_PIECES = 64;
+
+  private final TcpConfig config;
+  private final TcpCounters counters;
+  private final Timestamps timestamps;
+  private final ReassemblyQueue queue;
+  private final ReceiveWindow window;
+  private final SackBlocks blocks = new SackBlocks();
+  private final int maxPieces;
+  private final long first;
+
+  private boolean sack;
+  private long next;
+  private long fin = NONE;
+  private boolean finReached;
+  private long unconsumedPieces;
+
+  private boolean ackNow;
+  private long ackDeadlineNanos = NONE;
+  private int unacknowledged;
+  private int segmentEstimate = LEAST_SEGMENT;
+  private long lastAckSent;
+
+  /**
+   * A receiver for a peer whose SYN had the given sequence number.
+   *
+   * @param synSequence the peer's initial sequence number
+   */
+  Receiver(TcpConfig config, TcpCounters counters, Timestamps timestamps, int synSequence) {
+    this.config = config;
+    this.counters = counters;
+    this.timestamps = timestamps;
+    first = Integer.toUnsignedLong(synSequence) + 1;
+    next = first;
+    lastAckSent = first;
+    maxPieces = Math.max(LEAST_PIECES, config.receiveCapacityBytes() / PIECE_COST);
+    queue = new ReassemblyQueue(maxPieces);
+    window = new ReceiveWindow(config.receiveCapacityBytes(), config.maxSegmentSize(), first);
+  }
+
+  void enableSack() {
+    sack = true;
+  }
+
+  ReceiveWindow window() {
+    return window;
+  }
+
+  Timestamps timestamps() {
+    return timestamps;
+  }
+
+  /** The sequence number expected next: RCV.NXT. */
+  long next() {
+    return next;
+  }
+
+  /** The peer's initial sequence number: IRS. */
+  long synSequence() {
+    return first - 1;
+  }
+
+  /** Whether the peer's FIN has come, and everything before it. */
+  boolean finReached() {
+    return finReached;
+  }
+
+  /**
+   * Whether a segment from {@code sequence} to {@code end} touches the window. Laxer than RFC 9293,
+   * table 6, at both edges: a segment that ends where we expect the next is a repeated one whose
+   * acknowledgment may be news, and one without data may lie at the right edge where its sender has
+   * used up the window and lost something.
+   */
+  boolean isAcceptable(long sequence, long end) {
+    return end >= next && sequence <= Math.max(next, window.announcedEdge());
+  }
+
+  /** Whether a timestamp shows the segment to be an old duplicate. RFC 7323, section 5.2, R1. */
+  boolean isOld(TcpSegment segment, long nowNanos) {
+    return timestamps.enabled()
+        && segment.options().hasTimestamps()
+        && timestamps.isOld(segment.options().timestampValue(), nowNanos);
+  }
+
+  /** Remembers the timestamp of an acceptable segment, if it is the one to echo. */
+  void noteTimestamp(TcpSegment segment, long sequence, long nowNanos) {
+    var options = segment.options();
+    if (timestamps.enabled()
+        && options.hasTimestamps()
+        && sequence <= lastAckSent
+        && !timestamps.isOld(options.timestampValue(), nowNanos)) {
+      timestamps.update(options.timestampValue(), nowNanos);
+    }
+  }
+
+  /**
+   * Takes the text of an acceptable segment. What can be delivered afterwards comes from {@link
+   * #poll}.
+   *
+   * @return the bytes to deliver at once, which the caller owns, or {@code null}
+   */
+  @Nullable ByteBuf receive(long sequence, ByteBuf payload, boolean hasFin, long nowNanos) {
+    int length = payload.readableBytes();
+    if (length == 0 && !hasFin) {
+      return null;
+    }
+    if (finReached) {
+      duplicate(sequence, Math.min(sequence + length, next));
+      return null;
+    }
+    long end = Math.min(sequence + length, fin);
+    if (hasFin && fin == NONE) {
+      receiveFin(end);
+    }
+    if (end > window.announcedEdge()) {
+      end = window.announcedEdge();
+      ackNow = true;
+    }
+    long from = Math.max(sequence, next);
+    if (from >= end) {
+      if (length > 0) {
+        duplicate(sequence, Math.min(sequence + length, next));
+      }
+      ackNow = true;
+      return null;
+    }
+    if (sequence < next) {
+      duplicate(sequence, next);
+    }
+    int index = payload.readerIndex() + (int) (from - sequence);
+    if (from > next) {
+      receiveOutOfOrder(from, end, payload, index);
+      return null;
+    }
+    return receiveInOrder(payload, index, (int) (end - from), nowNanos);
+  }
+
+  /** A FIN needs no room, so it may lie right at the edge of the window, even a closed one. */
+  private void receiveFin(long end) {
+    ackNow = true;
+    if (end >= next && end <= window.announcedEdge() && (queue.isEmpty() || end >= queue.end())) {
+      fin = end;
+    }
+  }
+
+  private void duplicate(long left, long right) {
+    counters.duplicateData++;
+    ackNow = true;
+    if (sack && left < right) {
+      blocks.addDuplicate(left, right);
+    }
+  }
+
+  private void receiveOutOfOrder(long from, long end, ByteBuf payload, int index) {
+    ackNow = true;
+    counters.outOfOrder++;
+    long taken = queue.insert(from, end, payload, index, this::keep);
+    if (taken < 0) {
+      counters.droppedByBound++;
+    } else if (taken == 0) {
+      duplicate(from, end);
+    } else if (sack) {
+      blocks.add(queue.runStart(from), queue.runEnd(from));
+    }
+  }
+
+  private @Nullable ByteBuf receiveInOrder(ByteBuf payload, int index, int length, long nowNanos) {
+    if (unconsumedPieces >= maxPieces) {
+      counters.droppedByBound++;
+      ackNow = true;
+      return null;
+    }
+    segmentEstimate = Math.max(segmentEstimate, Math.min(length, config.maxSegmentSize()));
+    if (!queue.isEmpty()) {
+      ackNow = true;
+    }
+    scheduleAck(length, nowNanos);
+    return deliver(keep(payload, index, length));
+  }
+
+  private void scheduleAck(int length, long nowNanos) {
+    unacknowledged += length;
+    if (unacknowledged >= 2 * segmentEstimate) {
+      ackNow = true;
+    } else if (ackDeadlineNanos == NONE) {
+      ackDeadlineNanos = nowNanos + config.delayedAckNanos();
+    }
+  }
+
+  private ByteBuf keep(ByteBuf payload, int index, int length) {
+    if (length >= config.copyBelowBytes()) {
+      return payload.retainedSlice(index, length);
+    }
+    return payload.alloc().buffer(length, length).writeBytes(payload, index, length);
+  }
+
+  private ByteBuf deliver(ByteBuf data) {
+    int length = data.readableBytes();
+    next += length;
+    window.delivered(length);
+    unconsumedPieces++;
+    blocks.removeBefore(next);
+    return data;
+  }
+
+  /** The next bytes in order that waited for others, which the caller owns; or {@code null}. */
+  @Nullable ByteBuf poll() {
+    if (next >= fin) {
+      return null;
+    }
+    var data = queue.poll(next);
+    return data == null ? null : deliver(data);
+  }
+
+  /**
+   * Takes the FIN, if everything before it has been delivered.
+   *
+   * @return whether that happened just now
+   */
+  boolean pollFin() {
+    if (finReached || next != fin) {
+      return false;
+    }
+    finReached = true;
+    next++;
+    ackNow = true;
+    release();
+    return true;
+  }
+
+  /** Whether the bytes up to {@code end} hold one that was not received in order. */
+  boolean isNews(long end) {
+    return !finReached && end > next;
+  }
+
+  void consumed(int bytes) {
+    if (bytes < 0 || bytes > window.unconsumed()) {
+      throw new IllegalArgumentException(
+          "consumed " + bytes + " bytes of " + window.unconsumed() + " delivered");
+    }
+    if (bytes == window.unconsumed()) {
+      unconsumedPieces = 0;
+    } else {
+      unconsumedPieces -= unconsumedPieces * bytes / window.unconsumed();
+    }
+    window.consumed(bytes);
+    if (!finReached && window.updateIsDue(next)) {
+      ackNow = true;
+    }
+  }
+
+  /** Asks for an acknowledgment to be sent at the end of this call. */
+  void requestAck() {
+    ackNow = true;
+  }
+
+  boolean ackIsDue() {
+    return ackNow;
+  }
+
+  long ackDeadlineNanos() {
+    return ackDeadlineNanos;
+  }
+
+  void onDeadline(long nowNanos) {
+    if (ackDeadlineNanos != NONE && nowNanos - ackDeadlineNanos >= 0) {
+      ackNow = true;
+    }
+  }
+
+  /** A segment with our acknowledgment and window is being sent. */
+  void ackIsSent() {
+    ackNow = false;
+    ackDeadlineNanos = NONE;
+    unacknowledged = 0;
+    lastAckSent = next;
+  }
+
+  /** Bytes of options in a segment sent now, other than a SYN. */
+  int optionsLength() {
+    int blockCount = sack ? blocks.size(mostBlocks()) : 0;
+    return (timestamps.enabled() ? 12 : 0) + (blockCount > 0 ? 4 + 8 * blockCount : 0);
+  }
+
+  /** Fills in the options of a segment other than a SYN. */
+  void fillOptions(TcpOptions options, long nowNanos) {
+    options.clear();
+    if (timestamps.enabled()) {
+      options.timestamps(timestamps.value(nowNanos), timestamps.echo());
+    }
+    if (sack) {
+      blocks.fill(options, mostBlocks());
+    }
+  }
+
+  private int mostBlocks() {
+    return timestamps.enabled() ? TcpOptions.MAX_SACK_BLOCKS - 1 : TcpOptions.MAX_SACK_BLOCKS;
+  }
+
+  /** Releases what waits for what will not come any more. */
+  void release() {
+    queue.clear();
+    ackDeadlineNanos = NONE;
+  }
+}

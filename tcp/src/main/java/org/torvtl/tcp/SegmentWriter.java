@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.tcp;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpSegment;
+
+/**
+ * Puts segments together: what the sending half wants to send, with what the receiving half has to
+ * say in the same header.
+ */
+final class SegmentWriter {
+  private final SegmentTransmitter transmitter;
+  private final TcpCounters counters;
+  private final TcpOptions options = new TcpOptions();
+
+  SegmentWriter(SegmentTransmitter transmitter, TcpCounters counters) {
+    this.transmitter = transmitter;
+    this.counters = counters;
+  }
+
+  /** Sends a segment of a connection that has seen the peer's SYN; never a SYN itself. */
+  void write(
+      Receiver receiver,
+      long sequence,
+      int flags,
+      ByteBuf payload,
+      int segmentSize,
+      long nowNanos) {
+    receiver.fillOptions(options, nowNanos);
+    int window = receiver.window().field(receiver.next());
+    receiver.ackIsSent();
+    transmitter.transmit(
+        (int) sequence,
+        (int) receiver.next(),
+        flags | TcpSegment.ACK,
+        window,
+        options,
+        payload,
+        segmentSize);
+  }
+
+  /** Sends an acknowledgment without data. */
+  void writeAck(Receiver receiver, long sequence, long nowNanos) {
+    write(receiver, sequence, 0, Unpooled.EMPTY_BUFFER, Integer.MAX_VALUE, nowNanos);
+  }
+
+  /** Sends a reset that the peer accepts if it has everything before {@code sequence}. */
+  void writeReset(long sequence, long acknowledgment, int flags) {
+    counters.resetsSent++;
+    ResetSegment.send(transmitter, (int) sequence, (int) acknowledgment, flags | TcpSegment.RST);
+  }
+
+  /** The options of a SYN or SYN-ACK: to be filled in, then {@link #writeSyn}. */
+  TcpOptions synOptions() {
+    return options.clear();
+  }
+
+  /** Sends a SYN or SYN-ACK with the options filled in before. */
+  void writeSyn(long sequence, long acknowledgment, int flags, int window) {
+    transmitter.transmit(
+        (int) sequence,
+        (int) acknowledgment,
+        flags | TcpSegment.SYN,
+        window,
+        options,
+        Unpooled.EMPTY_BUFFER,
+        Integer.MAX_VALUE);
+  }
+}
