@@ -8,6 +8,7 @@ import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelPipeline;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.handler.codec.socksx.v5.DefaultSocks5InitialRequest;
 import io.netty.handler.codec.socksx.v5.DefaultSocks5PasswordAuthRequest;
@@ -33,6 +34,8 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.SocketAddress;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -205,6 +208,13 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
     promise.tryFailure(cause);
   }
 
+  final void removeDecoder(ChannelPipeline pipeline) {
+    if (decoder != null) {
+      pipeline.remove(decoder);
+      decoder = null;
+    }
+  }
+
   private static void close(Channel channel) {
     // Nothing waits for the end of it, and a close that fails has closed all the same.
     var unused = channel.close();
@@ -228,6 +238,8 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
   /** CONNECT: hands the channel over. */
   static final class Connect extends SocksExchange<Channel> {
     private final ChannelHandler next;
+    private final List<Object> early = new ArrayList<>(1);
+    private boolean handingOver;
 
     Connect(
         SocketAddress proxy,
@@ -240,19 +252,30 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
     }
 
     @Override
+    public void channelRead(ChannelHandlerContext ctx, Object message) {
+      if (handingOver) {
+        early.add(message);
+      } else {
+        super.channelRead(ctx, message);
+      }
+    }
+
+    @Override
     void succeed(ChannelHandlerContext ctx, Socks5CommandResponse reply) {
       if (!promise().setUncancellable()) {
         return;
       }
       var pipeline = ctx.pipeline();
-      var last = ((SocksExchange<?>) this).decoder;
-      pipeline.addLast(next);
+      handingOver = true;
+      // On its removal the decoder gives out what it holds of the stream's own bytes.
+      removeDecoder(pipeline);
       pipeline.remove(Socks5ClientEncoder.DEFAULT);
+      pipeline.addLast(next);
       pipeline.remove(this);
       promise().setSuccess(ctx.channel());
-      if (last != null) {
-        // Passes on what it holds of the stream's own bytes.
-        pipeline.remove(last);
+      early.forEach(pipeline::fireChannelRead);
+      if (!early.isEmpty()) {
+        pipeline.fireChannelReadComplete();
       }
     }
   }
