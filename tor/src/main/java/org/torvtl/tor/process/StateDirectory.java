@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.tor.process;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Tor's DataDirectory, with a lock so that only one of us uses it, and a note of the tor that does.
+ * The lock is the kernel's: it ends with its process, however that ends; the tor may live some
+ * seconds longer, and the next holder of the lock ends it.
+ */
+final class StateDirectory implements AutoCloseable {
+  private final Path path;
+  private final FileChannel lockFile;
+
+  private StateDirectory(Path path, FileChannel lockFile) {
+    this.path = path;
+    this.lockFile = lockFile;
+  }
+
+  /**
+   * Makes the directory where it is missing, locks it, and ends a tor that a killed owner left in
+   * it.
+   *
+   * @throws IOException if another process has it, or it cannot be made
+   */
+  static StateDirectory open(Path path) throws IOException, InterruptedException {
+    RunDirectory.makePrivate(path);
+    var channel =
+        FileChannel.open(
+            path.resolve("torvtl.lock"),
+            StandardOpenOption.CREATE,
+            StandardOpenOption.READ,
+            StandardOpenOption.WRITE);
+    try {
+      if (tryLock(channel) == null) {
+        throw new IOException(
+            "cannot use "
+                + path
+                + ": tor state in use by process "
+                + content(channel)
+                + " (stop it first, or use another device name)");
+      }
+      channel.truncate(0);
+      channel.write(
+          ByteBuffer.wrap(
+              Long.toString(ProcessHandle.current().pid()).getBytes(StandardCharsets.US_ASCII)),
+          0);
+      var directory = new StateDirectory(path, channel);
+      directory.endOrphan();
+      return directory;
+    } catch (IOException | InterruptedException | RuntimeException e) {
+      channel.close();
+      throw e;
+    }
+  }
+
+  private static @Nullable FileLock tryLock(FileChannel channel) throws IOException {
+    try {
+      return channel.tryLock();
+    } catch (OverlappingFileLockException e) {
+      return null;
+    }
+  }
+
+  private static String content(FileChannel channel) throws IOException {
+    var bytes = ByteBuffer.allocate(32);
+    channel.read(bytes, 0);
+    return new String(bytes.array(), 0, bytes.position(), StandardCharsets.US_ASCII);
+  }
+
+  Path path() {
+    return path;
+  }
+
+  private Path torNote() {
+    return path.resolve("torvtl.tor");
+  }
+
+  /** Notes the tor that now runs here. */
+  void noteTor(long pid) throws IOException {
+    var identity = ProcessIdentity.of(pid);
+    if (identity.isPresent()) {
+      Torrc.writePrivate(torNote(), identity.get().toString());
+    }
+  }
+
+  private void endOrphan() throws IOException, InterruptedException {
+    if (Files.exists(torNote())) {
+      try {
+        ProcessIdentity.parse(Files.readString(torNote())).end(Duration.ofSeconds(3));
+      } catch (IllegalArgumentException e) {
+        // Cut short when the machine went down: then that tor is gone as well.
+      }
+      Files.deleteIfExists(torNote());
+    }
+  }
+
+  /** Lets the next one in. What tor keeps here stays. */
+  @Override
+  public void close() throws IOException {
+    Files.deleteIfExists(torNote());
+    lockFile.close();
+  }
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.tor.process;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A tor of our own that stays up. See the package's description for its two directories and what
+ * becomes of them.
+ *
+ * <p>Its SOCKS port is on 127.0.0.1 with a number tor chose; it stays the same until {@link
+ * #close}, also over restarts. Streams with different SOCKS user names or passwords never share a
+ * circuit.
+ */
+public final class SupervisedTor implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(SupervisedTor.class);
+  private static final Duration START_DEADLINE = Duration.ofSeconds(30);
+  private static final Duration STOP_DEADLINE = Duration.ofSeconds(5);
+  private static final Duration FIRST_DELAY = Duration.ofMillis(500);
+  private static final Duration LONGEST_DELAY = Duration.ofMinutes(1);
+
+  /**
+   * What to run and where.
+   *
+   * @param name the device it serves; names the run directory
+   * @param runBase where the run directory is made
+   * @param state tor's DataDirectory; null for one within the run directory, which is forgotten at
+   *     the end
+   * @param userTorrc more lines for the torrc, such as bridges; they come first, so that ours win;
+   *     null for none
+   */
+  public record Options(String name, Path runBase, @Nullable Path state, @Nullable Path userTorrc) {
+    /**
+     * The directories of this system: for root {@code /run/torvtl} and {@code
+     * /var/lib/torvtl/NAME}, for others below {@code XDG_RUNTIME_DIR} (or the temporary directory)
+     * and {@code XDG_STATE_HOME}. State of a testing network is not kept: its guards have no place
+     * beside those of the real one.
+     *
+     * @throws IOException if the user's torrc cannot be read
+     */
+    public static Options forDevice(String name, @Nullable Path userTorrc) throws IOException {
+      boolean testing =
+          userTorrc != null
+              && readTorrc(userTorrc)
+                  .lines()
+                  .map(line -> line.strip().toLowerCase(Locale.ROOT))
+                  .anyMatch(line -> line.matches("testingtornetwork\\s+1\\b.*"));
+      return new Options(
+          name, defaultRunBase(), testing ? null : defaultStateBase().resolve(name), userTorrc);
+    }
+
+    private static Path defaultRunBase() {
+      String runtime = System.getenv("XDG_RUNTIME_DIR");
+      if (isRoot()) {
+        return Path.of("/run/torvtl");
+      }
+      return runtime != null && !runtime.isEmpty()
+          ? Path.of(runtime, "torvtl")
+          : Path.of(
+              System.getProperty("java.io.tmpdir"), "torvtl-" + System.getProperty("user.name"));
+    }
+
+    private static Path defaultStateBase() {
+      String state = System.getenv("XDG_STATE_HOME");
+      if (isRoot()) {
+        return Path.of("/var/lib/torvtl");
+      }
+      return state != null && !state.isEmpty()
+          ? Path.of(state, "torvtl")
+          : Path.of(System.getProperty("user.home"), ".local", "state", "torvtl");
+    }
+
+    private static boolean isRoot() {
+      return "root".equals(System.getProperty("user.name"));
+    }
+  }
+
+  /** What happens to it. */
+  public sealed interface Event {
+    /** Its SOCKS port is open. Streams wait there until tor has bootstrapped. */
+    record Up(InetSocketAddress socks) implements Event {}
+
+    /** It is on its way into the network; {@code percent} is 100 when it carries streams. */
+    record Bootstrap(int percent, String summary) implements Event {}
+
+    /** It died unasked, or could not be started again; the next try is after {@code next}. */
+    record Down(String reason, Duration next) implements Event {}
+  }
+
+  /** Is told each {@link Event}, one at a time, on a thread of the supervisor's; must not block. */
+  @FunctionalInterface
+  public interface Listener {
+    void event(Event event);
+  }
+
+  private final Options options;
+  private final Listener listener;
+  private final StateDirectory state;
+  private final RunDirectory run;
+  private final CompletableFuture<Void> bootstrapped = new CompletableFuture<>();
+  private final CompletableFuture<Void> closing = new CompletableFuture<>();
+  private final CountDownLatch ended = new CountDownLatch(1);
+  private volatile @Nullable InetSocketAddress socks;
+  private volatile @Nullable TorProcess current;
+
+  private SupervisedTor(
+      Options options, Listener listener, StateDirectory state, RunDirectory run) {
+    this.options = options;
+    this.listener = listener;
+    this.state = state;
+    this.run = run;
+  }
+
+  /**
+   * Starts tor and returns when its SOCKS port is open; bootstrapping goes on.
+   *
+   * @throws TorException if tor is not installed, or ended at once: with its reason
+   * @throws IOException if a directory cannot be made or is in use
+   */
+  public static SupervisedTor start(Options options, Listener listener)
+      throws IOException, InterruptedException {
+    var run = RunDirectory.create(options.runBase(), options.name());
+    SupervisedTor tor = null;
+    try {
+      Path kept = options.state();
+      var state = StateDirectory.open(kept != null ? kept : run.path().resolve("state"));
+      tor = new SupervisedTor(options, listener, state, run);
+      var process = tor.launch();
+      var supervised = tor;
+      Thread.ofPlatform()
+          .daemon()
+          .name("tor-supervisor")
+          .start(() -> supervised.supervise(process));
+      return tor;
+    } catch (IOException | InterruptedException | RuntimeException e) {
+      if (tor != null) {
+        tor.state.close();
+      }
+      run.close();
+      throw e;
+    }
+  }
+
+  /** Where tor takes SOCKS connections; the same for as long as this lives. */
+  public InetSocketAddress socksAddress() {
+    var address = socks;
+    if (address == null) {
+      throw new IllegalStateException("not started");
+    }
+    return address;
+  }
+
+  /** The control port: a unix socket in the run directory. */
+  public Path controlSocket() {
+    return run.path().resolve("control");
+  }
+
+  /** The file with the secret that the control port asks for. */
+  public Path cookieFile() {
+    return run.path().resolve("control.cookie");
+  }
+
+  /** Tor's process id now; of the last one while it is down. */
+  public long pid() {
+    var tor = current;
+    return tor == null ? -1 : tor.pid();
+  }
+
+  /** The last lines of tor's log. */
+  public List<String> logTail() {
+    var tor = current;
+    return tor == null ? List.of() : tor.logTail();
+  }
+
+  /**
+   * Completed when tor is at 100 % for the first time; with a {@link TorException} if this is
+   * closed before.
+   */
+  public CompletableFuture<Void> bootstrapped() {
+    return bootstrapped.copy();
+  }
+
+  /** Ends tor, and removes the run directory. Returns when both are gone. */
+  @Override
+  public void close() throws IOException {
+    closing.complete(null);
+    boolean interrupted = false;
+    while (true) {
+      try {
+        ended.await();
+        break;
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+    bootstrapped.completeExceptionally(
+        new TorException("tor was stopped before it had bootstrapped"));
+    state.close();
+    run.close();
+  }
+
+  private TorProcess launch() throws IOException, InterruptedException {
+    var torrc = run.path().resolve("torrc");
+    torrc().write(torrc);
+    var ear = new Ear();
+    var tor = TorProcess.start(torrc, List.of(), ear);
+    current = tor;
+    state.noteTor(tor.pid());
+    try {
+      var address =
+          (InetSocketAddress)
+              CompletableFuture.anyOf(
+                      ear.opened,
+                      tor.exited()
+                          .thenApply(status -> tor.failure())
+                          .thenCompose(SupervisedTor::failed))
+                  .get(START_DEADLINE.toMillis(), TimeUnit.MILLISECONDS);
+      socks = address;
+      listener.event(new Event.Up(address));
+      return tor;
+    } catch (ExecutionException e) {
+      throw new TorException("cannot start tor: " + tor.failure());
+    } catch (TimeoutException e) {
+      tor.close();
+      throw new TorException(
+          "cannot start tor: no SOCKS port after " + START_DEADLINE.toSeconds() + " s");
+    } catch (InterruptedException e) {
+      tor.close();
+      throw e;
+    }
+  }
+
+  private static CompletableFuture<InetSocketAddress> failed(String reason) {
+    return CompletableFuture.failedFuture(new TorException(reason));
+  }
+
+  /** Hears one run of tor. */
+  private final class Ear implements Consumer<TorLog.Entry> {
+    final CompletableFuture<InetSocketAddress> opened = new CompletableFuture<>();
+    private @Nullable InetSocketAddress lastSocks;
+
+    @Override
+    public void accept(TorLog.Entry entry) {
+      switch (entry) {
+        case TorLog.Entry.Listener l -> {
+          if (l.kind().equals("Socks")) {
+            lastSocks = l.address();
+          }
+        }
+        case TorLog.Entry.Bootstrap b -> {
+          // Tor opens its ports in the torrc's order and then starts: the last is ours, whatever
+          // the user's own lines opened.
+          if (lastSocks != null) {
+            opened.complete(lastSocks);
+          }
+          listener.event(new Event.Bootstrap(b.percent(), b.summary()));
+          if (b.percent() == 100) {
+            bootstrapped.complete(null);
+          }
+        }
+      }
+    }
+  }
+
+  private Torrc torrc() throws IOException {
+    var torrc = new Torrc();
+    if (options.userTorrc() != null) {
+      torrc.addVerbatim(readTorrc(options.userTorrc()));
+    }
+    var port = socks;
+    return torrc
+        .add("DataDirectory", state.path())
+        .add(
+            "SocksPort",
+            "127.0.0.1:%s IsolateSOCKSAuth KeepAliveIsolateSOCKSAuth"
+                .formatted(port == null ? "auto" : Integer.toString(port.getPort())))
+        .add("ControlSocket", controlSocket())
+        .add("CookieAuthentication", 1)
+        .add("CookieAuthFile", cookieFile())
+        .add("ClientOnly", 1)
+        .add("ExitRelay", 0)
+        .add("SafeLogging", 1)
+        .add("DisableNetwork", 0)
+        .add("RunAsDaemon", 0)
+        .add("Log", "notice stdout")
+        .add("__OwningControllerProcess", ProcessHandle.current().pid());
+  }
+
+  private static String readTorrc(Path file) throws IOException {
+    try {
+      return Files.readString(file);
+    } catch (NoSuchFileException e) {
+      throw new TorException("cannot read torrc " + file + ": no such file");
+    } catch (IOException e) {
+      throw new TorException("cannot read torrc " + file + ": " + e.getMessage());
+    }
+  }
+
+  private void supervise(TorProcess first) {
+    var tor = first;
+    var delay = FIRST_DELAY;
+    try {
+      while (true) {
+        long startNanos = System.nanoTime();
+        if (endsBeforeClosing(tor)) {
+          if (System.nanoTime() - startNanos > LONGEST_DELAY.toNanos()) {
+            delay = FIRST_DELAY;
+          }
+          String reason = tor.failure();
+          TorProcess next = null;
+          while (next == null) {
+            LOG.warn("{}; starting it again in {} ms", reason, delay.toMillis());
+            listener.event(new Event.Down(reason, delay));
+            if (closesWithin(delay)) {
+              return;
+            }
+            delay = shorter(delay.multipliedBy(2), LONGEST_DELAY);
+            try {
+              next = launch();
+            } catch (IOException e) {
+              reason = String.valueOf(e.getMessage());
+            }
+          }
+          tor = next;
+        } else {
+          tor.stop(STOP_DEADLINE);
+          return;
+        }
+      }
+    } catch (InterruptedException e) {
+      // Nobody else knows this thread.
+      throw new IllegalStateException(e);
+    } finally {
+      var last = current;
+      if (last != null) {
+        last.close();
+      }
+      ended.countDown();
+    }
+  }
+
+  private boolean endsBeforeClosing(TorProcess tor) throws InterruptedException {
+    try {
+      CompletableFuture.anyOf(tor.exited(), closing).get();
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(e);
+    }
+    return !closing.isDone();
+  }
+
+  private boolean closesWithin(Duration time) throws InterruptedException {
+    try {
+      closing.get(time.toMillis(), TimeUnit.MILLISECONDS);
+      return true;
+    } catch (TimeoutException e) {
+      return false;
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static Duration shorter(Duration a, Duration b) {
+    return a.compareTo(b) < 0 ? a : b;
+  }
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.tor.process;
+
+import java.net.InetSocketAddress;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Pattern;
+
+/**
+ * What tor's log lines mean to us, and the last of them to explain a failure. Safe for use by
+ * several threads.
+ */
+public final class TorLog {
+  private static final int TAIL_LINES = 200;
+  private static final Pattern BOOTSTRAP =
+      Pattern.compile("\\[notice\\] Bootstrapped (\\d{1,3})%(?: \\(([^)]*)\\))?: (.*)");
+  private static final Pattern LISTENER =
+      Pattern.compile(
+          "\\[notice\\] Opened (\\S+) listener connection \\(ready\\) on (\\d[\\d.]*):(\\d{1,5})$");
+  private static final Pattern PROBLEM = Pattern.compile("\\[(warn|err)\\] (.*)");
+
+  /** What one line says, where it says something we know. */
+  public sealed interface Entry {
+    /** How far tor is on its way into the network. */
+    record Bootstrap(int percent, String tag, String summary) implements Entry {}
+
+    /**
+     * A port that tor opened; {@code kind} as tor names it: {@code Socks}, {@code Control}, {@code
+     * OR}.
+     */
+    record Listener(String kind, InetSocketAddress address) implements Entry {}
+  }
+
+  private final ArrayDeque<String> tail = new ArrayDeque<>();
+
+  /** The meaning of one line. */
+  public static Optional<Entry> parse(String line) {
+    var bootstrap = BOOTSTRAP.matcher(line);
+    if (bootstrap.find()) {
+      String tag = bootstrap.group(2);
+      return Optional.of(
+          new Entry.Bootstrap(
+              Math.min(100, Integer.parseInt(bootstrap.group(1))),
+              tag == null ? "" : tag,
+              bootstrap.group(3)));
+    }
+    var listener = LISTENER.matcher(line);
+    if (listener.find()) {
+      return Optional.of(
+          new Entry.Listener(
+              listener.group(1),
+              new InetSocketAddress(listener.group(2), Integer.parseInt(listener.group(3)))));
+    }
+    return Optional.empty();
+  }
+
+  /** Keeps a line; the oldest of many is forgotten. */
+  public synchronized void add(String line) {
+    if (tail.size() == TAIL_LINES) {
+      tail.removeFirst();
+    }
+    tail.addLast(line);
+  }
+
+  /** The last lines, oldest first. */
+  public synchronized List<String> tail() {
+    return new ArrayList<>(tail);
+  }
+
+  /** The last line, whoever wrote it: where a launcher failed it is not tor's. */
+  public synchronized Optional<String> last() {
+    return Optional.ofNullable(tail.peekLast());
+  }
+
+  /**
+   * Why tor ended, by its own words: its last error, with the warnings just before where it says no
+   * more than that it gives up.
+   */
+  public synchronized Optional<String> reason() {
+    return reason(tail);
+  }
+
+  static Optional<String> reason(Iterable<String> lines) {
+    String error = "";
+    String warning = "";
+    for (var line : lines) {
+      var problem = PROBLEM.matcher(line);
+      if (!problem.find()) {
+        continue;
+      }
+      if (problem.group(1).equals("err")) {
+        error = problem.group(2);
+      } else if (error.isEmpty() && !isUsual(problem.group(2))) {
+        warning = problem.group(2);
+      }
+    }
+    if (error.isEmpty()) {
+      return warning.isEmpty() ? Optional.empty() : Optional.of(warning);
+    }
+    // "Reading config failed--see warnings above." and its like.
+    return Optional.of(warning.isEmpty() || !error.contains("above") ? error : warning);
+  }
+
+  private static boolean isUsual(String warning) {
+    return warning.startsWith("You are running Tor as root")
+        || warning.startsWith("TestingTorNetwork is set")
+        || warning.startsWith("You have used DirAuthority")
+        || warning.startsWith("Your log may contain sensitive information");
+  }
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Running a {@code tor} of our own.
+ *
+ * <p><b>What comes in</b>: a {@link org.torvtl.tor.process.Torrc}, and what tor says on its
+ * standard output. <b>What goes out</b>: the address of its SOCKS port, and events: how far it has
+ * bootstrapped, that it went down, that it is up again.
+ *
+ * <p>{@link org.torvtl.tor.process.TorProcess} is one run of one {@code tor}. It is started in a
+ * session of its own, so that Ctrl-C in a terminal reaches us and not it: we end it in order. It is
+ * told our process id ({@code __OwningControllerProcess}), so it ends within 15 seconds if we are
+ * killed. The system's own torrc has no say.
+ *
+ * <p>{@link org.torvtl.tor.process.SupervisedTor} is a tor that stays: one that dies unasked is
+ * started again, with a growing delay, on the same SOCKS port. It has two directories. The
+ * <em>state directory</em> is tor's DataDirectory and outlives us: entry guards live there, and a
+ * client that chose new guards at every start would sooner or later choose a bad one. The <em>run
+ * directory</em> holds the control socket, the cookie and the torrc, and is removed at the end. A
+ * lock in the state directory keeps two gateways from sharing it.
+ *
+ * <p>What tor leaves behind when the gateway is killed by SIGKILL (itself, for some seconds, and
+ * the run directory) is found by the next start: process ids are always kept together with the
+ * process's start time, so a stranger that got the same id is never taken for ours.
+ *
+ * <p>Bootstrap progress and the SOCKS port are read from tor's log on standard output rather than
+ * from the control port: it is there before the control port is, and it also says why tor did not
+ * start.
+ */
+@NullMarked
+package org.torvtl.tor.process;
+
+import org.jspecify.annotations.NullMarked;
