@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.e2e;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Pattern;
+
+/**
+ * A {@code tcpdump} on a {@link Machine}'s own network: one interface, or all that are or will be
+ * there.
+ */
+public final class Capture implements Closeable {
+  private static final Duration DEADLINE = Duration.ofSeconds(20);
+  private static final Pattern DROPPED = Pattern.compile("(\\d+) packets? dropped by kernel");
+  private static final AtomicInteger COUNT = new AtomicInteger();
+
+  /** libpcap's file format: a file header, then a header before each packet. */
+  private static final int FILE_HEADER = 24, PACKET_HEADER = 16, MICROSECONDS_MAGIC = 0xA1B2C3D4;
+
+  private static final int LINK_TYPE = 20, CAPTURED_LENGTH = 8;
+  private static final int LINKTYPE_ETHERNET = 1, LINKTYPE_LINUX_SLL2 = 276;
+
+  /** A datagram to this loopback port marks the end of a capture. */
+  private static final int END_MARK_PORT = 61_009;
+
+  private final Machine machine;
+  private final RunningCommand tcpdump;
+  private final Path file;
+  private final boolean seesLoopback;
+
+  private Capture(Machine machine, RunningCommand tcpdump, Path file, boolean seesLoopback) {
+    this.machine = machine;
+    this.tcpdump = tcpdump;
+    this.file = file;
+    this.seesLoopback = seesLoopback;
+  }
+
+  /** Captures on every interface. */
+  public static Capture ofAll(Machine machine) throws IOException, InterruptedException {
+    return start(machine, "any", "LINUX_SLL2");
+  }
+
+  /** Captures on one Ethernet interface. */
+  public static Capture of(Machine machine, String networkInterface)
+      throws IOException, InterruptedException {
+    return start(machine, networkInterface, "EN10MB");
+  }
+
+  private static Capture start(Machine machine, String networkInterface, String linkType)
+      throws IOException, InterruptedException {
+    var path = "/run/capture-%d.pcap".formatted(COUNT.incrementAndGet());
+    var tcpdump =
+        machine.start(
+            List.of(
+                "tcpdump",
+                "--interface=" + networkInterface,
+                "--linktype=" + linkType,
+                "--no-promiscuous-mode",
+                "--immediate-mode",
+                "--packet-buffered",
+                "--snapshot-length=128",
+                "--buffer-size=65536",
+                "--relinquish-privileges=root",
+                "-n",
+                "-w",
+                path));
+    tcpdump.awaitOutput("'listening on'", text -> text.contains("listening on"), DEADLINE);
+    return new Capture(machine, tcpdump, machine.file(path), networkInterface.equals("any"));
+  }
+
+  /**
+   * Ends the capture and gives all of it, in order.
+   *
+   * @throws IllegalStateException if the kernel dropped some of it
+   */
+  public List<CapturedPacket> end() throws IOException, InterruptedException {
+    if (seesLoopback) {
+      machine.script("echo end >/dev/udp/127.0.0.1/" + END_MARK_PORT);
+      Waiting.until(
+          "the capture to catch up", DEADLINE, () -> read().stream().anyMatch(Capture::isEndMark));
+    }
+    Signal.INT.to(Machine.processOf(tcpdump));
+    var result = tcpdump.await(DEADLINE).orThrow();
+    var dropped = DROPPED.matcher(result.err());
+    if (!dropped.find() || !dropped.group(1).equals("0")) {
+      throw new IllegalStateException("the capture has gaps: " + result);
+    }
+    return read().stream().filter(packet -> !isEndMark(packet)).toList();
+  }
+
+  /** The mark itself, and the kernel's answer that nobody listens there. */
+  private static boolean isEndMark(CapturedPacket packet) {
+    return packet.source().equals("127.0.0.1")
+        && packet.destination().equals("127.0.0.1")
+        && ((packet.protocol() == CapturedPacket.UDP && packet.destinationPort() == END_MARK_PORT)
+            || packet.protocol() == CapturedPacket.ICMP);
+  }
+
+  private List<CapturedPacket> read() throws IOException {
+    var data = ByteBuffer.wrap(Files.readAllBytes(file));
+    if (data.getInt(0) != MICROSECONDS_MAGIC) {
+      data.order(ByteOrder.LITTLE_ENDIAN);
+    }
+    if (data.getInt(0) != MICROSECONDS_MAGIC) {
+      throw new IOException(file + " is no capture in libpcap's format");
+    }
+    int linkType = data.getInt(LINK_TYPE) & 0x0FFF_FFFF;
+    var packets = new ArrayList<CapturedPacket>();
+    int at = FILE_HEADER;
+    // The last packet may still be on its way to the file.
+    while (at + PACKET_HEADER <= data.limit()
+        && at + PACKET_HEADER + data.getInt(at + CAPTURED_LENGTH) <= data.limit()) {
+      int length = data.getInt(at + CAPTURED_LENGTH);
+      packets.add(parse(linkType, data.slice(at + PACKET_HEADER, length)));
+      at += PACKET_HEADER + length;
+    }
+    return packets;
+  }
+
+  /** A slice is in network byte order whatever the order of its parent. */
+  private static CapturedPacket parse(int linkType, ByteBuffer frame) throws IOException {
+    var source = new byte[6];
+    return switch (linkType) {
+      case LINKTYPE_ETHERNET -> {
+        frame.get(6, source);
+        yield CapturedPacket.parse(0, source, frame.getShort(12) & 0xFFFF, frame.position(14));
+      }
+      case LINKTYPE_LINUX_SLL2 -> {
+        frame.get(12, source);
+        yield CapturedPacket.parse(
+            frame.getInt(4), source, frame.getShort(0) & 0xFFFF, frame.position(20));
+      }
+      default -> throw new IOException("a capture of link type " + linkType);
+    };
+  }
+
+  @Override
+  public void close() {
+    tcpdump.close();
+  }
+}

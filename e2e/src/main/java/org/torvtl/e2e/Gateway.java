@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.e2e;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** A {@code torvtl run} on a {@link Machine}. */
+public final class Gateway implements Closeable {
+  private static final Duration READY_DEADLINE = Duration.ofSeconds(60);
+  private static final Duration STOP_DEADLINE = Duration.ofSeconds(20);
+
+  private final String device;
+  private final RunningCommand command;
+  private final ProcessHandle process;
+  private final int deviceIndex;
+
+  private Gateway(String device, RunningCommand command, ProcessHandle process, int deviceIndex) {
+    this.device = device;
+    this.command = command;
+    this.process = process;
+    this.deviceIndex = deviceIndex;
+  }
+
+  /** Starts a gateway and waits until it serves. */
+  public static Gateway start(Machine machine, String device, String... arguments)
+      throws IOException, InterruptedException {
+    var words = new ArrayList<>(List.of("run", "-d", device));
+    words.addAll(List.of(arguments));
+    var command = machine.start(Machine.torvtl(words.toArray(String[]::new)));
+    try {
+      command.awaitLine("ready", READY_DEADLINE);
+      var index = machine.script("ip -o link show dev \"$1\" | cut -d: -f1", device).line();
+      return new Gateway(device, command, Machine.processOf(command), Integer.parseInt(index));
+    } catch (IOException | InterruptedException | RuntimeException e) {
+      command.close();
+      throw e;
+    }
+  }
+
+  public String device() {
+    return device;
+  }
+
+  /** The kernel's number of the device; it keeps it when it moves. */
+  public int deviceIndex() {
+    return deviceIndex;
+  }
+
+  /** The gateway's process, as seen from outside the machine. */
+  public ProcessHandle process() {
+    return process;
+  }
+
+  /** The tor it supervises, if it has one now. */
+  public Optional<ProcessHandle> tor() {
+    return process
+        .descendants()
+        .filter(child -> child.info().command().orElse("").endsWith("/tor"))
+        .findFirst();
+  }
+
+  public boolean isRunning() {
+    return command.isRunning();
+  }
+
+  /** What it has printed. */
+  public String log() {
+    return command.output();
+  }
+
+  /** Sends a signal and waits for its end. */
+  public CommandResult stop(Signal signal) throws IOException, InterruptedException {
+    signal.to(process);
+    return command.await(STOP_DEADLINE);
+  }
+
+  @Override
+  public void close() throws IOException {
+    if (command.isRunning()) {
+      Waiting.toEnd(() -> stop(Signal.TERM));
+    }
+  }
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.e2e;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * A {@link Machine} with a private Tor network, gateways to it and their guests; and, from before
+ * the first guest until {@link #judge}, a capture of its network.
+ */
+public final class Testbed implements Closeable {
+  private final Machine machine;
+  private final List<Closeable> parts = new ArrayList<>();
+  private final List<Gateway> gateways = new ArrayList<>();
+  private final List<Guest> guests = new ArrayList<>();
+  private final Set<Integer> torPorts =
+      new HashSet<>(Set.of(PrivateLab.SOCKS_PORT, PrivateLab.CONTROL_PORT));
+  private final Set<Integer> deviceIndexes = new HashSet<>();
+  private final Set<String> guestAddresses = new HashSet<>();
+  private final Set<String> guestMacs = new HashSet<>();
+
+  private PrivateLab lab;
+  private Guest guest;
+  private Capture everything;
+  private Capture cable;
+
+  @SuppressWarnings("NullAway.Init") // start() sets the rest or closes
+  private Testbed(Machine machine) {
+    this.machine = machine;
+  }
+
+  /** Builds all of it; the first guest is behind a gateway that uses the lab's own SOCKS port. */
+  public static Testbed start() throws IOException, InterruptedException {
+    var testbed = new Testbed(Machine.boot());
+    try {
+      testbed.build();
+      return testbed;
+    } catch (IOException | InterruptedException | RuntimeException e) {
+      e.addSuppressed(new IllegalStateException(testbed.logs()));
+      testbed.close();
+      throw e;
+    }
+  }
+
+  private void build() throws IOException, InterruptedException {
+    lab = keep(PrivateLab.up(machine, "e2e"));
+    everything = keep(Capture.ofAll(machine));
+    cable = keep(Capture.of(machine, cableName()));
+    guest =
+        guestBehind(
+            gateway(
+                "tap0",
+                "-a",
+                PrivateLab.SOCKS_ADDRESS,
+                "-p",
+                Integer.toString(PrivateLab.SOCKS_PORT)));
+    guest.configure("10.0.0.2/8", "10.0.0.1");
+  }
+
+  private <T extends Closeable> T keep(T part) {
+    parts.add(part);
+    return part;
+  }
+
+  private String cableName() throws IOException, InterruptedException {
+    return machine.script("ip -o -4 address show scope global | awk '{ print $2; exit }'").line();
+  }
+
+  /** Starts a gateway on this machine. */
+  public Gateway gateway(String device, String... arguments)
+      throws IOException, InterruptedException {
+    var gateway = keep(Gateway.start(machine, device, arguments));
+    gateways.add(gateway);
+    deviceIndexes.add(gateway.deviceIndex());
+    noteTorPorts();
+    return gateway;
+  }
+
+  /** A client of the lab that can be killed. */
+  public ClientTor clientTor(int socksPort) throws IOException, InterruptedException {
+    torPorts.add(socksPort);
+    return keep(ClientTor.start(machine, lab, socksPort));
+  }
+
+  /** Ports where a tor listens on loopback now. */
+  private void noteTorPorts() throws IOException, InterruptedException {
+    machine
+        .script("ss -H -ltnp | awk '/\"tor\"/ { n = split($4, a, \":\"); print a[n] }'")
+        .out()
+        .lines()
+        .map(Integer::valueOf)
+        .forEach(torPorts::add);
+  }
+
+  /** A guest with a gateway's device as its interface, not yet configured. */
+  public Guest guestBehind(Gateway gateway) throws IOException, InterruptedException {
+    var behind = keep(new Guest(machine, "guest-" + gateway.device(), gateway));
+    guests.add(behind);
+    guestMacs.add(behind.mac());
+    return behind;
+  }
+
+  /** Takes a guest away that is not needed any more. */
+  public void remove(Guest old) throws IOException, InterruptedException {
+    guestAddresses.addAll(old.addresses());
+    guests.remove(old);
+    parts.remove(old);
+    old.close();
+  }
+
+  public Machine machine() {
+    return machine;
+  }
+
+  public PrivateLab lab() {
+    return lab;
+  }
+
+  public Guest guest() {
+    return guest;
+  }
+
+  public Gateway gateway() {
+    return gateways.getFirst();
+  }
+
+  /** What the captures saw, and who may say whether it should have been there. */
+  public record Evidence(
+      List<CapturedPacket> everything, List<CapturedPacket> cable, LeakDetector detector) {}
+
+  /** Ends the captures. */
+  public Evidence judge() throws IOException, InterruptedException {
+    noteTorPorts();
+    var all = everything.end();
+    return new Evidence(all, cable.end(), detector());
+  }
+
+  private LeakDetector detector() throws IOException, InterruptedException {
+    for (var known : guests) {
+      guestAddresses.addAll(known.addresses());
+    }
+    var spelledAddresses = new HashSet<String>();
+    for (var address : guestAddresses) {
+      spelledAddresses.add(CapturedPacket.spelled(address));
+    }
+    var own = machine.outsideAddress().orElseThrow();
+    var cableAddresses =
+        lab.relays().stream().map(PrivateLab.Relay::address).collect(Collectors.toSet());
+    cableAddresses.add(own);
+    var neighbours = new HashSet<>(cableAddresses);
+    // The lab's own end of the cable, which has no relay.
+    machine
+        .script("ip -4 neighbour show | awk '{ print $1 }'")
+        .out()
+        .lines()
+        .forEach(neighbours::add);
+    return new LeakDetector(
+        Set.copyOf(deviceIndexes),
+        Integer.parseInt(machine.script("ip -o link show dev lo | cut -d: -f1").line()),
+        cableAddresses,
+        neighbours,
+        Set.copyOf(torPorts),
+        spelledAddresses,
+        Set.copyOf(guestMacs));
+  }
+
+  /** What torvtl and tor logged. */
+  public String logs() {
+    var text = new StringBuilder();
+    for (var known : gateways) {
+      text.append(
+          "--- torvtl run -d %s%s%n"
+              .formatted(known.device(), known.isRunning() ? "" : " (ended)"));
+      text.append(known.log()).append('\n');
+    }
+    try {
+      text.append("--- lab\n").append(lab == null ? "is not up" : lab.logs());
+    } catch (IOException | RuntimeException e) {
+      text.append("(no logs of the lab: ").append(e.getMessage()).append(")");
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    return text.toString();
+  }
+
+  @Override
+  public void close() throws IOException {
+    // All are closed, in reverse order, whatever one of them throws; the machine last.
+    try (machine) {
+      closeFrom(parts.size() - 1);
+    }
+  }
+
+  private void closeFrom(int index) throws IOException {
+    if (index >= 0) {
+      try {
+        parts.get(index).close();
+      } finally {
+        closeFrom(index - 1);
+      }
+    }
+  }
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.e2e;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What a command could leave behind on a {@link Machine}: interfaces, network namespaces, routing
+ * rules, routes, packet filter rules, processes, files. One line each, sorted.
+ */
+public record Traces(List<String> lines) {
+  /** The JVM's own statistics files are not counted: every JVM keeps that folder. */
+  private static final String LIST =
+      """
+      list() { sed "s/^/$1: /"; }
+      ip -o link show | awk -F': ' '{ print $2 }' | list interface
+      ip netns list | list 'network namespace'
+      ip rule show | list rule
+      ip -6 rule show | list 'rule of IPv6'
+      ip route show table all | list route
+      nft list ruleset | list 'packet filter'
+      find /run /tmp \\( -path "$1" -o -path "$2/*/work" -o -name 'hsperfdata_*' \\) -prune -o -print |
+        list file
+      ps -e -o stat=,args= | awk '!/^Z/ { $1 = ""; print substr($0, 2) }' |
+        grep -v -e '^ps -e -o stat=,args=' -e '^awk !/' -e '^grep -v -e' -e '^sed s/' | list process
+      """;
+
+  static Traces of(Machine machine) throws IOException, InterruptedException {
+    var lines = machine.script(LIST, Machine.PROJECT, Machine.CHANGES).out().lines();
+    return new Traces(lines.sorted().toList());
+  }
+
+  /** What is here and was not there in {@code before}. */
+  public List<String> since(Traces before) {
+    var added = new ArrayList<>(lines);
+    before.lines().forEach(added::remove);
+    return added;
+  }
+
+  /** What was there in {@code before} and is not here. */
+  public List<String> goneSince(Traces before) {
+    return before.since(this);
+  }
+}

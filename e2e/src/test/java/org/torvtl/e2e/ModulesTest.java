@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.e2e;
+
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import java.time.Clock;
+import java.time.Instant;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The arrows between the modules: who may use whom. See docs/architecture.md. */
+class ModulesTest {
+  private static final Set<String> MODULES =
+      Set.of("wire", "tcp", "link", "stack", "tor", "gateway", "cli");
+
+  private static JavaClasses program = new ClassFileImporter().importClasses();
+
+  @BeforeAll
+  static void importProgram() {
+    program =
+        new ClassFileImporter()
+            .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
+            .importPackages(MODULES.stream().map(module -> "org.torvtl." + module).toList());
+  }
+
+  static Stream<Arguments> arrows() {
+    return Stream.of(
+        Arguments.of("wire", Set.of()),
+        Arguments.of("tcp", Set.of("wire")),
+        Arguments.of("link", Set.of("wire")),
+        Arguments.of("stack", Set.of("wire", "tcp", "link")),
+        Arguments.of("tor", Set.of()),
+        Arguments.of("gateway", Set.of("wire", "tcp", "link", "stack", "tor")),
+        Arguments.of("cli", Set.of("wire", "tcp", "link", "stack", "tor", "gateway")));
+  }
+
+  /** A module without classes fails too: then this test looks in the wrong place. */
+  @ParameterizedTest(name = "{0} uses at most {1}")
+  @MethodSource("arrows")
+  void arrowsPointDownward(String module, Set<String> below) {
+    var forbidden =
+        Stream.concat(MODULES.stream(), Stream.of("e2e"))
+            .filter(other -> !other.equals(module) && !below.contains(other))
+            .map(other -> "org.torvtl." + other + "..")
+            .toArray(String[]::new);
+    noClasses()
+        .that()
+        .resideInAPackage("org.torvtl." + module + "..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage(forbidden)
+        .because("the arrow %s → %s is all there is".formatted(module, below))
+        .check(program);
+  }
+
+  @Test
+  void packetFormatsAndTheTcpEngineKnowNoThreadAndNoSocket() {
+    noClasses()
+        .that(arePure())
+        .should()
+        .dependOnClassesThat(
+            resideInAnyPackage("java.net..", "java.nio.channels..", "java.util.concurrent..")
+                .and(DescribedPredicate.not(JavaClass.Predicates.equivalentTo(TimeUnit.class)))
+                .or(JavaClass.Predicates.assignableTo(Thread.class)))
+        .because("segments and the time go in, segments and events come out")
+        .check(program);
+  }
+
+  @Test
+  void packetFormatsAndTheTcpEngineReadNoClock() {
+    noClasses()
+        .that(arePure())
+        .should()
+        .callMethod(System.class, "nanoTime")
+        .orShould()
+        .callMethod(System.class, "currentTimeMillis")
+        .orShould()
+        .callMethod(Instant.class, "now")
+        .orShould()
+        .dependOnClassesThat(JavaClass.Predicates.assignableTo(Clock.class))
+        .because("time comes in as a parameter, so that a test can replay any run")
+        .check(program);
+  }
+
+  @Test
+  void packetFormatsAndTheTcpEngineDrawNoRandomNumbersOfTheirOwn() {
+    noClasses()
+        .that(arePure())
+        .should()
+        .callConstructor(Random.class)
+        .orShould()
+        .callMethod(Math.class, "random")
+        .because("randomness comes in as a generator, so that a test can replay any run")
+        .check(program);
+  }
+
+  @Test
+  void onlyTheLinkModuleMakesSystemCalls() {
+    noClasses()
+        .that(
+            resideInAPackage("org.torvtl..")
+                .and(DescribedPredicate.not(resideInAPackage("org.torvtl.link.linux"))))
+        .should()
+        .dependOnClassesThat(JavaClass.Predicates.assignableTo(java.lang.foreign.Linker.class))
+        .because("the Linux system calls live in one package")
+        .check(program);
+  }
+
+  @Test
+  void packagesOfAModuleFormNoCircle() {
+    slices().matching("org.torvtl.(**)").should().beFreeOfCycles().check(program);
+  }
+
+  private static DescribedPredicate<JavaClass> arePure() {
+    return resideInAnyPackage("org.torvtl.wire..", "org.torvtl.tcp..");
+  }
+}
