@@ -25,6 +25,9 @@ final class TcpTable {
   /** Bytes behind the IP header that an ICMP error must quote: ports and sequence number. */
   private static final int QUOTED_BYTES = 8;
 
+  /** The flags that tell a request for a connection from all else. */
+  private static final int REQUEST_MASK = TcpSegment.SYN | TcpSegment.ACK | TcpSegment.RST;
+
   private final StackConfig config;
   private final TcpConfig tcpConfig;
   private final StackHandler handler;
@@ -87,7 +90,7 @@ final class TcpTable {
     if (connection != null) {
       connection.receive(
           segment, frame.slice(segment.payloadOffset(), segment.payloadLength()), nowNanos);
-    } else if (segment.has(TcpSegment.SYN) && !segment.has(TcpSegment.ACK | TcpSegment.RST)) {
+    } else if ((segment.flags() & REQUEST_MASK) == TcpSegment.SYN) {
       open(key, packet, frame, nowNanos);
     } else {
       counters.drop(Drop.TCP_NO_CONNECTION);
