@@ -82,7 +82,8 @@ public final class TorLog {
     return reason(tail);
   }
 
-  static Optional<String> reason(Iterable<String> lines) {
+  /** As {@link #reason()}, of any lines. */
+  public static Optional<String> reason(Iterable<String> lines) {
     String error = "";
     String warning = "";
     for (var line : lines) {
