@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.tor.socks;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.util.concurrent.Future;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.torvtl.tor.control.ControlAuthentication;
+import org.torvtl.tor.control.RealTor;
+import org.torvtl.tor.control.TorControl;
+
+/** Against a real Tor that cannot reach any network: what it answers, it answers itself. */
+@Timeout(60)
+class SocksClientTorTest {
+  private static final SocksCredentials GUEST = SocksCredentials.isolation("guest-1");
+
+  @TempDir static Path directory = Path.of(".");
+  private static RealTor tor;
+  private static SocksClient client;
+  private static SocketAddress control;
+  private static MultiThreadIoEventLoopGroup group;
+
+  @BeforeAll
+  static void start() throws Exception {
+    group = new MultiThreadIoEventLoopGroup(1, LastingEpollIoHandler.newFactory());
+    tor =
+        RealTor.stranded(
+            Files.createDirectory(directory.resolve("tor")),
+            "SocksPort auto ExtendedErrors",
+            "ControlPort auto",
+            "SocksTimeout 2");
+    client = new SocksClient(loopback(tor.port("Socks")));
+    control = loopback(tor.port("Control"));
+  }
+
+  @AfterAll
+  static void stop() throws Exception {
+    tor.close();
+    group.shutdownGracefully(0, 10, TimeUnit.SECONDS).sync();
+  }
+
+  private static SocketAddress loopback(int port) {
+    return new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
+  }
+
+  private static void assertRefused(Future<?> future, SocksReply reply) throws Exception {
+    assertThat(future.await(30, TimeUnit.SECONDS)).isTrue();
+    assertThat(future.cause())
+        .isInstanceOfSatisfying(
+            SocksException.Refused.class, e -> assertThat(e.reply()).isEqualTo(reply));
+  }
+
+  @Test
+  void takesTheCredentialsAndGivesTheStreamUpInTime() throws Exception {
+    var destination = new SocksDestination.Name("www.example.com", 80);
+    assertRefused(
+        client.connect(group.next(), destination, GUEST, new ChannelInboundHandlerAdapter()),
+        SocksReply.TTL_EXPIRED);
+  }
+
+  @Test
+  void knowsTheExtendedErrors() throws Exception {
+    var destination = new SocksDestination.Name("x".repeat(56) + ".onion", 80);
+    assertRefused(
+        client.connect(group.next(), destination, GUEST, new ChannelInboundHandlerAdapter()),
+        SocksReply.ONION_ADDRESS_INVALID);
+  }
+
+  @Test
+  void resolvesWhatNeedsNoNetwork() throws Exception {
+    var address = client.resolve(group.next(), "192.0.2.1", null).get(30, TimeUnit.SECONDS);
+    assertThat(address).isEqualTo(InetAddress.getByName("192.0.2.1"));
+  }
+
+  @Test
+  void failsToResolveWithoutANetwork() throws Exception {
+    assertRefused(
+        client.resolve(group.next(), "www.example.com", GUEST), SocksReply.HOST_UNREACHABLE);
+    assertRefused(
+        client.resolvePtr(group.next(), InetAddress.getByName("192.0.2.1"), GUEST),
+        SocksReply.HOST_UNREACHABLE);
+  }
+
+  /** Tor's own view of a stream that waits for a circuit, and of its end when we cancel. */
+  @Test
+  void torSeesTheStreamComeAndGo() throws Exception {
+    var destination = new SocksDestination.Name("isolated.example", 80);
+    try (var torControl =
+        TorControl.connect(control, new ControlAuthentication.None(), TorControl.TIMEOUT)) {
+      var future =
+          client.connect(group.next(), destination, GUEST, new ChannelInboundHandlerAdapter());
+      while (!isListed(torControl, "isolated.example:80")) {
+        assertThat(future.isDone()).as("given up before Tor listed it").isFalse();
+      }
+      future.cancel(false);
+      long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+      while (isListed(torControl, "isolated.example:80")) {
+        assertThat(System.nanoTime() - deadline).as("still listed").isNegative();
+      }
+    }
+  }
+
+  private static boolean isListed(TorControl torControl, String target) throws IOException {
+    return torControl.streams().stream().anyMatch(stream -> stream.target().equals(target));
+  }
+}
