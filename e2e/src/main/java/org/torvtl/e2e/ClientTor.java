@@ -12,7 +12,7 @@ import java.util.List;
  * killed.
  */
 public final class ClientTor implements Closeable {
-  private static final Duration BOOTSTRAP_DEADLINE = Duration.ofSeconds(60);
+  private static final Duration BOOTSTRAP_DEADLINE = Duration.ofMinutes(1);
 
   private final Machine machine;
   private final int socksPort;

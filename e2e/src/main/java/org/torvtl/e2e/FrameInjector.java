@@ -18,6 +18,7 @@ import java.net.NetworkInterface;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.locks.LockSupport;
 
@@ -114,6 +115,23 @@ public final class FrameInjector {
       }
       LockSupport.parkNanos(RETRY_NANOS);
     }
+  }
+
+  /** The command that runs this program, in a project that is at {@code project} and is built. */
+  static List<String> command(
+      String project, String device, long seed, int count, String guestAddress, String farAddress) {
+    return List.of(
+        System.getProperty("java.home") + "/bin/java",
+        "--enable-native-access=ALL-UNNAMED",
+        "-XX:-UsePerfData",
+        "-cp",
+        project + "/e2e/target/classes",
+        FrameInjector.class.getName(),
+        device,
+        Long.toString(seed),
+        Integer.toString(count),
+        guestAddress,
+        farAddress);
   }
 
   public static void main(String[] arguments) throws Throwable {

@@ -10,7 +10,7 @@ import java.util.Optional;
 
 /** A {@code torvtl run} on a {@link Machine}. */
 public final class Gateway implements Closeable {
-  private static final Duration READY_DEADLINE = Duration.ofSeconds(60);
+  private static final Duration READY_DEADLINE = Duration.ofMinutes(1);
   private static final Duration STOP_DEADLINE = Duration.ofSeconds(20);
 
   private final String device;

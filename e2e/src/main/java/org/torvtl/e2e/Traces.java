@@ -2,6 +2,7 @@
 package org.torvtl.e2e;
 
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -22,13 +23,24 @@ public record Traces(List<String> lines) {
       nft list ruleset | list 'packet filter'
       find /run /tmp \\( -path "$1" -o -path "$2/*/work" -o -name 'hsperfdata_*' \\) -prune -o -print |
         list file
-      ps -e -o stat=,args= | awk '!/^Z/ { $1 = ""; print substr($0, 2) }' |
-        grep -v -e '^ps -e -o stat=,args=' -e '^awk !/' -e '^grep -v -e' -e '^sed s/' | list process
       """;
 
+  private static final List<String> LIST_PROCESSES = List.of("ps", "-e", "-o", "stat=,args=");
+
   static Traces of(Machine machine) throws IOException, InterruptedException {
-    var lines = machine.script(LIST, Machine.PROJECT, Machine.CHANGES).out().lines();
-    return new Traces(lines.sorted().toList());
+    var lines = new ArrayList<String>();
+    machine
+        .run(Duration.ofSeconds(10), LIST_PROCESSES.toArray(String[]::new))
+        .orThrow()
+        .out()
+        .lines()
+        .map(String::strip)
+        // A zombie has ended; whether its parent has looked is no trace of it.
+        .filter(line -> !line.startsWith("Z") && !line.endsWith(String.join(" ", LIST_PROCESSES)))
+        .map(line -> "process: " + line.replaceFirst("^\\S+\\s+", ""))
+        .forEach(lines::add);
+    machine.script(LIST, Machine.PROJECT, Machine.CHANGES).out().lines().forEach(lines::add);
+    return new Traces(lines.stream().sorted().toList());
   }
 
   /** What is here and was not there in {@code before}. */

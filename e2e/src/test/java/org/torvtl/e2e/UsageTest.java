@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The command line where no Tor network is needed: help, usage, errors, TAP devices. */
+class UsageTest {
+  private static final Duration DEADLINE = Duration.ofSeconds(20);
+
+  /** What, to what, why, and what to do: one line, and no stack trace. */
+  private static final String ONE_LINE = "[^\\n]{20,300}";
+
+  @SuppressWarnings("NullAway.Init") // @BeforeAll
+  private static Machine machine;
+
+  @SuppressWarnings("NullAway.Init") // @BeforeEach
+  private Traces before;
+
+  @BeforeAll
+  static void boot() throws Exception {
+    machine = Machine.boot();
+  }
+
+  @AfterAll
+  static void powerOff() throws Exception {
+    machine.close();
+  }
+
+  @BeforeEach
+  void look() throws Exception {
+    before = machine.traces();
+  }
+
+  /** Whatever it was told, it left nothing. */
+  @AfterEach
+  void lookAgain() throws Exception {
+    assertThat(machine.traces().since(before)).isEmpty();
+  }
+
+  private static CommandResult torvtl(String... arguments) throws Exception {
+    return machine.start(Machine.torvtl(arguments)).await(DEADLINE);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "--help",
+        "--version",
+        "run --help",
+        "tap --help",
+        "tap create --help",
+        "tap delete --help",
+        "lab --help",
+        "lab up --help",
+        "lab down --help",
+        "lab status --help",
+        "demo --help"
+      })
+  void helpIsEverywhere(String arguments) throws Exception {
+    var result = torvtl(arguments.split(" "));
+    assertThat(result.exitStatus()).as("%s", result).isZero();
+    assertThat(result.out()).isNotBlank();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "run",
+        "run --no-such-option",
+        "run -d tap7 -p many",
+        "run -d tap7 -a 127.0.0.1 -p 70000",
+        "no-such-command",
+        "tap create",
+        "lab status --no-such-option"
+      })
+  void wrongUsageIsStatusTwo(String arguments) throws Exception {
+    var result = torvtl(arguments.split(" "));
+    assertThat(result.exitStatus()).as("%s", result).isEqualTo(2);
+    assertThat(result.err()).isNotBlank();
+  }
+
+  @Test
+  void aProxyThatCannotBeReachedIsOneLine() throws Exception {
+    var result = torvtl("run", "-d", "tap7", "-a", "127.0.0.1", "-p", "1");
+    assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+    assertThat(result.err().strip()).matches(ONE_LINE).contains("127.0.0.1:1");
+  }
+
+  @Test
+  void aDeviceThatIsNoTapIsOneLine() throws Exception {
+    var result = torvtl("run", "-d", "lo", "-a", "127.0.0.1", "-p", "1");
+    assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+    assertThat(result.err().strip()).matches(ONE_LINE).contains("lo");
+  }
+
+  @Test
+  void withoutTheCapabilityItIsOneLine() throws Exception {
+    var result =
+        withWrapper(
+            List.of("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"),
+            "tap",
+            "create",
+            "tap7");
+    assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+    assertThat(result.err().strip())
+        .matches(ONE_LINE)
+        .contains("tap7")
+        .contains("Operation not permitted")
+        .contains("CAP_NET_ADMIN");
+  }
+
+  /** A PATH with everything on it but tor. */
+  @Test
+  void withoutTorItIsOneLine() throws Exception {
+    machine.script(
+        """
+        mkdir /tmp/path
+        for folder in /usr/bin /bin /usr/sbin /sbin; do
+          for program in "$folder"/*; do
+            name=${program##*/}
+            [ "$name" = tor ] || [ -e /tmp/path/"$name" ] || ln -s "$program" /tmp/path/"$name"
+          done
+        done
+        """);
+    try {
+      var result = withWrapper(List.of("env", "PATH=/tmp/path"), "run", "-d", "tap7");
+      assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+      assertThat(result.err().strip()).matches(ONE_LINE).contains("tor").contains("install");
+    } finally {
+      machine.script("rm -r /tmp/path");
+    }
+  }
+
+  private static CommandResult withWrapper(List<String> wrapper, String... arguments)
+      throws Exception {
+    var command = new ArrayList<>(wrapper);
+    command.addAll(Machine.torvtl(arguments));
+    return machine.start(command).await(DEADLINE);
+  }
+
+  @Test
+  void aTapDeviceIsCreatedAndStays() throws Exception {
+    assertThat(torvtl("tap", "create", "tap7").exitStatus()).isZero();
+    var device = machine.script("ip -d -o link show dev tap7").line();
+    assertThat(device)
+        .contains("tun type tap")
+        .contains("persist on")
+        .containsPattern("[<,]UP[,>]");
+
+    var deleted = torvtl("tap", "delete", "tap7");
+    assertThat(deleted.exitStatus()).as("%s", deleted).isZero();
+    assertThat(machine.script("ip -o link show").out()).doesNotContain("tap7");
+  }
+
+  @Test
+  void aTapDeviceThatIsNotThereCannotBeDeleted() throws Exception {
+    var result = torvtl("tap", "delete", "tap8");
+    assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+    assertThat(result.err().strip()).matches(ONE_LINE).contains("tap8");
+  }
+
+  @Test
+  void aNameTheKernelCannotTakeIsRefused() throws Exception {
+    var result = torvtl("tap", "create", "a-name-of-sixteen");
+    assertThat(result.exitStatus()).as("%s", result).isIn(1, 2);
+    assertThat(result.err()).contains("a-name-of-sixteen");
+  }
+
+  @Test
+  void theLabThatIsNotUpHasNoStatus() throws Exception {
+    var result = torvtl("lab", "status", "--name", "nowhere");
+    assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+    assertThat(result.err().strip()).matches(ONE_LINE).contains("nowhere");
+  }
+}
