@@ -30,6 +30,17 @@ class LabTest {
     return machine.start(Machine.torvtl(arguments)).await(deadline);
   }
 
+  private void awaitFirstTor(RunningCommand up, Traces before) throws Exception {
+    Waiting.until(
+        "the lab's first tor",
+        UP,
+        () ->
+            !up.isRunning()
+                || machine.traces().since(before).stream()
+                    .anyMatch(line -> line.matches("process: (\\S*/)?tor .*")));
+    assertThat(up.isRunning()).as("%s", up.output()).isTrue();
+  }
+
   @Test
   void goesUpTellsItsStatusAndLeavesNothingWhenDown() throws Exception {
     var before = machine.traces();
@@ -72,11 +83,7 @@ class LabTest {
   void leavesNothingWhenItsStartIsInterrupted() throws Exception {
     var before = machine.traces();
     var up = machine.startInForeground(Machine.torvtl("lab", "up", "--name", "two"));
-    // Interrupted as soon as the first of its tor processes is there.
-    Waiting.until(
-        "the lab's first tor",
-        UP,
-        () -> machine.traces().since(before).stream().anyMatch(line -> line.contains(": tor ")));
+    awaitFirstTor(up, before);
     Signal.INT.toGroupOf(Machine.processOf(up));
     var result = up.await(DOWN);
     assertThat(result.exitStatus()).as("%s", result).isNotZero();
@@ -87,10 +94,7 @@ class LabTest {
   void aLabThatWasKilledDoesNotStopTheNext() throws Exception {
     var before = machine.traces();
     var up = machine.startInForeground(Machine.torvtl("lab", "up", "--name", "three"));
-    Waiting.until(
-        "the lab's first tor",
-        UP,
-        () -> machine.traces().since(before).stream().anyMatch(line -> line.contains(": tor ")));
+    awaitFirstTor(up, before);
     Signal.KILL.to(Machine.processOf(up));
     var unused = up.await(DOWN);
 

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 @OnTestbed
 class TorOutageTest {
   private static final int PORT = 19060;
-  private static final int LARGE = 100 << 20;
+  private static final int LARGE = 1 << 30;
   private static final Duration DEADLINE = Duration.ofSeconds(30);
 
   /** What "promptly" means. */
@@ -36,9 +36,11 @@ class TorOutageTest {
       // By address from here on: the name server is behind Tor as well.
       var server = guest.resolve("web.lab.test");
 
-      try (var transfer = slowTransfer(guest, server)) {
+      try (var transfer = longTransfer(guest, server);
+          var idle = idleConnection(guest, server)) {
         tor.kill();
         assertReset(transfer);
+        assertIdleReset(idle);
       }
       var whileDown = guest.curl(DEADLINE, "--verbose", "http://" + server + "/");
       assertThat(whileDown.exitStatus()).as("%s", whileDown).isEqualTo(7);
@@ -63,9 +65,11 @@ class TorOutageTest {
       var server = guest.resolve("web.lab.test");
 
       var tor = gateway.tor().orElseThrow();
-      try (var transfer = slowTransfer(guest, server)) {
+      try (var transfer = longTransfer(guest, server);
+          var idle = idleConnection(guest, server)) {
         Signal.KILL.to(tor);
         assertReset(transfer);
+        assertIdleReset(idle);
       }
       Waiting.until("the network to be back", RECOVERY, () -> fetch(guest).exitStatus() == 0);
       assertThat(gateway.isRunning()).isTrue();
@@ -78,8 +82,8 @@ class TorOutageTest {
     return guest.curl(DEADLINE, "--fail", "--max-time", "20", "http://web.lab.test/");
   }
 
-  /** A download that takes minutes, under way when this returns. */
-  private static RunningCommand slowTransfer(Guest guest, String server) throws Exception {
+  /** A download that takes long, under way when this returns. */
+  private static RunningCommand longTransfer(Guest guest, String server) throws Exception {
     var transfer =
         guest.start(
             List.of(
@@ -87,7 +91,7 @@ class TorOutageTest {
                 "-o",
                 "pipefail",
                 "-c",
-                "curl -sS --limit-rate 400k http://%s/bytes/%d | { head -c 300000 | wc -c; cat >/dev/null; }"
+                "curl -sS http://%s/bytes/%d | { head -c 300000 | wc -c; cat >/dev/null; }"
                     .formatted(server, LARGE)));
     transfer.awaitLine("300000", DEADLINE);
     return transfer;
@@ -100,5 +104,22 @@ class TorOutageTest {
     var result = transfer.await(PROMPTLY);
     assertThat(result.exitStatus()).as("%s", result).isEqualTo(56);
     assertThat(result.err()).containsIgnoringCase("reset");
+  }
+
+  /** A connection that has said something, been answered, and waits. */
+  private static RunningCommand idleConnection(Guest guest, String server) throws Exception {
+    var connection =
+        guest.start(
+            List.of(
+                "bash",
+                "-c",
+                "exec 3<>/dev/tcp/%s/7; echo on >&3; read -r -u 3 a; echo \"$a\"; read -r -u 3 a"
+                    .formatted(server)));
+    connection.awaitLine("on", DEADLINE);
+    return connection;
+  }
+
+  private static void assertIdleReset(RunningCommand connection) throws Exception {
+    assertThat(connection.await(PROMPTLY).err()).containsIgnoringCase("connection reset");
   }
 }
