@@ -10,7 +10,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 
 /** Runs a program to its end. */
-final class Command {
+public final class Command {
   private static final long DEADLINE_SECONDS = 60;
 
   private Command() {}
@@ -21,7 +21,7 @@ final class Command {
    * @return what it wrote to standard output
    * @throws IOException if it cannot be run or fails, with what it wrote to standard error
    */
-  static String run(String... command) throws IOException, InterruptedException {
+  public static String run(String... command) throws IOException, InterruptedException {
     return run("", command);
   }
 

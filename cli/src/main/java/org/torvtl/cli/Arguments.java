@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.cli;
+
+import io.netty.util.NetUtil;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
+import org.jspecify.annotations.Nullable;
+import org.torvtl.link.linux.NetworkInterface;
+import org.torvtl.wire.Ipv4Address;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+
+/** Makes values of what stands on the command line; what cannot be one is wrong usage. */
+final class Arguments {
+  private Arguments() {}
+
+  static NetworkInterface networkInterface(CommandSpec spec, String name) {
+    try {
+      return new NetworkInterface(name);
+    } catch (IllegalArgumentException e) {
+      throw wrong(spec, e.getMessage());
+    }
+  }
+
+  static int ipv4Address(CommandSpec spec, String text) {
+    try {
+      int address = Ipv4Address.parse(text);
+      if (address == Ipv4Address.UNSPECIFIED
+          || Ipv4Address.isLoopback(address)
+          || Ipv4Address.isMulticast(address)
+          || Ipv4Address.isReserved(address)) {
+        throw wrong(spec, text + " is no address a host can have on a link");
+      }
+      return address;
+    } catch (IllegalArgumentException e) {
+      throw wrong(spec, e.getMessage());
+    }
+  }
+
+  /** The proxy's address. A name is not looked up: that would tell a resolver what runs here. */
+  static InetSocketAddress proxy(CommandSpec spec, String host, int port) {
+    if (port < 1 || port > 0xFFFF) {
+      throw wrong(spec, port + " is no TCP port (1 to 65535)");
+    }
+    byte @Nullable [] bytes =
+        NetUtil.createByteArrayFromIpAddressString(host.equals("localhost") ? "127.0.0.1" : host);
+    if (bytes == null) {
+      throw wrong(spec, "'" + host + "' is not an IP address (the proxy's name is not looked up)");
+    }
+    try {
+      return new InetSocketAddress(InetAddress.getByAddress(bytes), port);
+    } catch (UnknownHostException e) {
+      throw new AssertionError("4 or 16 bytes are an address", e);
+    }
+  }
+
+  static ParameterException wrong(CommandSpec spec, @Nullable String message) {
+    return new ParameterException(spec.commandLine(), String.valueOf(message));
+  }
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.cli;
+
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * How far something is, on standard error: a bar that moves on a terminal, a line for each step
+ * elsewhere.
+ */
+final class ProgressBar implements AutoCloseable {
+  private static final int WIDTH = 30;
+  private static final String CLEAR_LINE = "\r\u001b[K";
+
+  private final PrintStream out;
+  private final boolean terminal;
+  private final String title;
+  private String last = "";
+
+  ProgressBar(String title) {
+    this(title, System.err, standardErrorIsTerminal());
+  }
+
+  ProgressBar(String title, PrintStream out, boolean terminal) {
+    this.title = title;
+    this.out = out;
+    this.terminal = terminal;
+  }
+
+  private static boolean standardErrorIsTerminal() {
+    try {
+      var target = Files.readSymbolicLink(Path.of("/proc/self/fd/2")).toString();
+      return target.startsWith("/dev/pts/") || target.startsWith("/dev/tty");
+    } catch (IOException e) {
+      // No /proc, or no standard error: nothing that could show a moving bar.
+      return false;
+    }
+  }
+
+  /**
+   * Shows a new state.
+   *
+   * @param percent 0 to 100
+   * @param step a few words on what goes on
+   */
+  synchronized void show(int percent, String step) {
+    int shown = Math.clamp(percent, 0, 100);
+    String line =
+        "%s [%s%s] %3d %%  %s"
+            .formatted(
+                title,
+                "#".repeat(shown * WIDTH / 100),
+                ".".repeat(WIDTH - shown * WIDTH / 100),
+                shown,
+                step);
+    if (line.equals(last)) {
+      return;
+    }
+    last = line;
+    if (terminal) {
+      out.print(CLEAR_LINE + line);
+    } else {
+      out.println(line);
+    }
+    out.flush();
+  }
+
+  /** Leaves the last state on the screen and goes to the next line. */
+  @Override
+  public synchronized void close() {
+    if (terminal && !last.isEmpty()) {
+      out.println();
+      last = "";
+    }
+  }
+}

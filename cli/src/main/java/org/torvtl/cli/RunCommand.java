@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.cli;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.torvtl.gateway.Gateway;
+import org.torvtl.gateway.TorEgress;
+import org.torvtl.link.Link;
+import org.torvtl.link.linux.DeviceLink;
+import org.torvtl.link.linux.TunDevice;
+import org.torvtl.stack.StackConfig;
+import org.torvtl.tor.process.SupervisedTor;
+import org.torvtl.wire.Ipv4Address;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** The gateway: guests behind a device, Tor on the other side, until a signal ends it. */
+@Command(
+    name = "run",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    description = {
+      "Runs the gateway: carries what guests send on a device through Tor, until Ctrl-C.",
+      "",
+      "A guest may have any address, netmask and gateway. Its TCP goes through Tor, DNS queries"
+          + " to any server are answered by Tor, all else is refused; nothing leaves another way.",
+      ""
+    },
+    footer = {
+      "",
+      "A network namespace as guest:",
+      "  ip netns add guest",
+      "  ip link set tap0 netns guest",
+      "  ip -n guest addr add 10.0.0.2/8 dev tap0",
+      "  ip -n guest link set tap0 up",
+      "  ip -n guest route add default via 10.0.0.1"
+    })
+final class RunCommand implements Callable<Integer> {
+  private static final Logger log = LoggerFactory.getLogger(RunCommand.class);
+  private static final int PROXY_CONNECT_MILLIS = 5_000;
+
+  /** Where frames come from. */
+  static final class DeviceOptions {
+    @Option(
+        names = {"-d", "--device"},
+        paramLabel = "DEV",
+        description = "TAP device guests are behind; made, and gone at the end, if not there.")
+    @Nullable String tap;
+
+    @Option(
+        names = "--tun",
+        paramLabel = "DEV",
+        description = "TUN device instead: one guest, IP packets without Ethernet.")
+    @Nullable String tun;
+  }
+
+  /** A tor that runs already. */
+  static final class ProxyOptions {
+    @Option(
+        names = {"-a", "--proxy-address"},
+        required = true,
+        paramLabel = "ADDR",
+        description = "IP address of a Tor SOCKS port that is there already.")
+    String address = "";
+
+    @Option(
+        names = {"-p", "--proxy-port"},
+        required = true,
+        paramLabel = "PORT",
+        description = "Its TCP port. Without -a and -p, torvtl runs a tor of its own.")
+    int port;
+  }
+
+  @ArgGroup(multiplicity = "1")
+  private DeviceOptions device = new DeviceOptions();
+
+  @ArgGroup(exclusive = false)
+  private @Nullable ProxyOptions proxy;
+
+  @Option(
+      names = "--torrc",
+      paramLabel = "FILE",
+      description = "More lines for the torrc of torvtl's own tor, such as bridges.")
+  private @Nullable Path torrc;
+
+  @Option(
+      names = "--address",
+      paramLabel = "ADDR",
+      defaultValue = "10.0.0.1",
+      description =
+          "The gateway's own IPv4 address, the one that answers ping. Guests may use any"
+              + " other as their gateway. Default: ${DEFAULT-VALUE}")
+  private String address = "";
+
+  @Option(
+      names = {"-v", "--verbose"},
+      description = "Log each flow.")
+  private boolean verbose;
+
+  @Spec private CommandSpec spec;
+
+  // Filled in by picocli.
+  @SuppressWarnings("NullAway.Init")
+  private RunCommand() {}
+
+  @Override
+  public Integer call() throws IOException, UserException, InterruptedException {
+    Logs.configure(verbose);
+    boolean ethernet = device.tap != null;
+    var networkInterface =
+        Arguments.networkInterface(spec, String.valueOf(ethernet ? device.tap : device.tun));
+    int gatewayAddress = Arguments.ipv4Address(spec, address);
+    var external = proxy == null ? null : Arguments.proxy(spec, proxy.address, proxy.port);
+    if (external != null && torrc != null) {
+      throw Arguments.wrong(spec, "--torrc is for torvtl's own tor, which -a and -p replace");
+    }
+    if (external != null) {
+      checkReachable(external);
+    }
+    var end = new CompletableFuture<Void>();
+    try (var teardown = new Teardown()) {
+      var tap =
+          teardown.add(
+              TunDevice.open(networkInterface, ethernet ? Link.Medium.ETHERNET : Link.Medium.IP));
+      networkInterface.up();
+      var socks = external != null ? external : ownTor(teardown, networkInterface.name());
+      var gateway =
+          new Gateway(
+              new DeviceLink(tap),
+              StackConfig.of(gatewayAddress),
+              new TorEgress(socks, new SecureRandom()),
+              new SecureRandom(),
+              end::completeExceptionally);
+      teardown.add(gateway);
+      teardown.add(() -> log.info("{}", gateway.counters()));
+      gateway.start();
+      spec.commandLine()
+          .getOut()
+          .printf(
+              "ready: %s goes through Tor at %s; the gateway is %s; Ctrl-C ends it%n",
+              networkInterface.name(), text(socks), Ipv4Address.toString(gatewayAddress))
+          .flush();
+      end.get();
+      return 0;
+    } catch (ExecutionException e) {
+      var cause = e.getCause();
+      if (cause instanceof IOException failure) {
+        throw failure;
+      }
+      throw new IllegalStateException(cause);
+    }
+  }
+
+  private static String text(InetSocketAddress address) {
+    return address.getAddress().getHostAddress() + ":" + address.getPort();
+  }
+
+  private static void checkReachable(InetSocketAddress proxy) throws UserException {
+    try (var socket = new Socket()) {
+      socket.connect(proxy, PROXY_CONNECT_MILLIS);
+    } catch (IOException e) {
+      throw new UserException(
+          "cannot reach the Tor proxy %s: %s (is tor running with that SocksPort? without -a and -p torvtl runs its own)"
+              .formatted(text(proxy), e.getMessage()),
+          e);
+    }
+  }
+
+  /** Starts a tor of our own, and returns its SOCKS port once it carries streams. */
+  private InetSocketAddress ownTor(Teardown teardown, String name)
+      throws IOException, InterruptedException, ExecutionException {
+    var out = spec.commandLine().getErr();
+    try (var bar = new ProgressBar("tor")) {
+      var tor =
+          teardown.add(
+              SupervisedTor.start(
+                  SupervisedTor.Options.forDevice(name, torrc),
+                  event -> {
+                    switch (event) {
+                      case SupervisedTor.Event.Up up ->
+                          log.debug("tor listens at {}", text(up.socks()));
+                      case SupervisedTor.Event.Bootstrap(int percent, String summary) ->
+                          bar.show(percent, summary);
+                      case SupervisedTor.Event.Down(String reason, Duration next) -> {
+                        out.printf(
+                            "%s; no traffic passes; starting it again in %.1f s%n",
+                            reason, next.toMillis() / 1000.0);
+                        out.flush();
+                      }
+                    }
+                  }));
+      tor.bootstrapped().get();
+      return tor.socksAddress();
+    }
+  }
+}

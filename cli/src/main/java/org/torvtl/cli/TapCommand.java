@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.cli;
+
+import org.torvtl.link.Link;
+import org.torvtl.link.linux.SystemCallException;
+import org.torvtl.link.linux.TunDevice;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Makes and deletes TAP devices that stay when no program is attached to them. */
+@Command(
+    name = "tap",
+    mixinStandardHelpOptions = true,
+    description = "Makes or deletes a TAP device that stays when no program uses it.")
+final class TapCommand implements Runnable {
+  @Spec private CommandSpec spec;
+
+  // Filled in by picocli.
+  @SuppressWarnings("NullAway.Init")
+  private TapCommand() {}
+
+  @Override
+  public void run() {
+    throw Arguments.wrong(spec, "say 'create' or 'delete'");
+  }
+
+  @Command(
+      name = "create",
+      mixinStandardHelpOptions = true,
+      description = "Makes a TAP device and brings it up. One that is there already stays.")
+  void create(
+      @Parameters(paramLabel = "NAME", description = "name of the interface, such as tap1")
+          String name)
+      throws SystemCallException {
+    var networkInterface = Arguments.networkInterface(spec, name);
+    try (var device = TunDevice.open(networkInterface, Link.Medium.ETHERNET)) {
+      device.setPersistent(true);
+      networkInterface.up();
+    }
+    spec.commandLine().getOut().println(name + " is there and up");
+  }
+
+  @Command(
+      name = "delete",
+      mixinStandardHelpOptions = true,
+      description = "Deletes a TAP device. One that is not there is no error.")
+  void delete(
+      @Parameters(paramLabel = "NAME", description = "name of the interface, such as tap1")
+          String name)
+      throws SystemCallException {
+    var networkInterface = Arguments.networkInterface(spec, name);
+    if (!networkInterface.exists()) {
+      spec.commandLine().getOut().println("there is no " + name);
+      return;
+    }
+    try (var device = TunDevice.open(networkInterface, Link.Medium.ETHERNET)) {
+      device.setPersistent(false);
+    }
+    spec.commandLine().getOut().println(name + " is deleted");
+  }
+}

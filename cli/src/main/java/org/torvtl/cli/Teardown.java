@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.cli;
+
+import java.util.ArrayDeque;
+import java.util.Deque;
+
+/**
+ * What a command has opened, to be closed in the reverse order when it ends: by {@link #close}, or
+ * when a signal ends the process, whichever comes first. The other then waits until all is closed.
+ *
+ * <p>What is being opened when a signal arrives is not missed: it is closed as soon as it is added.
+ */
+final class Teardown implements AutoCloseable {
+  private final Deque<AutoCloseable> open = new ArrayDeque<>();
+  private boolean closed;
+
+  Teardown() {
+    Runtime.getRuntime().addShutdownHook(new Thread(this::close, "teardown"));
+  }
+
+  /**
+   * Takes over a thing to be closed.
+   *
+   * @return the same thing
+   * @throws IllegalStateException if the process is ending; the thing is closed then
+   */
+  synchronized <T extends AutoCloseable> T add(T thing) {
+    if (closed) {
+      close(thing);
+      throw new IllegalStateException("ending");
+    }
+    open.push(thing);
+    return thing;
+  }
+
+  /** Whether all is closed, or about to be. */
+  synchronized boolean isClosed() {
+    return closed;
+  }
+
+  @Override
+  public synchronized void close() {
+    closed = true;
+    for (var thing = open.poll(); thing != null; thing = open.poll()) {
+      close(thing);
+    }
+  }
+
+  /** Whether the process is ending already, so that what fails now fails because of that. */
+  static boolean processIsEnding() {
+    try {
+      var hook = new Thread(() -> {});
+      Runtime.getRuntime().addShutdownHook(hook);
+      Runtime.getRuntime().removeShutdownHook(hook);
+      return false;
+    } catch (IllegalStateException e) {
+      return true;
+    }
+  }
+
+  private static void close(AutoCloseable thing) {
+    try {
+      thing.close();
+    } catch (Exception e) {
+      // The rest must be closed all the same.
+      System.err.println("torvtl: could not clean up: " + e.getMessage());
+    }
+  }
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.gateway;
+
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.Future;
+import java.net.InetAddress;
+
+/** The way out for what guests send. */
+public interface Egress {
+  /**
+   * Opens a stream for a guest.
+   *
+   * @param guest the guest's MAC address: streams of different guests share nothing
+   * @param address IPv4 address, network byte order
+   * @param next gets the stream's bytes
+   * @return the stream, with autoRead off and half-closure allowed. Cancelling it closes the
+   *     stream. How it fails, {@link #refusal} explains
+   */
+  Future<Channel> connect(EventLoop loop, long guest, int address, int port, ChannelHandler next);
+
+  /** What to tell a guest whose stream failed to open with {@code cause}. */
+  Refusal refusal(Throwable cause);
+
+  /** Asks for the address of a name. */
+  Future<InetAddress> resolve(EventLoop loop, long guest, String name);
+
+  /** Asks for the name of an address. */
+  Future<String> resolvePtr(EventLoop loop, long guest, InetAddress address);
+
+  /**
+   * Tells whether the egress is there. A stream that ended because the egress died looks the same
+   * as one whose far end is done; asked after a stream has ended, this tells them apart.
+   */
+  Future<Boolean> isAlive(EventLoop loop);
+
+  /** How a guest's request for a connection is refused. */
+  enum Refusal {
+    /** As by a host where nothing listens on the port: with a RST. */
+    RESET,
+    /** As by a router that knows no way to the network. */
+    NETWORK_UNREACHABLE,
+    /** As by a router that knows no way to the host, or hears nothing from it. */
+    HOST_UNREACHABLE,
+    /** As by a router that is told not to forward. */
+    PROHIBITED
+  }
+}

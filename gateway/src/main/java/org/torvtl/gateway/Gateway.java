@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.gateway;
+
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import java.io.IOException;
+import java.security.SecureRandom;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.torvtl.link.Link;
+import org.torvtl.stack.StackConfig;
+import org.torvtl.tor.socks.LastingEpollIoHandler;
+
+/**
+ * A running gateway: guests behind a link, and an egress. It owns the link and the threads, not the
+ * egress.
+ */
+public final class Gateway implements AutoCloseable {
+  private static final long CLOSE_TIMEOUT_SECONDS = 5;
+
+  private final MultiThreadIoEventLoopGroup group;
+  private final Lane lane;
+
+  /**
+   * A gateway that does not serve yet.
+   *
+   * @param onLinkFailure is told, on a thread of the gateway, when the link is gone; the gateway is
+   *     to be closed then
+   */
+  public Gateway(
+      Link link,
+      StackConfig config,
+      Egress egress,
+      SecureRandom random,
+      Consumer<IOException> onLinkFailure) {
+    group =
+        new MultiThreadIoEventLoopGroup(
+            1, new DefaultThreadFactory("lane"), LastingEpollIoHandler.newFactory());
+    lane = new Lane(group.next(), link, config, egress, random, onLinkFailure);
+  }
+
+  /** Begins to serve. */
+  public void start() {
+    lane.loop().execute(lane::start);
+  }
+
+  /** TCP connections of guests that are open, wait for an answer, or are in TIME-WAIT. */
+  public int connections() {
+    return lane.stack().connections();
+  }
+
+  /** Every counter that is not zero, under its name; a moment old. */
+  public Map<String, Long> counters() {
+    var counts = new LinkedHashMap<String, Long>();
+    var link = lane.link().counters();
+    counts.put("link.received_frames", link.receivedFrames);
+    counts.put("link.received_bytes", link.receivedBytes);
+    counts.put("link.sent_frames", link.sentFrames);
+    counts.put("link.sent_bytes", link.sentBytes);
+    counts.put("link.send_drops", link.sendDrops);
+    counts.put("link.oversized_drops", link.oversizedDrops);
+    var flows = lane.flowCounters();
+    counts.put("flow.requested", flows.requested);
+    counts.put("flow.opened", flows.opened);
+    counts.put("flow.refused", flows.refused);
+    counts.put("flow.cut", flows.cut);
+    counts.put("flow.bytes_out", flows.bytesOut);
+    counts.put("flow.bytes_in", flows.bytesIn);
+    counts.put("dns.queries", flows.dnsQueries);
+    counts.put("dns.answers", flows.dnsAnswers);
+    counts.putAll(lane.stack().counters().nonZero());
+    counts.values().removeIf(count -> count == 0);
+    return counts;
+  }
+
+  /** Resets every flow, closes the link, and ends the threads. More calls do nothing. */
+  @Override
+  public void close() {
+    if (!group.isShuttingDown()) {
+      lane.loop().execute(lane::close);
+      group.shutdownGracefully(0, CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
+    }
+    group.terminationFuture().awaitUninterruptibly(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
+  }
+}

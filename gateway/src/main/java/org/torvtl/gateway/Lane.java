@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.gateway;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.IoEventLoop;
+import io.netty.util.concurrent.ScheduledFuture;
+import java.io.IOException;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.torvtl.link.Link;
+import org.torvtl.stack.DatagramFlow;
+import org.torvtl.stack.GuestConnection;
+import org.torvtl.stack.Stack;
+import org.torvtl.stack.StackConfig;
+import org.torvtl.stack.StackHandler;
+import org.torvtl.tcp.IsnGenerator;
+
+/** One event loop, one link with its stack, and the flows whose packets arrive there. */
+final class Lane implements StackHandler {
+  private static final int DNS_PORT = 53;
+
+  private final IoEventLoop loop;
+  private final Link link;
+  private final Egress egress;
+  private final Stack stack;
+  private final LivenessCheck liveness;
+  private final FlowCounters flowCounters = new FlowCounters();
+  private final Consumer<IOException> onLinkFailure;
+  private final List<Flow> unflushed = new ArrayList<>();
+  private @Nullable ScheduledFuture<?> alarm;
+
+  Lane(
+      IoEventLoop loop,
+      Link link,
+      StackConfig config,
+      Egress egress,
+      SecureRandom random,
+      Consumer<IOException> onLinkFailure) {
+    this.loop = loop;
+    this.link = link;
+    this.egress = egress;
+    this.onLinkFailure = onLinkFailure;
+    this.liveness = new LivenessCheck(loop, egress);
+    var secret = new byte[IsnGenerator.SECRET_LENGTH];
+    random.nextBytes(secret);
+    this.stack = new Stack(link, config, this, System::nanoTime, this::setAlarm, secret);
+  }
+
+  /** Begins to serve. */
+  void start() {
+    link.start(loop, stack);
+  }
+
+  private void setAlarm(long deadlineNanos) {
+    if (alarm != null) {
+      alarm.cancel(false);
+    }
+    alarm = loop.schedule(this::alarm, deadlineNanos - System.nanoTime(), TimeUnit.NANOSECONDS);
+  }
+
+  private void alarm() {
+    alarm = null;
+    stack.onDeadline();
+    endOfBatch();
+  }
+
+  @Override
+  public void connection(GuestConnection pending) {
+    Flow.start(pending, this);
+  }
+
+  @Override
+  public boolean datagram(DatagramFlow flow, ByteBuf payload) {
+    if (flow.port() != DNS_PORT) {
+      return false;
+    }
+    flowCounters.dnsQueries++;
+    return true;
+  }
+
+  /** The flow wants {@link Flow#flush} to be called once this batch of frames is done. */
+  void flushAtEndOfBatch(Flow flow) {
+    unflushed.add(flow);
+  }
+
+  @Override
+  public void endOfBatch() {
+    // A flush may end another flow, but begins no new write.
+    for (int i = 0; i < unflushed.size(); i++) {
+      unflushed.get(i).flush();
+    }
+    unflushed.clear();
+  }
+
+  @Override
+  public void linkFailed(IOException cause) {
+    onLinkFailure.accept(cause);
+  }
+
+  /** Resets every flow and closes the link; to be called on the loop. */
+  void close() {
+    stack.close();
+    if (alarm != null) {
+      alarm.cancel(false);
+    }
+    link.close();
+  }
+
+  IoEventLoop loop() {
+    return loop;
+  }
+
+  Link link() {
+    return link;
+  }
+
+  Stack stack() {
+    return stack;
+  }
+
+  Egress egress() {
+    return egress;
+  }
+
+  LivenessCheck liveness() {
+    return liveness;
+  }
+
+  FlowCounters flowCounters() {
+    return flowCounters;
+  }
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.gateway;
+
+import io.netty.bootstrap.Bootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoop;
+import io.netty.channel.epoll.EpollSocketChannel;
+import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.Promise;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.security.SecureRandom;
+import java.util.HexFormat;
+import org.torvtl.tor.socks.SocksClient;
+import org.torvtl.tor.socks.SocksCredentials;
+import org.torvtl.tor.socks.SocksDestination;
+import org.torvtl.tor.socks.SocksException;
+import org.torvtl.wire.MacAddress;
+
+/**
+ * Out through Tor's SOCKS port. Each guest has an isolation key of its own, made of its MAC address
+ * and a number that is new with each start: its streams share circuits with each other only.
+ */
+public final class TorEgress implements Egress {
+  private static final int NONCE_BYTES = 16;
+  private static final int PROBE_TIMEOUT_MILLIS = 2_000;
+
+  private final InetSocketAddress proxy;
+  private final SocksClient socks;
+  private final String nonce;
+
+  /**
+   * @param proxy Tor's SOCKS port; an address, not a name
+   */
+  public TorEgress(InetSocketAddress proxy, SecureRandom random) {
+    this.proxy = proxy;
+    this.socks = new SocksClient(proxy);
+    var bytes = new byte[NONCE_BYTES];
+    random.nextBytes(bytes);
+    this.nonce = HexFormat.of().formatHex(bytes);
+  }
+
+  private SocksCredentials credentials(long guest) {
+    return SocksCredentials.isolation(nonce + "-" + MacAddress.toString(guest));
+  }
+
+  @Override
+  public Future<Channel> connect(
+      EventLoop loop, long guest, int address, int port, ChannelHandler next) {
+    return socks.connect(loop, SocksDestination.ofIpv4(address, port), credentials(guest), next);
+  }
+
+  @Override
+  public Refusal refusal(Throwable cause) {
+    if (cause instanceof SocksException.Refused refused) {
+      return switch (refused.reply()) {
+        case CONNECTION_REFUSED -> Refusal.RESET;
+        case NOT_ALLOWED -> Refusal.PROHIBITED;
+        case NETWORK_UNREACHABLE, GENERAL_FAILURE -> Refusal.NETWORK_UNREACHABLE;
+        default -> Refusal.HOST_UNREACHABLE;
+      };
+    }
+    // A proxy that answers too late means a far end not heard from; all else that there is no Tor.
+    return cause instanceof SocksException.TimedOut ? Refusal.HOST_UNREACHABLE : Refusal.RESET;
+  }
+
+  @Override
+  public Future<InetAddress> resolve(EventLoop loop, long guest, String name) {
+    return socks.resolve(loop, name, credentials(guest));
+  }
+
+  @Override
+  public Future<String> resolvePtr(EventLoop loop, long guest, InetAddress address) {
+    return socks.resolvePtr(loop, address, credentials(guest));
+  }
+
+  @Override
+  public Future<Boolean> isAlive(EventLoop loop) {
+    Promise<Boolean> alive = loop.newPromise();
+    new Bootstrap()
+        .group(loop)
+        .channel(EpollSocketChannel.class)
+        .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, PROBE_TIMEOUT_MILLIS)
+        .handler(new ChannelInboundHandlerAdapter())
+        .connect(proxy)
+        .addListener((ChannelFuture connected) -> {
+          connected.channel().close();
+          alive.setSuccess(connected.isSuccess());
+        });
+    return alive;
+  }
+}
