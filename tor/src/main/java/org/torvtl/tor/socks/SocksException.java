@@ -25,6 +25,15 @@ public abstract sealed class SocksException extends IOException {
     return this;
   }
 
+  /**
+   * What a proxy's reply with a code other than success means, for those who stand in for one.
+   *
+   * @param code 1 to 255
+   */
+  public static Refused refused(int code) {
+    return new Refused(code);
+  }
+
   private static String text(SocketAddress proxy) {
     return proxy instanceof InetSocketAddress inet
         ? NetUtil.toSocketAddressString(inet)

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.gateway.dns;
+
+import java.time.Duration;
+
+/**
+ * What guests can take.
+ *
+ * @param inFlight queries that wait for an answer from the way out, in all
+ * @param inFlightPerKey the same for one isolation key
+ * @param timeout after which a lookup is given up
+ */
+public record DnsLimits(int inFlight, int inFlightPerKey, Duration timeout) {
+  /**
+   * 512 in all, 128 for each key; 30 s, which is more than stub resolvers wait and a quarter of
+   * Tor's SocksTimeout.
+   */
+  public static final DnsLimits DEFAULT = new DnsLimits(512, 128, Duration.ofSeconds(30));
+
+  public DnsLimits {
+    if (inFlight < 1 || inFlightPerKey < 1 || !timeout.isPositive()) {
+      throw new IllegalArgumentException("limits are positive");
+    }
+  }
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.gateway.dns;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.util.concurrent.EventExecutor;
+import io.netty.util.concurrent.Future;
+import java.net.Inet4Address;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.torvtl.tor.socks.SocksException;
+import org.xbill.DNS.ARecord;
+import org.xbill.DNS.DClass;
+import org.xbill.DNS.Name;
+import org.xbill.DNS.PTRRecord;
+import org.xbill.DNS.Record;
+import org.xbill.DNS.TextParseException;
+
+/**
+ * Answers DNS queries of guests. Belongs to one event loop: every method is called there, and every
+ * response is given there.
+ */
+public final class DnsService {
+  /** Of every record: Tor does not tell the real one. */
+  public static final int TTL_SECONDS = 60;
+
+  private final EventExecutor loop;
+  private final NameResolver resolver;
+  private final DnsLimits limits;
+  private final DnsCounters counters;
+  private final Map<LookupKey, Lookup> lookups = new HashMap<>();
+  private final Map<String, Integer> inFlightByKey = new HashMap<>();
+  private int inFlight;
+
+  private record LookupKey(String isolationKey, DnsQuestion question) {}
+
+  private record Waiter(DnsQuery query, Consumer<ByteBuf> reply) {}
+
+  /** One question under way, and those who wait for its answer. */
+  private static final class Lookup {
+    final LookupKey key;
+    final List<Waiter> waiters = new ArrayList<>(1);
+    @Nullable Future<?> answer;
+    @Nullable Future<?> timer;
+
+    Lookup(LookupKey key) {
+      this.key = key;
+    }
+  }
+
+  /**
+   * A service with nothing in flight.
+   *
+   * @param loop where the service lives; also its clock
+   * @param resolver the way out
+   * @param counters where outcomes are counted; may be shared by services
+   */
+  public DnsService(
+      EventExecutor loop, NameResolver resolver, DnsLimits limits, DnsCounters counters) {
+    this.loop = loop;
+    this.resolver = resolver;
+    this.limits = limits;
+    this.counters = counters;
+  }
+
+  /** Queries that wait for the way out. */
+  public int inFlight() {
+    return inFlight;
+  }
+
+  /**
+   * Answers a query.
+   *
+   * @param isolationKey of the guest that asks
+   * @param query one message from reader index to writer index; stays the caller's, unchanged
+   * @param reply takes the response, and owns it; called once, at once or later, or never if the
+   *     query does not deserve an answer
+   */
+  public void answer(
+      String isolationKey, ByteBuf query, DnsTransport transport, Consumer<ByteBuf> reply) {
+    if (!DnsQuery.hasHeader(query)) {
+      counters.add(DnsEvent.DROPPED_TRUNCATED);
+      return;
+    }
+    if (DnsQuery.isResponse(query)) {
+      counters.add(DnsEvent.DROPPED_RESPONSE);
+      return;
+    }
+    var read = DnsQuery.read(query, transport);
+    var waiter = new Waiter(read, reply);
+    if (read.defect() != null) {
+      settle(waiter, read.defect(), null);
+    } else if (read.question() == null) {
+      settle(waiter, DnsEvent.MALFORMED, null);
+    } else {
+      switch (DnsQuestion.of(read.question())) {
+        case DnsQuestion.Settled(DnsEvent reason) -> settle(waiter, reason, null);
+        case DnsQuestion question -> await(new LookupKey(isolationKey, question), waiter);
+      }
+    }
+  }
+
+  /** Gives up all lookups: their queries are answered SERVFAIL. */
+  public void close() {
+    for (var lookup : List.copyOf(lookups.values())) {
+      finish(lookup, DnsEvent.LOOKUP_FAILED, null);
+    }
+  }
+
+  private void await(LookupKey key, Waiter waiter) {
+    int ofKey = inFlightByKey.getOrDefault(key.isolationKey, 0);
+    if (inFlight >= limits.inFlight() || ofKey >= limits.inFlightPerKey()) {
+      settle(waiter, DnsEvent.OVERLOADED, null);
+      return;
+    }
+    inFlight++;
+    inFlightByKey.put(key.isolationKey, ofKey + 1);
+    var underWay = lookups.get(key);
+    if (underWay != null) {
+      counters.add(DnsEvent.COALESCED);
+      underWay.waiters.add(waiter);
+      return;
+    }
+    var lookup = new Lookup(key);
+    lookup.waiters.add(waiter);
+    lookups.put(key, lookup);
+    start(lookup);
+  }
+
+  private void start(Lookup lookup) {
+    lookup.timer =
+        loop.schedule(
+            () -> finish(lookup, DnsEvent.LOOKUP_TIMED_OUT, null),
+            limits.timeout().toNanos(),
+            TimeUnit.NANOSECONDS);
+    Future<?> answer =
+        switch (lookup.key.question) {
+          case DnsQuestion.Address(var name) -> resolver.resolve(lookup.key.isolationKey, name);
+          case DnsQuestion.Pointer(var address) ->
+              resolver.resolvePtr(lookup.key.isolationKey, address);
+          case DnsQuestion.Settled settled ->
+              throw new IllegalStateException("nothing to ask for " + settled);
+        };
+    lookup.answer = answer;
+    answer.addListener(done -> {
+      if (loop.inEventLoop()) {
+        onAnswer(lookup, done);
+      } else {
+        loop.execute(() -> onAnswer(lookup, done));
+      }
+    });
+  }
+
+  private void onAnswer(Lookup lookup, Future<?> done) {
+    if (!done.isSuccess()) {
+      boolean unknown =
+          done.cause() instanceof SocksException.Refused refused && saysUnknown(refused);
+      finish(lookup, unknown ? DnsEvent.NAME_UNKNOWN : DnsEvent.LOOKUP_FAILED, null);
+      return;
+    }
+    switch (done.getNow()) {
+      case Inet4Address address ->
+          finish(
+              lookup,
+              DnsEvent.ANSWERED,
+              name -> new ARecord(name, DClass.IN, TTL_SECONDS, address));
+      case String text -> onPointer(lookup, text);
+      default -> finish(lookup, DnsEvent.FAMILY_EMPTY, null);
+    }
+  }
+
+  private void onPointer(Lookup lookup, String text) {
+    try {
+      var target = Name.fromString(text, Name.root);
+      if (DnsQuestion.isHostName(target)) {
+        finish(
+            lookup, DnsEvent.ANSWERED, name -> new PTRRecord(name, DClass.IN, TTL_SECONDS, target));
+        return;
+      }
+    } catch (TextParseException e) {
+      // The exit made it up; it is counted below.
+    }
+    finish(lookup, DnsEvent.ANSWER_INVALID, null);
+  }
+
+  /**
+   * Whether a refusal means that the far end does not know the name. Tor says "host unreachable"
+   * for that; the codes about onion services say it of theirs.
+   */
+  private static boolean saysUnknown(SocksException.Refused refused) {
+    return switch (refused.reply()) {
+      case HOST_UNREACHABLE,
+          ONION_DESCRIPTOR_NOT_FOUND,
+          ONION_DESCRIPTOR_INVALID,
+          ONION_INTRODUCTION_FAILED,
+          ONION_RENDEZVOUS_FAILED,
+          ONION_AUTHORIZATION_MISSING,
+          ONION_AUTHORIZATION_WRONG,
+          ONION_ADDRESS_INVALID,
+          ONION_INTRODUCTION_TIMED_OUT ->
+          true;
+      case GENERAL_FAILURE,
+          NOT_ALLOWED,
+          NETWORK_UNREACHABLE,
+          CONNECTION_REFUSED,
+          TTL_EXPIRED,
+          COMMAND_NOT_SUPPORTED,
+          ADDRESS_TYPE_NOT_SUPPORTED,
+          UNASSIGNED ->
+          false;
+    };
+  }
+
+  private interface Answer {
+    /** The record, under the name as it was asked for: guests check its letters' case. */
+    Record of(Name name);
+  }
+
+  private void finish(Lookup lookup, DnsEvent outcome, @Nullable Answer answer) {
+    if (!lookups.remove(lookup.key, lookup)) {
+      return;
+    }
+    if (lookup.timer != null) {
+      lookup.timer.cancel(false);
+    }
+    if (lookup.answer != null) {
+      lookup.answer.cancel(false);
+    }
+    int waiting = lookup.waiters.size();
+    inFlight -= waiting;
+    inFlightByKey.computeIfPresent(
+        lookup.key.isolationKey, (key, count) -> count == waiting ? null : count - waiting);
+    lookup.waiters.forEach(waiter -> settle(waiter, outcome, answer));
+  }
+
+  private void settle(Waiter waiter, DnsEvent outcome, @Nullable Answer answer) {
+    counters.add(outcome);
+    var question = waiter.query.question();
+    var record = answer == null || question == null ? null : answer.of(question.getName());
+    var response = waiter.query.respond(DnsQuery.rcode(outcome), record);
+    if (response.truncated()) {
+      counters.add(DnsEvent.TRUNCATED);
+    }
+    waiter.reply.accept(response.bytes());
+  }
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * The DNS server every guest sees, whatever address it asks: RFC 1034, 1035, with EDNS(0), RFC
+ * 6891.
+ *
+ * <p>In goes a query as bytes, with the isolation key of the guest it came from; out goes the
+ * response as bytes, at once or when the way out has answered. There is no socket here, and there
+ * is no way to a name but {@link NameResolver}, which in the gateway is Tor: one name to one IPv4
+ * address, one address to one name. That is all Tor can ask for ({@code RESOLVE} and {@code
+ * RESOLVE_PTR}), so:
+ *
+ * <ul>
+ *   <li>A asks; PTR under in-addr.arpa and ip6.arpa asks.
+ *   <li>Every other type of a name gets NOERROR and no records. This says more than is known (there
+ *       may be an MX), but it is what makes a guest go on with A; a failure would make it ask
+ *       again, and guessing would need another way out.
+ *   <li>What cannot be a host's name gets NXDOMAIN unasked: other characters than letters, digits,
+ *       hyphen and underscore; a last label that is a number, since such a name is an address in
+ *       writing, and the exit would read it as one; {@code .onion}, RFC 7686.
+ *   <li>A name the exit does not find gets NXDOMAIN, all else that fails SERVFAIL. Neither carries
+ *       an SOA, so a guest must not cache it (RFC 2308, section 5): Tor uses one and the same code
+ *       for "no such name" and "could not find out".
+ * </ul>
+ *
+ * <p>Tor does not tell a record's TTL; answers carry {@value DnsService#TTL_SECONDS} seconds.
+ * Nothing is cached here: Tor's circuits for other isolation keys must not be told apart by what is
+ * already known. Only a query that is equal to one under way for the same isolation key shares its
+ * answer. A lookup that takes longer than a stub resolver waits is given up and answered SERVFAIL;
+ * as this is well under Tor's own timeout, a Tor that has lost its network never shows as NXDOMAIN.
+ *
+ * <p>Queries in flight are bounded in all and for each isolation key. Every outcome is counted, see
+ * {@link DnsEvent}. A query that has no header, or is a response, gets no answer at all, so that
+ * two servers cannot be set on each other.
+ */
+@NullMarked
+package org.torvtl.gateway.dns;
+
+import org.jspecify.annotations.NullMarked;
