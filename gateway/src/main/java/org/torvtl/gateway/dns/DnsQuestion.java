@@ -49,11 +49,15 @@ sealed interface DnsQuestion {
 
   private static DnsQuestion pointer(Name name) {
     try {
-      return new Pointer(ReverseMap.fromName(name));
+      var address = ReverseMap.fromName(name);
+      // It reads a part of an address as well, with zeros for the rest.
+      if (ReverseMap.fromAddress(address).equals(name)) {
+        return new Pointer(address);
+      }
     } catch (UnknownHostException e) {
-      // A zone of addresses, not one address: it exists, and has no PTR of its own.
-      return new Settled(DnsEvent.TYPE_EMPTY);
+      // Handled as any other name that is not exactly one address.
     }
+    return new Settled(DnsEvent.TYPE_EMPTY);
   }
 
   /** Without escapes and without the last dot: for names that {@link #isHostName} accepts. */

@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.gateway.dns;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.EventLoop;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.Promise;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.UnknownHostException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import net.jqwik.api.constraints.Size;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.torvtl.tor.socks.SocksClient;
+import org.torvtl.tor.socks.SocksCredentials;
+import org.torvtl.tor.socks.SocksDestination;
+import org.torvtl.tor.socks.SocksException;
+import org.torvtl.tor.socks.SocksReply;
+import org.xbill.DNS.ARecord;
+import org.xbill.DNS.DClass;
+import org.xbill.DNS.Flags;
+import org.xbill.DNS.Message;
+import org.xbill.DNS.Name;
+import org.xbill.DNS.NameTooLongException;
+import org.xbill.DNS.OPTRecord;
+import org.xbill.DNS.Opcode;
+import org.xbill.DNS.PTRRecord;
+import org.xbill.DNS.Rcode;
+import org.xbill.DNS.Record;
+import org.xbill.DNS.Section;
+import org.xbill.DNS.Type;
+
+/** The service on a loop whose clock the test turns, with a way out the test plays. */
+class DnsServiceTest {
+  private static final int BADVERS = 16;
+  private static final String GUEST = "guest-1";
+
+  private final EmbeddedChannel channel = new EmbeddedChannel();
+  private final WayOut wayOut = new WayOut();
+  private final DnsCounters counters = new DnsCounters();
+  private final List<Message> responses = new ArrayList<>();
+
+  /** Remembers what was asked; the test answers. */
+  private final class WayOut implements NameResolver {
+    final List<String> asked = new ArrayList<>();
+    final List<Promise<InetAddress>> addresses = new ArrayList<>();
+    final List<Promise<String>> names = new ArrayList<>();
+
+    @Override
+    public Future<InetAddress> resolve(String isolationKey, String name) {
+      asked.add(isolationKey + " " + name);
+      addresses.add(channel.eventLoop().newPromise());
+      return addresses.getLast();
+    }
+
+    @Override
+    public Future<String> resolvePtr(String isolationKey, InetAddress address) {
+      asked.add(isolationKey + " " + address.getHostAddress());
+      names.add(channel.eventLoop().newPromise());
+      return names.getLast();
+    }
+  }
+
+  private DnsService service(DnsLimits limits) {
+    return new DnsService(channel.eventLoop(), wayOut, limits, counters);
+  }
+
+  private final DnsService service = service(DnsLimits.DEFAULT);
+
+  private void accept(ByteBuf response) {
+    try {
+      var bytes = new byte[response.readableBytes()];
+      response.readBytes(bytes);
+      responses.add(new Message(bytes));
+    } catch (IOException e) {
+      throw new AssertionError("a response nobody can read", e);
+    } finally {
+      response.release();
+    }
+  }
+
+  private void ask(DnsService of, String guest, byte[] query, DnsTransport transport) {
+    var buffer = Unpooled.copiedBuffer(query);
+    of.answer(guest, buffer, transport, this::accept);
+    assertThat(buffer.readerIndex()).isZero();
+    assertThat(buffer.refCnt()).isEqualTo(1);
+    buffer.release();
+  }
+
+  private void ask(Message query) {
+    ask(service, GUEST, query.toWire(), DnsTransport.UDP);
+  }
+
+  private Message response() {
+    assertThat(responses).hasSize(1);
+    return responses.getFirst();
+  }
+
+  private static Message query(String name, int type) throws IOException {
+    var message =
+        Message.newQuery(Record.newRecord(Name.fromString(name, Name.root), type, DClass.IN));
+    message.getHeader().setID(0xBEEF);
+    return message;
+  }
+
+  private static InetAddress address(String literal) throws UnknownHostException {
+    return InetAddress.getByName(literal);
+  }
+
+  private static SocksException refused(SocksReply reply) {
+    return SocksException.refused(reply.code());
+  }
+
+  private void assertSettled(int rcode, DnsEvent event) {
+    assertThat(response().getHeader().getRcode()).isEqualTo(rcode);
+    assertThat(response().getSection(Section.ANSWER)).isEmpty();
+    assertThat(response().getSection(Section.AUTHORITY)).isEmpty();
+    assertThat(counters.count(event)).isEqualTo(1);
+  }
+
+  @Test
+  void answersAnAddress() throws Exception {
+    ask(query("wWw.ExAmple.com", Type.A));
+    assertThat(responses).isEmpty();
+    assertThat(wayOut.asked).containsExactly("guest-1 www.example.com");
+    assertThat(service.inFlight()).isEqualTo(1);
+
+    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
+    assertThat(service.inFlight()).isZero();
+    var header = response().getHeader();
+    assertThat(header.getID()).isEqualTo(0xBEEF);
+    assertThat(header.getFlag(Flags.QR)).isTrue();
+    assertThat(header.getFlag(Flags.RA)).isTrue();
+    assertThat(header.getFlag(Flags.RD)).isTrue();
+    assertThat(header.getFlag(Flags.AA)).isFalse();
+    assertThat(header.getFlag(Flags.TC)).isFalse();
+    assertThat(header.getRcode()).isEqualTo(Rcode.NOERROR);
+    assertThat(response().getQuestion().getName()).hasToString("wWw.ExAmple.com.");
+    assertThat(response().getOPT()).isNull();
+    var answer = (ARecord) response().getSection(Section.ANSWER).getFirst();
+    assertThat(answer.getName()).hasToString("wWw.ExAmple.com.");
+    assertThat(answer.getAddress()).isEqualTo(address("203.0.113.7"));
+    assertThat(answer.getTTL()).isEqualTo(60);
+    assertThat(counters.count(DnsEvent.ANSWERED)).isEqualTo(1);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "7.113.0.203.in-addr.arpa, 203.0.113.7",
+    "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.IP6.ARPA, 2001:db8:0:0:0:0:0:1"
+  })
+  void answersAPointer(String name, String literal) throws Exception {
+    ask(query(name, Type.PTR));
+    assertThat(wayOut.asked).containsExactly("guest-1 " + literal);
+    wayOut.names.getFirst().setSuccess("host.example.com");
+    var answer = (PTRRecord) response().getSection(Section.ANSWER).getFirst();
+    assertThat(answer.getTarget()).hasToString("host.example.com.");
+    assertThat(answer.getTTL()).isEqualTo(60);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"", ".", "a b.example", "a..b", "\\000.example", "192.0.2.1", "ü.example"})
+  void doesNotPassOnAPointerThatIsNoName(String made) throws Exception {
+    ask(query("7.113.0.203.in-addr.arpa", Type.PTR));
+    wayOut.names.getFirst().setSuccess(made);
+    assertSettled(Rcode.SERVFAIL, DnsEvent.ANSWER_INVALID);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "113.0.203.in-addr.arpa",
+        "in-addr.arpa",
+        "256.113.0.203.in-addr.arpa",
+        "x.7.113.0.203.in-addr.arpa",
+        "1.0.ip6.arpa",
+        "_services._dns-sd._udp.local"
+      })
+  void aPointerOfNoAddressIsEmpty(String name) throws Exception {
+    ask(query(name, Type.PTR));
+    assertSettled(Rcode.NOERROR, DnsEvent.TYPE_EMPTY);
+    assertThat(wayOut.asked).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      ints = {Type.AAAA, Type.MX, Type.TXT, Type.SRV, Type.ANY, Type.NS, Type.SOA, 65, 65280})
+  void otherTypesAreHonestlyEmpty(int type) throws Exception {
+    ask(query("www.example.com", type));
+    assertSettled(Rcode.NOERROR, DnsEvent.TYPE_EMPTY);
+    assertThat(wayOut.asked).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "a\\032b.example",
+        "a\\.b.example",
+        "b\\195\\188cher.example",
+        "a\\000.example",
+        "*.example",
+        "192.0.2.1",
+        "1.0x7f",
+        "7"
+      })
+  void whatIsNoHostNameIsNotAsked(String name) throws Exception {
+    ask(query(name, Type.A));
+    assertSettled(Rcode.NXDOMAIN, DnsEvent.NAME_INVALID);
+    assertThat(wayOut.asked).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"onion", "x.onion", "www.x.OniOn"})
+  void onionNamesAreNotAsked(String name) throws Exception {
+    ask(query(name, Type.A));
+    assertSettled(Rcode.NXDOMAIN, DnsEvent.NAME_ONION);
+    assertThat(wayOut.asked).isEmpty();
+  }
+
+  @Test
+  void asksForNamesThatOnlyLookOdd() throws Exception {
+    for (var name :
+        List.of("_sip.example", "localhost", "0x.example", "1.2.3.4.example", "onion.example")) {
+      ask(query(name, Type.A));
+    }
+    assertThat(wayOut.asked).hasSize(5);
+  }
+
+  @Test
+  void anAddressOfTheOtherFamilyIsEmpty() throws Exception {
+    ask(query("six.example", Type.A));
+    wayOut.addresses.getFirst().setSuccess(address("2001:db8::1"));
+    assertSettled(Rcode.NOERROR, DnsEvent.FAMILY_EMPTY);
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = SocksReply.class, names = "UNASSIGNED", mode = EnumSource.Mode.EXCLUDE)
+  void mapsWhatTorSays(SocksReply reply) throws Exception {
+    ask(query("www.example.com", Type.A));
+    wayOut.addresses.getFirst().setFailure(refused(reply));
+    boolean unknown = reply == SocksReply.HOST_UNREACHABLE || reply.code() >= 0xF0;
+    assertSettled(
+        unknown ? Rcode.NXDOMAIN : Rcode.SERVFAIL,
+        unknown ? DnsEvent.NAME_UNKNOWN : DnsEvent.LOOKUP_FAILED);
+  }
+
+  @Test
+  void aProxyThatIsDownIsAFailure() throws Exception {
+    ask(query("www.example.com", Type.A));
+    wayOut.addresses.getFirst().setFailure(new IOException("down"));
+    assertSettled(Rcode.SERVFAIL, DnsEvent.LOOKUP_FAILED);
+  }
+
+  @Test
+  void givesUpInTime() throws Exception {
+    ask(query("slow.example", Type.A));
+    channel.advanceTimeBy(29, TimeUnit.SECONDS);
+    channel.runScheduledPendingTasks();
+    assertThat(responses).isEmpty();
+    channel.advanceTimeBy(1, TimeUnit.SECONDS);
+    channel.runScheduledPendingTasks();
+    assertSettled(Rcode.SERVFAIL, DnsEvent.LOOKUP_TIMED_OUT);
+    assertThat(wayOut.addresses.getFirst().isCancelled()).isTrue();
+    assertThat(service.inFlight()).isZero();
+  }
+
+  @Test
+  void equalQueriesShareALookupWithinOneKeyOnly() throws Exception {
+    var second = query("WWW.example.com", Type.A);
+    second.getHeader().setID(2);
+    ask(query("www.example.com", Type.A));
+    ask(second);
+    ask(service, "guest-2", query("www.example.com", Type.A).toWire(), DnsTransport.UDP);
+    assertThat(wayOut.asked).containsExactly("guest-1 www.example.com", "guest-2 www.example.com");
+    assertThat(counters.count(DnsEvent.COALESCED)).isEqualTo(1);
+    assertThat(service.inFlight()).isEqualTo(3);
+
+    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
+    assertThat(responses).hasSize(2);
+    assertThat(responses).extracting(r -> r.getHeader().getID()).containsExactly(0xBEEF, 2);
+    assertThat(responses.getLast().getQuestion().getName()).hasToString("WWW.example.com.");
+    assertThat(service.inFlight()).isEqualTo(1);
+
+    ask(query("www.example.com", Type.A));
+    assertThat(wayOut.asked).as("nothing is cached").hasSize(3);
+  }
+
+  @Test
+  void boundsWhatIsInFlight() throws Exception {
+    var bounded = service(new DnsLimits(3, 2, Duration.ofSeconds(5)));
+    for (var guest : List.of("a", "a", "a", "b", "b", "c")) {
+      ask(bounded, guest, query("www.example.com", Type.A).toWire(), DnsTransport.UDP);
+    }
+    assertThat(bounded.inFlight()).isEqualTo(3);
+    assertThat(counters.count(DnsEvent.OVERLOADED)).isEqualTo(3);
+    assertThat(responses).hasSize(3).allMatch(r -> r.getHeader().getRcode() == Rcode.SERVFAIL);
+    wayOut.addresses.forEach(promise -> promise.setFailure(refused(SocksReply.HOST_UNREACHABLE)));
+    assertThat(bounded.inFlight()).isZero();
+    ask(bounded, "a", query("www.example.com", Type.A).toWire(), DnsTransport.UDP);
+    assertThat(bounded.inFlight()).isEqualTo(1);
+  }
+
+  @Test
+  void closingAnswersAllThatWait() throws Exception {
+    ask(query("www.example.com", Type.A));
+    service.close();
+    assertSettled(Rcode.SERVFAIL, DnsEvent.LOOKUP_FAILED);
+    assertThat(wayOut.addresses.getFirst().isCancelled()).isTrue();
+  }
+
+  @Test
+  void anotherClassIsRefused() throws Exception {
+    var name = Name.fromString("version.bind.");
+    ask(Message.newQuery(Record.newRecord(name, Type.TXT, DClass.CHAOS)));
+    assertSettled(Rcode.REFUSED, DnsEvent.CLASS_REFUSED);
+  }
+
+  @Test
+  void anotherOpcodeIsNotImplemented() throws Exception {
+    var query = query("www.example.com", Type.A);
+    query.getHeader().setOpcode(Opcode.UPDATE);
+    ask(query);
+    assertSettled(Rcode.NOTIMP, DnsEvent.OPCODE_UNKNOWN);
+    assertThat(response().getHeader().getOpcode()).isEqualTo(Opcode.UPDATE);
+  }
+
+  @Test
+  void responsesAndScrapsGetNoAnswer() throws Exception {
+    var response = query("www.example.com", Type.A);
+    response.getHeader().setFlag(Flags.QR);
+    ask(response);
+    ask(service, GUEST, new byte[11], DnsTransport.UDP);
+    assertThat(responses).isEmpty();
+    assertThat(counters.count(DnsEvent.DROPPED_RESPONSE)).isEqualTo(1);
+    assertThat(counters.count(DnsEvent.DROPPED_TRUNCATED)).isEqualTo(1);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "beef 0100 0000 0000 0000 0000, no question",
+    "beef 0100 0002 0000 0000 0000 0161 00 0001 0001 0162 00 0001 0001, two questions",
+    "beef 0100 0001 0000 0000 0000 0161, half a question",
+    "beef 0100 0001 0000 0000 0000 c00c 0001 0001, a name that points at itself",
+    "beef 0100 0001 ffff ffff ffff 0161 00 0001 0001, records that are not there",
+    "beef 0100 0001 0000 0000 0002 0161 00 0001 0001 00 0029 1000 00000000 0000 00 0029 1000 00000000 0000, two OPTs",
+    "beef 0100 0001 0000 0000 0001 0161 00 0001 0001 0162 00 0029 1000 00000000 0000, an OPT with a name",
+  })
+  void malformedQueriesAreToldSo(String hex, String what) {
+    ask(service, GUEST, HexFormat.of().parseHex(hex.replace(" ", "")), DnsTransport.UDP);
+    assertSettled(Rcode.FORMERR, DnsEvent.MALFORMED);
+    assertThat(response().getHeader().getID()).as(what).isEqualTo(0xBEEF);
+    assertThat(wayOut.asked).isEmpty();
+  }
+
+  @Test
+  void speaksEdns() throws Exception {
+    var query = query("www.example.com", Type.A);
+    query.addRecord(new OPTRecord(4096, 0, 0, 0x8000), Section.ADDITIONAL);
+    ask(query);
+    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
+    var opt = response().getOPT();
+    assertThat(opt).isNotNull();
+    assertThat(opt.getVersion()).isZero();
+    assertThat(opt.getPayloadSize()).isEqualTo(1232);
+    assertThat(opt.getFlags()).isEqualTo(0x8000);
+    assertThat(response().getSection(Section.ANSWER)).hasSize(1);
+  }
+
+  @Test
+  void refusesAnotherVersionOfEdns() throws Exception {
+    var query = query("www.example.com", Type.A);
+    query.addRecord(new OPTRecord(4096, 0, 1), Section.ADDITIONAL);
+    ask(query);
+    assertThat(response().getRcode()).isEqualTo(BADVERS);
+    assertThat(response().getOPT().getVersion()).isZero();
+    assertThat(counters.count(DnsEvent.EDNS_VERSION_UNKNOWN)).isEqualTo(1);
+    assertThat(wayOut.asked).isEmpty();
+  }
+
+  /**
+   * The longest answer there is: 12 + 76 bytes for header and question, 12 + 255 for the record.
+   */
+  @ParameterizedTest
+  @EnumSource(DnsTransport.class)
+  void theLongestAnswerFits(DnsTransport transport) throws Exception {
+    var label = "x".repeat(63);
+    var longest = String.join(".", label, label, label, "y".repeat(61));
+    var pointer = "1." + "0.".repeat(31) + "ip6.arpa";
+    ask(service, GUEST, query(pointer, Type.PTR).toWire(), transport);
+    wayOut.names.getFirst().setSuccess(longest);
+    var answer = (PTRRecord) response().getSection(Section.ANSWER).getFirst();
+    assertThat(answer.getTarget()).hasToString(longest + ".");
+    assertThat(counters.count(DnsEvent.TRUNCATED)).isZero();
+  }
+
+  /** No one record is too long for 512 bytes, so this goes below the service. */
+  @Test
+  void marksWhatWasCut() throws Exception {
+    var query = query("www.example.com", Type.TXT).toWire();
+    var read = DnsQuery.read(Unpooled.wrappedBuffer(query), DnsTransport.UDP);
+    var big =
+        Record.newRecord(Name.fromString("www.example.com."), 65280, DClass.IN, 60, new byte[600]);
+    var cut = read.respond(Rcode.NOERROR, big);
+    assertThat(cut.truncated()).isTrue();
+    assertThat(cut.bytes().readableBytes()).isLessThanOrEqualTo(512);
+    var stream = DnsQuery.read(Unpooled.wrappedBuffer(query), DnsTransport.TCP);
+    assertThat(stream.respond(Rcode.NOERROR, big).truncated()).isFalse();
+  }
+
+  /** Whatever the question lets through, the SOCKS client takes. */
+  @Property
+  void everyHostNameCanBeSentToTor(
+      @ForAll @Size(min = 1, max = 5) List<@Size(min = 1, max = 63) byte[]> labels)
+      throws IOException {
+    var name = Name.root;
+    try {
+      for (var label : labels) {
+        name = Name.concatenate(new Name(wireLabel(label)), name);
+      }
+    } catch (NameTooLongException e) {
+      return;
+    }
+    var question = DnsQuestion.of(Record.newRecord(name, Type.A, DClass.IN));
+    if (question instanceof DnsQuestion.Address(String text)) {
+      assertThat(new SocksDestination.Name(text, 0).name()).isEqualTo(text);
+    }
+  }
+
+  /** A relative name of one label; most bytes become letters, so that some are host names. */
+  private static byte[] wireLabel(byte[] label) {
+    var wire = new byte[label.length + 2];
+    wire[0] = (byte) label.length;
+    for (int i = 0; i < label.length; i++) {
+      wire[i + 1] = label[i] < -120 ? label[i] : (byte) ('a' + (label[i] & 0xF));
+    }
+    return wire;
+  }
+
+  @Property(tries = 5000)
+  void anyBytesGetAReadableResponseOrNone(@ForAll @Size(max = 600) byte[] bytes) {
+    fuzz(bytes);
+  }
+
+  @Property(tries = 10000)
+  void mutatedQueriesGetAReadableResponseOrNone(
+      @ForAll @IntRange(max = 2) int kind,
+      @ForAll @Size(max = 6) List<@IntRange(max = 79) Integer> places,
+      @ForAll @Size(6) byte[] values,
+      @ForAll @IntRange(max = 80) int cut)
+      throws IOException {
+    var query =
+        kind == 0 ? query("7.113.0.203.in-addr.arpa", Type.PTR) : query("www.example.com", Type.A);
+    if (kind == 2) {
+      query.addRecord(new OPTRecord(4096, 0, 0, 0x8000), Section.ADDITIONAL);
+    }
+    byte[] bytes = query.toWire();
+    for (int i = 0; i < places.size(); i++) {
+      bytes[places.get(i) % bytes.length] = values[i];
+    }
+    fuzz(Arrays.copyOf(bytes, Math.max(0, bytes.length - Math.max(0, cut - 40))));
+  }
+
+  private void fuzz(byte[] bytes) {
+    responses.clear();
+    ask(service, GUEST, bytes, DnsTransport.UDP);
+    service.close();
+    boolean deserved = bytes.length >= 12 && (bytes[2] & 0x80) == 0;
+    assertThat(responses).hasSize(deserved ? 1 : 0);
+    for (var response : responses) {
+      assertThat(response.getHeader().getID())
+          .isEqualTo((bytes[0] & 0xFF) << 8 | (bytes[1] & 0xFF));
+      assertThat(response.getHeader().getFlag(Flags.QR)).isTrue();
+    }
+    assertThat(service.inFlight()).isZero();
+  }
+
+  /** A proxy that is not there, asked through the real client: the seam to SOCKS holds. */
+  @Test
+  void worksWithTheSocksClient() throws Exception {
+    var group = new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
+    try {
+      var client = new SocksClient(closedPort());
+      var loop = group.next();
+      var real = new DnsService(loop, new SocksResolver(client, loop), DnsLimits.DEFAULT, counters);
+      Promise<ByteBuf> reply = loop.newPromise();
+      var query = Unpooled.wrappedBuffer(query("www.example.com", Type.A).toWire());
+      loop.execute(() -> real.answer(GUEST, query, DnsTransport.UDP, reply::setSuccess));
+      accept(reply.get(10, TimeUnit.SECONDS));
+      assertSettled(Rcode.SERVFAIL, DnsEvent.LOOKUP_FAILED);
+    } finally {
+      group.shutdownGracefully(0, 10, TimeUnit.SECONDS).sync();
+    }
+  }
+
+  private static InetSocketAddress closedPort() throws IOException {
+    try (var server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return new InetSocketAddress(InetAddress.getLoopbackAddress(), server.getLocalPort());
+    }
+  }
+
+  private record SocksResolver(SocksClient client, EventLoop loop) implements NameResolver {
+    @Override
+    public Future<InetAddress> resolve(String isolationKey, String name) {
+      return client.resolve(loop, name, SocksCredentials.isolation(isolationKey));
+    }
+
+    @Override
+    public Future<String> resolvePtr(String isolationKey, InetAddress address) {
+      throw new AssertionError("not asked for");
+    }
+  }
+}
