@@ -18,6 +18,7 @@ final class ProgressBar implements AutoCloseable {
   private final boolean terminal;
   private final String title;
   private String last = "";
+  private String lastStep = "";
 
   ProgressBar(String title) {
     this(title, System.err, standardErrorIsTerminal());
@@ -61,9 +62,10 @@ final class ProgressBar implements AutoCloseable {
     last = line;
     if (terminal) {
       out.print(CLEAR_LINE + line);
-    } else {
+    } else if (!step.equals(lastStep)) {
       out.println(line);
     }
+    lastStep = step;
     out.flush();
   }
 

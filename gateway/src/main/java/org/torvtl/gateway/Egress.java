@@ -10,24 +10,31 @@ import java.net.InetAddress;
 /** The way out for what guests send. */
 public interface Egress {
   /**
+   * The isolation key of a guest: what is asked for under different keys shares nothing on its way.
+   *
+   * @param guest the guest's MAC address, 0 on a TUN
+   */
+  String isolationKey(long guest);
+
+  /**
    * Opens a stream for a guest.
    *
-   * @param guest the guest's MAC address: streams of different guests share nothing
    * @param address IPv4 address, network byte order
    * @param next gets the stream's bytes
    * @return the stream, with autoRead off and half-closure allowed. Cancelling it closes the
    *     stream. How it fails, {@link #refusal} explains
    */
-  Future<Channel> connect(EventLoop loop, long guest, int address, int port, ChannelHandler next);
+  Future<Channel> connect(
+      EventLoop loop, String isolationKey, int address, int port, ChannelHandler next);
 
   /** What to tell a guest whose stream failed to open with {@code cause}. */
   Refusal refusal(Throwable cause);
 
   /** Asks for the address of a name. */
-  Future<InetAddress> resolve(EventLoop loop, long guest, String name);
+  Future<InetAddress> resolve(EventLoop loop, String isolationKey, String name);
 
   /** Asks for the name of an address. */
-  Future<String> resolvePtr(EventLoop loop, long guest, InetAddress address);
+  Future<String> resolvePtr(EventLoop loop, String isolationKey, InetAddress address);
 
   /**
    * Tells whether the egress is there. A stream that ended because the egress died looks the same

@@ -36,11 +36,16 @@ import org.torvtl.wire.Icmpv4Message;
  *
  * <p>Tor has no half-closed streams: shutting down one direction ends both. So a guest's FIN is not
  * passed on while the far end may still answer. It goes on as the end of the whole stream when the
- * far end has ended its direction, or has sent nothing for {@link #HALF_CLOSED_IDLE_SECONDS}.
+ * far end has ended its direction, or has been silent for a while: {@link #ANSWER_SECONDS} where an
+ * answer may be under way, {@link #LINGER_SECONDS} where the far end had the last word already and
+ * the guest was most likely just done.
  */
 final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandler {
-  /** How long a far end may be silent after the guest's FIN before the stream is ended. */
-  static final int HALF_CLOSED_IDLE_SECONDS = 60;
+  /** Seconds a far end may be silent after the guest's FIN, having heard the guest last. */
+  static final int ANSWER_SECONDS = 60;
+
+  /** Seconds a far end may be silent after the guest's FIN, having spoken last. */
+  static final int LINGER_SECONDS = 15;
 
   private static final int MIN_READ_BYTES = 2048, MAX_READ_BYTES = 64 << 10;
 
@@ -52,6 +57,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   private final Future<Channel> connecting;
   private @Nullable Channel channel;
   private @Nullable ScheduledFuture<?> idle;
+  private boolean farEndSpokeLast;
   private boolean guestEnded;
   private boolean guestClosed;
   private boolean streamEnded;
@@ -62,7 +68,13 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     this.lane = lane;
     this.counters = lane.flowCounters();
     this.connecting =
-        lane.egress().connect(lane.loop(), guest.guest(), guest.address(), guest.port(), this);
+        lane.egress()
+            .connect(
+                lane.loop(),
+                lane.egress().isolationKey(guest.guest()),
+                guest.address(),
+                guest.port(),
+                this);
   }
 
   /** Begins a flow for a guest's request. */
@@ -125,6 +137,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
       throw new IllegalStateException("data before the connection was accepted");
     }
     counters.bytesOut += length;
+    farEndSpokeLast = false;
     stream
         .write(data)
         .addListener(written -> {
@@ -191,6 +204,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
       return;
     }
     counters.bytesIn += data.readableBytes();
+    farEndSpokeLast = true;
     if (guestEnded) {
       restartIdle();
     }
@@ -262,7 +276,12 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   private void restartIdle() {
     stopIdle();
     if (guest.state() != TcpState.CLOSED) {
-      idle = lane.loop().schedule(() -> cut(null), HALF_CLOSED_IDLE_SECONDS, TimeUnit.SECONDS);
+      idle =
+          lane.loop()
+              .schedule(
+                  () -> cut(null),
+                  farEndSpokeLast ? LINGER_SECONDS : ANSWER_SECONDS,
+                  TimeUnit.SECONDS);
     }
   }
 

@@ -11,7 +11,4 @@ public final class FlowCounters {
 
   /** Payload from guests to the egress, and back. */
   public long bytesOut, bytesIn;
-
-  /** DNS datagrams from guests, and answers to them. */
-  public long dnsQueries, dnsAnswers;
 }

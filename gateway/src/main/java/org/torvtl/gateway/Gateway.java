@@ -6,9 +6,11 @@ import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.torvtl.gateway.dns.DnsEvent;
 import org.torvtl.link.Link;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.tor.socks.LastingEpollIoHandler;
@@ -68,8 +70,9 @@ public final class Gateway implements AutoCloseable {
     counts.put("flow.cut", flows.cut);
     counts.put("flow.bytes_out", flows.bytesOut);
     counts.put("flow.bytes_in", flows.bytesIn);
-    counts.put("dns.queries", flows.dnsQueries);
-    counts.put("dns.answers", flows.dnsAnswers);
+    for (var event : DnsEvent.values()) {
+      counts.put("dns." + event.name().toLowerCase(Locale.ROOT), lane.dnsCounters().count(event));
+    }
     counts.putAll(lane.stack().counters().nonZero());
     counts.values().removeIf(count -> count == 0);
     return counts;

@@ -3,14 +3,21 @@ package org.torvtl.gateway;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.IoEventLoop;
+import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.gateway.dns.DnsCounters;
+import org.torvtl.gateway.dns.DnsLimits;
+import org.torvtl.gateway.dns.DnsService;
+import org.torvtl.gateway.dns.DnsTransport;
+import org.torvtl.gateway.dns.NameResolver;
 import org.torvtl.link.Link;
 import org.torvtl.stack.DatagramFlow;
 import org.torvtl.stack.GuestConnection;
@@ -27,6 +34,8 @@ final class Lane implements StackHandler {
   private final Link link;
   private final Egress egress;
   private final Stack stack;
+  private final DnsService dns;
+  private final DnsCounters dnsCounters = new DnsCounters();
   private final LivenessCheck liveness;
   private final FlowCounters flowCounters = new FlowCounters();
   private final Consumer<IOException> onLinkFailure;
@@ -44,6 +53,7 @@ final class Lane implements StackHandler {
     this.link = link;
     this.egress = egress;
     this.onLinkFailure = onLinkFailure;
+    this.dns = new DnsService(loop, names(), DnsLimits.DEFAULT, dnsCounters);
     this.liveness = new LivenessCheck(loop, egress);
     var secret = new byte[IsnGenerator.SECRET_LENGTH];
     random.nextBytes(secret);
@@ -53,6 +63,20 @@ final class Lane implements StackHandler {
   /** Begins to serve. */
   void start() {
     link.start(loop, stack);
+  }
+
+  private NameResolver names() {
+    return new NameResolver() {
+      @Override
+      public Future<InetAddress> resolve(String isolationKey, String name) {
+        return egress.resolve(loop, isolationKey, name);
+      }
+
+      @Override
+      public Future<String> resolvePtr(String isolationKey, InetAddress address) {
+        return egress.resolvePtr(loop, isolationKey, address);
+      }
+    };
   }
 
   private void setAlarm(long deadlineNanos) {
@@ -78,7 +102,14 @@ final class Lane implements StackHandler {
     if (flow.port() != DNS_PORT) {
       return false;
     }
-    flowCounters.dnsQueries++;
+    dns.answer(
+        egress.isolationKey(flow.guest()),
+        payload,
+        DnsTransport.UDP,
+        answer -> {
+          stack.sendDatagram(flow, answer);
+          answer.release();
+        });
     return true;
   }
 
@@ -103,6 +134,7 @@ final class Lane implements StackHandler {
 
   /** Resets every flow and closes the link; to be called on the loop. */
   void close() {
+    dns.close();
     stack.close();
     if (alarm != null) {
       alarm.cancel(false);
@@ -128,6 +160,10 @@ final class Lane implements StackHandler {
 
   LivenessCheck liveness() {
     return liveness;
+  }
+
+  DnsCounters dnsCounters() {
+    return dnsCounters;
   }
 
   FlowCounters flowCounters() {

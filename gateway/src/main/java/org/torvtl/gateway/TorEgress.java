@@ -44,14 +44,19 @@ public final class TorEgress implements Egress {
     this.nonce = HexFormat.of().formatHex(bytes);
   }
 
-  private SocksCredentials credentials(long guest) {
-    return SocksCredentials.isolation(nonce + "-" + MacAddress.toString(guest));
+  @Override
+  public String isolationKey(long guest) {
+    return nonce + "-" + MacAddress.toString(guest);
   }
 
   @Override
   public Future<Channel> connect(
-      EventLoop loop, long guest, int address, int port, ChannelHandler next) {
-    return socks.connect(loop, SocksDestination.ofIpv4(address, port), credentials(guest), next);
+      EventLoop loop, String isolationKey, int address, int port, ChannelHandler next) {
+    return socks.connect(
+        loop,
+        SocksDestination.ofIpv4(address, port),
+        SocksCredentials.isolation(isolationKey),
+        next);
   }
 
   @Override
@@ -69,13 +74,13 @@ public final class TorEgress implements Egress {
   }
 
   @Override
-  public Future<InetAddress> resolve(EventLoop loop, long guest, String name) {
-    return socks.resolve(loop, name, credentials(guest));
+  public Future<InetAddress> resolve(EventLoop loop, String isolationKey, String name) {
+    return socks.resolve(loop, name, SocksCredentials.isolation(isolationKey));
   }
 
   @Override
-  public Future<String> resolvePtr(EventLoop loop, long guest, InetAddress address) {
-    return socks.resolvePtr(loop, address, credentials(guest));
+  public Future<String> resolvePtr(EventLoop loop, String isolationKey, InetAddress address) {
+    return socks.resolvePtr(loop, address, SocksCredentials.isolation(isolationKey));
   }
 
   @Override
