@@ -56,7 +56,8 @@ final class LabStart {
   private final Path directory;
   private final long deadlineNanos;
   private final Map<LabNode, Process> running = new LinkedHashMap<>();
-  private double reported;
+  private double reported = -1;
+  private String reportedText = "";
 
   LabStart(PrivateTorNetwork lab, LabOptions options, LabProgress progress) {
     this.lab = lab;
@@ -99,8 +100,12 @@ final class LabStart {
   }
 
   private void report(double fraction, String text) {
-    reported = Math.max(reported, fraction);
-    progress.report(reported, text);
+    double now = Math.max(reported, fraction);
+    if (now - reported >= 0.01 || !text.equals(reportedText)) {
+      reported = now;
+      reportedText = text;
+      progress.report(now, text);
+    }
   }
 
   private Process startWorld(LabNamespace namespace) throws IOException, InterruptedException {

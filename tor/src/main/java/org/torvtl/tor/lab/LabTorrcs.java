@@ -50,9 +50,13 @@ record LabTorrcs(Path directory, LabSubnet subnet, List<Authority> authorities, 
   /** How long before the consensus is due the authorities vote: as little as tor allows. */
   static final int VOTE_SECONDS = 2, DISTRIBUTION_SECONDS = 2;
 
-  /** What every tor of this network needs, ours or another. */
+  /**
+   * What every tor of this network needs, ours or another. All fetch what they need to know from
+   * the authorities: just after the start the relays do not have it yet, and a client that asked
+   * one of them would wait ten seconds before it asks another.
+   */
   Torrc joining() {
-    var torrc = new Torrc().add("TestingTorNetwork", 1);
+    var torrc = new Torrc().add("TestingTorNetwork", 1).add("FetchDirInfoEarly", 1);
     for (var authority : authorities) {
       torrc.add(
           "DirAuthority",
