@@ -69,39 +69,38 @@ public final class TorLog {
     return new ArrayList<>(tail);
   }
 
-  /** The last line, whoever wrote it: where a launcher failed it is not tor's. */
-  public synchronized Optional<String> last() {
-    return Optional.ofNullable(tail.peekLast());
-  }
-
-  /**
-   * Why tor ended, by its own words: its last error, with the warnings just before where it says no
-   * more than that it gives up.
-   */
+  /** Why tor ended, in its own words; empty if it did not say. */
   public synchronized Optional<String> reason() {
     return reason(tail);
   }
 
-  /** As {@link #reason()}, of any lines. */
+  /**
+   * Why the tor that wrote these lines ended: its last error; where that only points at the
+   * warnings above it, the last two of those; and where tor never came to write anything, what
+   * whoever should have started it wrote.
+   */
   public static Optional<String> reason(Iterable<String> lines) {
     String error = "";
-    String warning = "";
+    String foreign = "";
+    var warnings = new ArrayDeque<String>();
     for (var line : lines) {
       var problem = PROBLEM.matcher(line);
       if (!problem.find()) {
-        continue;
-      }
-      if (problem.group(1).equals("err")) {
+        foreign = line.contains("[notice]") || line.isBlank() ? foreign : line;
+      } else if (problem.group(1).equals("err")) {
         error = problem.group(2);
-      } else if (error.isEmpty() && !isUsual(problem.group(2))) {
-        warning = problem.group(2);
+      } else if (!isUsual(problem.group(2))) {
+        warnings.addLast(problem.group(2));
+        if (warnings.size() > 2) {
+          warnings.removeFirst();
+        }
       }
     }
-    if (error.isEmpty()) {
-      return warning.isEmpty() ? Optional.empty() : Optional.of(warning);
+    if (!error.isEmpty() && (warnings.isEmpty() || !error.contains("above"))) {
+      return Optional.of(error);
     }
-    // "Reading config failed--see warnings above." and its like.
-    return Optional.of(warning.isEmpty() || !error.contains("above") ? error : warning);
+    String said = warnings.isEmpty() ? foreign : String.join(" ", warnings);
+    return said.isEmpty() ? Optional.empty() : Optional.of(said);
   }
 
   private static boolean isUsual(String warning) {

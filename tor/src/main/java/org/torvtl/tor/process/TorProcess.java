@@ -118,14 +118,21 @@ public final class TorProcess implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    exited.complete(ended.exitValue());
-    bootstrapped.completeExceptionally(new TorException(failure()));
+    int status = ended.exitValue();
+    bootstrapped.completeExceptionally(new TorException(failure(status)));
+    exited.complete(status);
   }
 
   /** One line that says that tor ended and why, by its own log. */
   public String failure() {
-    String status = exited.isDone() ? "ended with status " + exited.join() : "has not ended";
-    return "tor " + status + log.reason().or(log::last).map(r -> ": " + r).orElse("");
+    return exited.isDone() ? failure(exited.join()) : "tor has not ended";
+  }
+
+  private String failure(int status) {
+    // As the shell counts, and Java: 128 and the signal.
+    return status > 128
+        ? "tor was killed by signal " + (status - 128)
+        : "tor ended with status " + status + log.reason().map(r -> ": " + r).orElse("");
   }
 
   /** The last lines of tor's log, oldest first. */

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.tor.process;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * With real tor, which is told of authorities that are not there: it never gets further than
+ * 127.0.0.1.
+ */
+@Timeout(60)
+class SupervisedTorTest {
+  private Path directory = Path.of("unset");
+  private SupervisedTor.Options options =
+      new SupervisedTor.Options("tap0", Path.of("unset"), null, null);
+  private final BlockingQueue<SupervisedTor.Event> events = new LinkedBlockingQueue<>();
+
+  @BeforeEach
+  void nowhereToGo(@TempDir Path fresh) throws IOException {
+    directory = fresh;
+    options =
+        new SupervisedTor.Options(
+            "tap0",
+            directory.resolve("run"),
+            directory.resolve("state"),
+            Files.writeString(directory.resolve("user torrc"), nowhere("")));
+  }
+
+  private static String nowhere(String more) {
+    var lines = new StringBuilder("TestingTorNetwork 1\n");
+    for (int i = 1; i <= 3; i++) {
+      lines.append(
+          "DirAuthority a%d orport=%d v3ident=%s 127.0.0.1:%d %s\n"
+              .formatted(
+                  i, i, Integer.toString(i).repeat(40), i + 3, Integer.toString(i + 3).repeat(40)));
+    }
+    return lines.append(more).toString();
+  }
+
+  private <E extends SupervisedTor.Event> E next(Class<E> type) throws InterruptedException {
+    while (true) {
+      var event = events.poll(30, TimeUnit.SECONDS);
+      assertThat(event).as("an event of " + type.getSimpleName()).isNotNull();
+      if (type.isInstance(event)) {
+        return type.cast(event);
+      }
+    }
+  }
+
+  private static void assertAnswersSocks(SupervisedTor tor) throws IOException {
+    try (var socket = new Socket(tor.socksAddress().getAddress(), tor.socksAddress().getPort())) {
+      socket.setSoTimeout(5000);
+      socket.getOutputStream().write(new byte[] {5, 1, 2});
+      assertThat(socket.getInputStream().readNBytes(2)).containsExactly(5, 2);
+    }
+  }
+
+  @Test
+  void startsAndLeavesOnlyItsState() throws Exception {
+    long pid;
+    try (var tor = SupervisedTor.start(options, events::add)) {
+      pid = tor.pid();
+      assertThat(next(SupervisedTor.Event.Up.class).socks()).isEqualTo(tor.socksAddress());
+      assertThat(tor.socksAddress().getAddress().isLoopbackAddress()).isTrue();
+      assertAnswersSocks(tor);
+      assertThat(tor.controlSocket()).exists();
+      assertThat(tor.cookieFile()).exists();
+    }
+    assertThat(ProcessIdentity.of(pid)).isEmpty();
+    assertThat(directory.resolve("run")).isEmptyDirectory();
+    assertThat(directory.resolve("state").resolve("state")).exists();
+  }
+
+  @Test
+  void startsAgainOnTheSamePortWhenItDies() throws Exception {
+    try (var tor = SupervisedTor.start(options, events::add)) {
+      var first = next(SupervisedTor.Event.Up.class);
+      long pid = tor.pid();
+      assertThat(ProcessHandle.of(pid).orElseThrow().destroyForcibly()).isTrue();
+      var down = next(SupervisedTor.Event.Down.class);
+      assertThat(down.reason()).contains("tor was killed by signal 9");
+      assertThat(down.next()).isPositive();
+      assertThat(next(SupervisedTor.Event.Up.class)).isEqualTo(first);
+      assertThat(tor.pid()).isNotEqualTo(pid);
+      assertAnswersSocks(tor);
+    }
+  }
+
+  @Test
+  void waitsLongerEachTimeWhileThePortIsTaken() throws Exception {
+    try (var tor = SupervisedTor.start(options, events::add)) {
+      var socks = next(SupervisedTor.Event.Up.class).socks();
+      ProcessHandle.of(tor.pid()).orElseThrow().destroyForcibly();
+      var down = next(SupervisedTor.Event.Down.class);
+      try (var thief = new ServerSocket()) {
+        thief.setReuseAddress(true);
+        thief.bind(socks);
+        var again = next(SupervisedTor.Event.Down.class);
+        assertThat(again.reason()).contains("cannot start tor").contains("Address already in use");
+        assertThat(again.next()).isGreaterThan(down.next());
+      }
+      assertThat(next(SupervisedTor.Event.Up.class).socks()).isEqualTo(socks);
+    }
+  }
+
+  @Test
+  void takesItsOwnSocksPortNotTheUsers() throws Exception {
+    Files.writeString(
+        directory.resolve("user torrc"), nowhere("SocksPort 127.0.0.1:auto NoIsolateSOCKSAuth\n"));
+    try (var tor = SupervisedTor.start(options, events::add)) {
+      var opened =
+          tor.logTail().stream()
+              .flatMap(line -> TorLog.parse(line).stream())
+              .filter(e -> e instanceof TorLog.Entry.Listener l && l.kind().equals("Socks"))
+              .toList();
+      assertThat(opened).hasSize(2);
+      assertThat(opened.getLast())
+          .isEqualTo(new TorLog.Entry.Listener("Socks", tor.socksAddress()));
+    }
+  }
+
+  @Test
+  void saysWhyTorWouldNotStart() throws Exception {
+    Files.writeString(directory.resolve("user torrc"), nowhere("NoSuchOption 1\n"));
+    assertThatThrownBy(() -> SupervisedTor.start(options, events::add))
+        .isInstanceOf(TorException.class)
+        .hasMessageContaining("cannot start tor")
+        .hasMessageContaining("NoSuchOption");
+    assertThat(directory.resolve("run")).isEmptyDirectory();
+  }
+
+  @Test
+  void doesNotShareItsState() throws Exception {
+    try (var tor = SupervisedTor.start(options, events::add)) {
+      assertThat(tor.pid()).isPositive();
+      var second =
+          new SupervisedTor.Options(
+              "tap1", options.runBase(), options.state(), options.userTorrc());
+      assertThatThrownBy(() -> SupervisedTor.start(second, events::add))
+          .hasMessageContaining("tor state in use by process " + ProcessHandle.current().pid());
+      assertAnswersSocks(tor);
+    }
+  }
+
+  @Test
+  void endsTheTorOfAKilledOwner() throws Exception {
+    // What a gateway leaves that was killed: its tor, and the note of it.
+    var orphan = new ProcessBuilder("setsid", "sleep", "300").start();
+    Files.createDirectories(directory.resolve("state"));
+    Files.writeString(
+        directory.resolve("state").resolve("torvtl.tor"),
+        ProcessIdentity.of(orphan.pid()).orElseThrow().toString());
+    try (var tor = SupervisedTor.start(options, events::add)) {
+      assertThat(orphan.waitFor(1, TimeUnit.SECONDS)).isTrue();
+      assertAnswersSocks(tor);
+    } finally {
+      orphan.destroyForcibly();
+    }
+  }
+
+  @Test
+  void forgetsTheStateOfATestingNetwork() throws IOException {
+    assertThat(SupervisedTor.Options.forDevice("tap0", options.userTorrc()).state()).isNull();
+    assertThat(SupervisedTor.Options.forDevice("tap0", null).state()).isNotNull();
+    assertThatThrownBy(() -> SupervisedTor.Options.forDevice("tap0", directory.resolve("none")))
+        .hasMessageContaining("cannot read torrc")
+        .hasMessageContaining("no such file");
+  }
+
+  @Test
+  void saysHowToInstallTor() {
+    assertThatThrownBy(() -> TorProcess.torBinary(directory.toString()))
+        .hasMessage("cannot start tor: not found on the PATH (install it: apt-get install tor)");
+  }
+
+  @Test
+  void aLauncherThatFailsIsTheReason() throws Exception {
+    var torrc = directory.resolve("torrc");
+    new Torrc().add("SocksPort", 0).write(torrc);
+    try (var tor =
+        TorProcess.start(torrc, List.of("nsenter", "--net=/no/such/namespace"), entry -> {})) {
+      assertThat(tor.exited().get(10, TimeUnit.SECONDS)).isNotZero();
+      assertThat(tor.failure()).contains("/no/such/namespace");
+      assertThat(tor.bootstrapped()).isCompletedExceptionally();
+      tor.stop(Duration.ofSeconds(1));
+    }
+  }
+}
