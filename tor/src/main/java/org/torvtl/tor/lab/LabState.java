@@ -112,10 +112,10 @@ public record LabState(
       property(lines, "interface", hostInterface);
     }
     if (socks != null) {
-      property(lines, "socks", socks.getHostString() + ":" + socks.getPort());
+      property(lines, "socks", text(socks));
     }
     if (control != null) {
-      property(lines, "control", control.getHostString() + ":" + control.getPort());
+      property(lines, "control", text(control));
     }
     property(lines, "cookie", cookieFile(directory));
     property(lines, "torrc", clientTorrc(directory));
@@ -190,6 +190,14 @@ public record LabState(
       throw new IllegalArgumentException("no " + key + " in it");
     }
     return value;
+  }
+
+  private static String text(InetSocketAddress address) {
+    return (address.isUnresolved()
+            ? address.getHostString()
+            : address.getAddress().getHostAddress())
+        + ":"
+        + address.getPort();
   }
 
   private static @Nullable InetSocketAddress address(@Nullable String text) {
