@@ -97,7 +97,6 @@ public final class PrivateTorNetwork implements AutoCloseable {
   private static PrivateTorNetwork claim(LabOptions options)
       throws IOException, InterruptedException {
     var directory = options.directory();
-    RunDirectory.makePrivate(options.base());
     if (Files.exists(directory)) {
       var old = LabState.load(directory);
       if (old.isPresent() && old.get().isInUse()) {
@@ -108,6 +107,7 @@ public final class PrivateTorNetwork implements AutoCloseable {
     }
     // What a killed owner left, in whatever state.
     remove(directory, options.name(), old(directory));
+    RunDirectory.makePrivate(options.base());
     Files.createDirectory(directory);
     var state =
         new LabState(
@@ -248,6 +248,7 @@ public final class PrivateTorNetwork implements AutoCloseable {
       LabNamespace.deleteInterface(hostInterface);
     }
     RunDirectory.delete(directory);
+    RunDirectory.deleteIfEmpty(directory.getParent());
   }
 
   private void removeAtExit() {

@@ -2,6 +2,7 @@
 package org.torvtl.tor.process;
 
 import java.io.IOException;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
@@ -14,6 +15,7 @@ import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Optional;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A private directory (mode 0700) for as long as one process runs. It says whose it is, so that one
@@ -58,10 +60,27 @@ public final class RunDirectory implements AutoCloseable {
     return path;
   }
 
-  /** Removes the directory and all in it. */
+  /** Removes the directory and all in it, and the base if nothing else is in there. */
   @Override
   public void close() throws IOException {
     delete(path);
+    deleteIfEmpty(path.getParent());
+  }
+
+  /**
+   * Removes a base directory once nothing is in it.
+   *
+   * @param base null for none
+   * @throws IOException if it is empty and cannot be removed
+   */
+  public static void deleteIfEmpty(@Nullable Path base) throws IOException {
+    try {
+      if (base != null) {
+        Files.deleteIfExists(base);
+      }
+    } catch (DirectoryNotEmptyException e) {
+      // Others are at work in there.
+    }
   }
 
   /**
@@ -105,7 +124,7 @@ public final class RunDirectory implements AutoCloseable {
 
           @Override
           public FileVisitResult postVisitDirectory(
-              Path folder, @org.jspecify.annotations.Nullable IOException e) throws IOException {
+              Path folder, @Nullable IOException e) throws IOException {
             if (e != null) {
               throw e;
             }
