@@ -228,6 +228,7 @@ final class Simulation {
     private boolean ended;
     private boolean ticking;
     private boolean shut;
+    private int idle;
     private int written;
     private int received;
     private int acknowledged;
@@ -312,6 +313,9 @@ final class Simulation {
       if (open.state() == TcpState.HELD) {
         open.accept(now());
       }
+      if (open.unconsumedBytes() > 0 || (written < total && open.isWritable())) {
+        idle = 0;
+      }
       if (random.nextInt(100) < readChance && open.unconsumedBytes() > 0) {
         open.consumed(1 + random.nextInt(open.unconsumedBytes()), now());
       }
@@ -340,7 +344,7 @@ final class Simulation {
     private void wake() {
       if (!ticking) {
         ticking = true;
-        long wait = random.nextInt(50) == 0 ? 20 * pause : pause;
+        long wait = (random.nextInt(50) == 0 ? 20 * pause : pause) << Math.min(idle++, 8);
         at(elapsed + 1 + random.nextLong(wait), this::tick);
       }
     }
