@@ -380,7 +380,8 @@ final class Sender {
   }
 
   private int wholeSegments(int size) {
-    return Math.max(size, config.maxTransmitBytes() / size * size);
+    boolean offload = config.maxTransmitBytes() > config.maxSegmentSize();
+    return offload ? Math.max(size, config.maxTransmitBytes() / size * size) : size;
   }
 
   /** How many new bytes the congestion window allows, 0 if it is not worth a segment. */

@@ -371,7 +371,9 @@ final class Simulation {
                     given));
       }
       require(
-          payload.readableBytes() <= Math.max(segmentSize, config.maxTransmitBytes()),
+          payload.readableBytes() <= segmentSize
+              || (config.maxTransmitBytes() > config.maxSegmentSize()
+                  && payload.readableBytes() <= config.maxTransmitBytes()),
           "payload of %d bytes",
           payload.readableBytes());
       if (payload.readableBytes() <= segmentSize || random.nextBoolean()) {
