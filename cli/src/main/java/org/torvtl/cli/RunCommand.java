@@ -127,15 +127,15 @@ final class RunCommand implements Callable<Integer> {
     if (external != null && torrc != null) {
       throw Arguments.wrong(spec, "--torrc is for torvtl's own tor, which -a and -p replace");
     }
-    if (external != null) {
-      checkReachable(external);
-    }
     var end = new CompletableFuture<Void>();
     try (var teardown = new Teardown()) {
       var tap =
           teardown.add(
               TunDevice.open(networkInterface, ethernet ? Link.Medium.ETHERNET : Link.Medium.IP));
       networkInterface.up();
+      if (external != null) {
+        checkReachable(external);
+      }
       var socks = external != null ? external : ownTor(teardown, networkInterface.name());
       var gateway =
           new Gateway(

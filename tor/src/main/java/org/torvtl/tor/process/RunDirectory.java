@@ -123,8 +123,8 @@ public final class RunDirectory implements AutoCloseable {
           }
 
           @Override
-          public FileVisitResult postVisitDirectory(
-              Path folder, @Nullable IOException e) throws IOException {
+          public FileVisitResult postVisitDirectory(Path folder, @Nullable IOException e)
+              throws IOException {
             if (e != null) {
               throw e;
             }
