@@ -368,6 +368,14 @@ final class Script {
     return this;
   }
 
+  /** Whether the connection would make way for the guest's segment. */
+  boolean yieldsTo(Seg segment) {
+    var bytes = bytes(segment);
+    boolean yields = connection().yieldsTo(wire);
+    bytes.release();
+    return yields;
+  }
+
   TcpConnection connection() {
     if (connection == null) {
       throw new IllegalStateException("the script has no connection yet");
