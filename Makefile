@@ -2,7 +2,7 @@
 .PHONY: help setup build demo test bench tap1 format clean
 .DEFAULT_GOAL := help
 
-MODULES := wire tcp link stack tor gateway cli
+MODULES := wire tcp link stack tor onion gateway cli
 BUILT := cli/target/dist/.built
 # Folders are among them, so that a file that was removed counts as a change too.
 SOURCES := pom.xml $(foreach module,$(MODULES),$(module)/pom.xml $(shell find $(module)/src/main 2>/dev/null))

@@ -8,6 +8,7 @@ import java.net.UnknownHostException;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.link.linux.NetworkInterface;
 import org.torvtl.wire.Ipv4Address;
+import org.torvtl.wire.Ipv4Network;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 
@@ -33,6 +34,17 @@ final class Arguments {
         throw wrong(spec, text + " is no address a host can have on a link");
       }
       return address;
+    } catch (IllegalArgumentException e) {
+      throw wrong(spec, e.getMessage());
+    }
+  }
+
+  /** A network, and an address in it that a host can have. */
+  static Ipv4Network ipv4Network(CommandSpec spec, String text) {
+    try {
+      var network = Ipv4Network.parse(text);
+      ipv4Address(spec, Ipv4Address.toString(network.address()));
+      return network;
     } catch (IllegalArgumentException e) {
       throw wrong(spec, e.getMessage());
     }

@@ -30,6 +30,7 @@ import picocli.CommandLine.Spec;
       TapCommand.class,
       LabCommand.class,
       DemoCommand.class,
+      OnionCommand.class,
       AutoComplete.GenerateCompletion.class,
       HelpCommand.class
     })

@@ -26,7 +26,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** The arrows between the modules: who may use whom. See docs/architecture.md. */
 class ModulesTest {
   private static final Set<String> MODULES =
-      Set.of("wire", "tcp", "link", "stack", "tor", "gateway", "cli");
+      Set.of("wire", "tcp", "link", "stack", "tor", "onion", "gateway", "cli");
 
   private static JavaClasses program = new ClassFileImporter().importClasses();
 
@@ -45,8 +45,9 @@ class ModulesTest {
         Arguments.of("link", Set.of("wire")),
         Arguments.of("stack", Set.of("wire", "tcp", "link")),
         Arguments.of("tor", Set.of()),
-        Arguments.of("gateway", Set.of("wire", "tcp", "link", "stack", "tor")),
-        Arguments.of("cli", Set.of("wire", "tcp", "link", "stack", "tor", "gateway")));
+        Arguments.of("onion", Set.of("wire", "link")),
+        Arguments.of("gateway", Set.of("wire", "tcp", "link", "stack", "tor", "onion")),
+        Arguments.of("cli", Set.of("wire", "tcp", "link", "stack", "tor", "onion", "gateway")));
   }
 
   /** A module without classes fails too: then this test looks in the wrong place. */
@@ -69,7 +70,7 @@ class ModulesTest {
   }
 
   @Test
-  void packetFormatsAndTheTcpEngineKnowNoThreadAndNoSocket() {
+  void packetFormatsAndStateMachinesKnowNoThreadAndNoSocket() {
     noClasses()
         .that(arePure())
         .should()
@@ -82,7 +83,7 @@ class ModulesTest {
   }
 
   @Test
-  void packetFormatsAndTheTcpEngineReadNoClock() {
+  void packetFormatsAndStateMachinesReadNoClock() {
     noClasses()
         .that(arePure())
         .should()
@@ -98,7 +99,7 @@ class ModulesTest {
   }
 
   @Test
-  void packetFormatsAndTheTcpEngineDrawNoRandomNumbersOfTheirOwn() {
+  void packetFormatsAndStateMachinesDrawNoRandomNumbersOfTheirOwn() {
     noClasses()
         .that(arePure())
         .should()
@@ -127,6 +128,6 @@ class ModulesTest {
   }
 
   private static DescribedPredicate<JavaClass> arePure() {
-    return resideInAnyPackage("org.torvtl.wire..", "org.torvtl.tcp..");
+    return resideInAnyPackage("org.torvtl.wire..", "org.torvtl.tcp..", "org.torvtl.onion");
   }
 }

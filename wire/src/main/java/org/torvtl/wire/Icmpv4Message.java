@@ -7,17 +7,19 @@ import org.jspecify.annotations.Nullable;
 /** View of an ICMP message for IPv4. RFC 792. */
 public final class Icmpv4Message {
   public static final int HEADER_LENGTH = 8;
-  public static final int ECHO_REPLY = 0, UNREACHABLE = 3, ECHO_REQUEST = 8, TIME_EXCEEDED = 11;
+  public static final int ECHO_REPLY = 0, UNREACHABLE = 3, ECHO_REQUEST = 8;
+  public static final int TIME_EXCEEDED = 11, PARAMETER_PROBLEM = 12;
 
   /** Codes of {@link #UNREACHABLE}. RFC 792; RFC 1812, section 5.2.7.1. */
   public static final int NET_UNREACHABLE = 0,
       HOST_UNREACHABLE = 1,
       PROTOCOL_UNREACHABLE = 2,
       PORT_UNREACHABLE = 3,
+      FRAGMENTATION_NEEDED = 4,
       ADMINISTRATIVELY_PROHIBITED = 13;
 
   private static final int TYPE = 0, CODE = 1, CHECKSUM = 2, REST = 4;
-  private static final int SOURCE_QUENCH = 4, REDIRECT = 5, PARAMETER_PROBLEM = 12;
+  private static final int SOURCE_QUENCH = 4, REDIRECT = 5;
 
   private ByteBuf buf = Flyweights.NOWHERE;
   private int offset;

@@ -62,4 +62,16 @@ public final class InternetChecksum {
     folded = (folded & 0xFFFF) + (folded >>> 16);
     return (int) ~folded & 0xFFFF;
   }
+
+  /**
+   * The checksum of data of which a part was replaced, without the rest of it. RFC 1624, equation
+   * 3.
+   *
+   * @param checksum as on the wire, before
+   * @param removed the sum of the old part, not folded
+   * @param added the sum of the new part, not folded
+   */
+  public static int replace(int checksum, long removed, long added) {
+    return fold((~checksum & 0xFFFF) + (long) fold(removed) + added);
+  }
 }

@@ -176,6 +176,12 @@ public final class Ipv4Packet {
     return updateChecksum();
   }
 
+  /** Writes the time to live, and the checksum anew. */
+  public Ipv4Packet setTtl(int ttl) {
+    buf.setByte(offset + TTL, ttl);
+    return updateChecksum();
+  }
+
   private Ipv4Packet updateChecksum() {
     buf.setShort(offset + CHECKSUM, 0);
     buf.setShort(

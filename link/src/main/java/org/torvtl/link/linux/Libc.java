@@ -19,7 +19,8 @@ import java.lang.invoke.VarHandle;
  */
 final class Libc {
   static final int O_RDWR = 2, O_NONBLOCK = 0x800, O_CLOEXEC = 0x80000;
-  static final int AF_INET = 2, SOCK_DGRAM = 2, SOCK_CLOEXEC = 0x80000;
+  static final int AF_INET = 2, SOCK_DGRAM = 2, SOCK_RAW = 3;
+  static final int SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000;
   static final int EPERM = 1, ENOENT = 2, EINTR = 4, EIO = 5, EAGAIN = 11, EBUSY = 16, EINVAL = 22;
   static final int ENODEV = 19, EBADFD = 77;
 
@@ -48,6 +49,23 @@ final class Libc {
       function("setresgid", -1, FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
   private static final MethodHandle SETGROUPS =
       function("setgroups", -1, FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle SETSOCKOPT =
+      function(
+          "setsockopt",
+          -1,
+          FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT));
+  private static final MethodHandle BIND =
+      function("bind", -1, FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT));
+  private static final MethodHandle SENDTO =
+      function(
+          "sendto",
+          -1,
+          FunctionDescriptor.of(
+              JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT));
+  private static final MethodHandle PRCTL =
+      function("prctl", 1, FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG));
+  private static final MethodHandle GETPPID =
+      LINKER.downcallHandle(symbol("getppid"), FunctionDescriptor.of(JAVA_INT));
   private static final MethodHandle GETEUID =
       LINKER.downcallHandle(symbol("geteuid"), FunctionDescriptor.of(JAVA_INT));
   private static final MethodHandle STRERROR =
@@ -128,6 +146,52 @@ final class Libc {
     var state = STATE.get();
     try {
       return result((long) WRITEV.invokeExact(state, fd, vectors, count), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  static int setsockopt(int fd, int level, int name, long value, int length) {
+    var state = STATE.get();
+    try {
+      return (int)
+          result((int) SETSOCKOPT.invokeExact(state, fd, level, name, value, length), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  static int bind(int fd, long address, int length) {
+    var state = STATE.get();
+    try {
+      return (int) result((int) BIND.invokeExact(state, fd, address, length), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  static long sendto(int fd, long data, long length, int flags, long address, int addressLength) {
+    var state = STATE.get();
+    try {
+      return result(
+          (long) SENDTO.invokeExact(state, fd, data, length, flags, address, addressLength), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  static int prctl(int option, long argument) {
+    var state = STATE.get();
+    try {
+      return (int) result((int) PRCTL.invokeExact(state, option, argument), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  static int getppid() {
+    try {
+      return (int) GETPPID.invokeExact();
     } catch (Throwable e) {
       throw impossible(e);
     }

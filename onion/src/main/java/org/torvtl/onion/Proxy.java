@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.onion;
+
+import io.netty.buffer.ByteBuf;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.torvtl.onion.OnionCounters.Drop;
+import org.torvtl.wire.Ipv4Address;
+import org.torvtl.wire.Ipv4Packet;
+
+/**
+ * The host's side of the onion network, a state machine. A router goes through these states:
+ *
+ * <pre>
+ *   STARTED --UP--&gt; OPENING --OPENED--&gt; UP --it ends--&gt; GONE
+ * </pre>
+ *
+ * In OPENING the proxy repeats its OPEN, since datagrams get lost. All of this is called from one
+ * thread.
+ */
+public final class Proxy {
+  /** How long an answer may take before a message is sent again. */
+  private static final long REPEAT_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
+
+  private enum State {
+    STARTED,
+    OPENING,
+    UP,
+    GONE
+  }
+
+  /** One router, as the proxy knows it. */
+  private static final class Peer {
+    final int number;
+    final SecurityAssociation association;
+    State state = State.STARTED;
+    long pid;
+    @Nullable Endpoint endpoint;
+    long repeatNanos;
+    int exitAddress;
+
+    Peer(int number, SecurityAssociation association) {
+      this.number = number;
+      this.association = association;
+    }
+
+    /** Each router carries one circuit for now, and the two have the same number. */
+    int circuit() {
+      return number;
+    }
+  }
+
+  private final ProxyConfig config;
+  private final ProxyHandler handler;
+  private final List<Peer> peers = new ArrayList<>();
+  private final OnionCounters counters = new OnionCounters();
+  private final OnionMessage message = new OnionMessage();
+  private final Ipv4Packet packet = new Ipv4Packet();
+  private final long startDeadlineNanos;
+  private boolean starting = true;
+  private boolean closed;
+
+  /** A proxy whose routers are being started now. */
+  public Proxy(ProxyConfig config, ProxyHandler handler, long nowNanos) {
+    this.config = config;
+    this.handler = handler;
+    this.startDeadlineNanos = nowNanos + config.startTimeoutNanos();
+    for (var secret : config.secrets()) {
+      int number = peers.size() + 1;
+      peers.add(new Peer(number, SecurityAssociation.ofProxy(number, secret)));
+    }
+  }
+
+  public OnionCounters counters() {
+    return counters;
+  }
+
+  /** A router's process was started: only that one is believed to be this router. */
+  public void routerStarted(int router, long pid) {
+    peers.get(router - 1).pid = pid;
+    handler.log("router %d started as process %d".formatted(router, pid));
+  }
+
+  /**
+   * A router's process has ended.
+   *
+   * @param how it ended, such as {@code was killed by signal 9}
+   */
+  public void routerEnded(int router, String how) {
+    var peer = peers.get(router - 1);
+    if (peer.state == State.GONE) {
+      return;
+    }
+    peer.state = State.GONE;
+    handler.log("%s %s".formatted(name(peer), how));
+    if (closed) {
+      return;
+    }
+    int left = (int) peers.stream().filter(other -> other.state == State.UP).count();
+    handler.event(new ProxyEvent.RouterGone(router, peer.pid, how, left));
+  }
+
+  // Messages from routers.
+
+  /**
+   * A datagram has arrived.
+   *
+   * @param datagram its readable part is the message; borrowed
+   * @param from where it came from
+   */
+  public void receive(ByteBuf datagram, Endpoint from, long nowNanos) {
+    message.wrap(datagram, datagram.readerIndex(), datagram.readableBytes());
+    if (message.defect() != null) {
+      counters.drop(Drop.MESSAGE_MALFORMED);
+      return;
+    }
+    int link = message.link();
+    if (link < 1 || link > peers.size()) {
+      counters.drop(Drop.MESSAGE_UNKNOWN_LINK);
+      return;
+    }
+    var peer = peers.get(link - 1);
+    var fault = peer.association.judge(message);
+    if (fault != null) {
+      counters.drop(fault);
+      handler.log("dropped a message from %s: %s".formatted(from, fault));
+      return;
+    }
+    var type = message.type();
+    boolean fits =
+        switch (type) {
+          case UP -> up(peer, from, nowNanos);
+          case OPENED -> opened(peer);
+          case PACKET -> packetFrom(peer, datagram);
+          case OPEN, CLOSE -> false;
+          case null -> false;
+        };
+    if (!fits) {
+      counters.drop(Drop.MESSAGE_UNEXPECTED);
+      handler.log("dropped a message from %s: not expected: %s".formatted(name(peer), type));
+    }
+  }
+
+  private boolean up(Peer peer, Endpoint from, long nowNanos) {
+    if (peer.state == State.GONE
+        || peer.state == State.UP
+        || message.bodyLength() < Integer.BYTES
+        || message.buffer().getUnsignedInt(message.bodyOffset()) != peer.pid) {
+      return false;
+    }
+    if (peer.state == State.STARTED) {
+      handler.log("%s at %s says: I'm up".formatted(name(peer), from));
+    }
+    peer.state = State.OPENING;
+    peer.endpoint = from;
+    open(peer, from, nowNanos);
+    return true;
+  }
+
+  private void open(Peer peer, Endpoint to, long nowNanos) {
+    var body =
+        new OpenBody(
+            config.mtu(),
+            config.tunnel().range(),
+            config.routerAddress(peer.number),
+            config.sources());
+    ByteBuf open = peer.association.compose(MessageType.OPEN, peer.circuit(), body.length());
+    body.write(open, OnionMessage.HEADER_LENGTH);
+    peer.repeatNanos = nowNanos + REPEAT_NANOS;
+    handler.send(to, peer.association.seal(open));
+  }
+
+  private boolean opened(Peer peer) {
+    if (peer.state == State.UP) {
+      return true;
+    }
+    if (peer.state != State.OPENING
+        || message.circuit() != peer.circuit()
+        || message.bodyLength() < Ipv4Address.LENGTH) {
+      return false;
+    }
+    peer.state = State.UP;
+    peer.exitAddress = message.buffer().getInt(message.bodyOffset());
+    handler.log(
+        "%s is up%s"
+            .formatted(
+                name(peer),
+                peer.exitAddress == 0
+                    ? ""
+                    : ", in the world as " + Ipv4Address.toString(peer.exitAddress)));
+    handler.event(new ProxyEvent.RouterUp(peer.number, peer.pid, peer.exitAddress));
+    if (starting && peers.stream().allMatch(other -> other.state == State.UP)) {
+      starting = false;
+      handler.event(new ProxyEvent.AllUp());
+    }
+    return true;
+  }
+
+  private boolean packetFrom(Peer peer, ByteBuf datagram) {
+    if (peer.state != State.UP || message.circuit() != peer.circuit()) {
+      return false;
+    }
+    packet.wrap(datagram, message.bodyOffset(), message.bodyLength());
+    var defect = packet.defect();
+    if (defect != null) {
+      counters.malformed(defect);
+      handler.log("dropped a packet from %s: %s".formatted(name(peer), defect));
+    } else if (packet.totalLength() > config.mtu()) {
+      dropFrom(peer, datagram, Drop.TOO_LARGE);
+    } else if (!config.sources().contains(packet.destination())
+        || config.sources().contains(packet.source())) {
+      dropFrom(peer, datagram, Drop.NOT_FOR_HOST);
+    } else {
+      counters.inPackets++;
+      counters.inBytes += packet.totalLength();
+      handler.log(
+          "%s: from %s; to %s"
+              .formatted(PacketDescription.of(packet, datagram), name(peer), config.device()));
+      handler.deliver(datagram.slice(message.bodyOffset(), packet.totalLength()));
+    }
+    return true;
+  }
+
+  private void dropFrom(Peer peer, ByteBuf datagram, Drop reason) {
+    counters.drop(reason);
+    handler.log(
+        "%s: from %s; dropped: %s"
+            .formatted(PacketDescription.of(packet, datagram), name(peer), reason));
+  }
+
+  // Packets from the host.
+
+  /**
+   * The host has sent a packet into the tunnel.
+   *
+   * @param frame its readable part is the packet; borrowed
+   */
+  public void packet(ByteBuf frame) {
+    packet.wrap(frame, frame.readerIndex(), frame.readableBytes());
+    if (frame.isReadable() && frame.getByte(frame.readerIndex()) >>> 4 == 6) {
+      counters.drop(Drop.IPV6);
+      return;
+    }
+    var defect = packet.defect();
+    if (defect != null) {
+      counters.malformed(defect);
+      handler.log("dropped a packet from %s: %s".formatted(config.device(), defect));
+      return;
+    }
+    var fault = fault();
+    if (fault != null) {
+      drop(frame, fault);
+      return;
+    }
+    var peer = choose(Flow.of(packet, frame));
+    if (peer == null || peer.endpoint == null) {
+      drop(frame, Drop.NO_ROUTER);
+      return;
+    }
+    counters.outPackets++;
+    counters.outBytes += packet.totalLength();
+    handler.log(
+        "%s: from %s; to %s"
+            .formatted(PacketDescription.of(packet, frame), config.device(), name(peer)));
+    ByteBuf carried =
+        peer.association.compose(MessageType.PACKET, peer.circuit(), packet.totalLength());
+    carried.setBytes(OnionMessage.HEADER_LENGTH, frame, packet.offset(), packet.totalLength());
+    handler.send(peer.endpoint, peer.association.seal(carried));
+  }
+
+  private void drop(ByteBuf frame, Drop reason) {
+    counters.drop(reason);
+    handler.log(
+        "%s: from %s; dropped: %s"
+            .formatted(PacketDescription.of(packet, frame), config.device(), reason));
+  }
+
+  private @Nullable Drop fault() {
+    if (!config.sources().contains(packet.source())) {
+      return Drop.SPOOFED;
+    }
+    if (packet.totalLength() > config.mtu()) {
+      return Drop.TOO_LARGE;
+    }
+    return Ipv4Address.isMulticast(packet.destination())
+            || Ipv4Address.isReserved(packet.destination())
+        ? Drop.GROUP_DESTINATION
+        : null;
+  }
+
+  /**
+   * The router a flow goes to. Every router answers for the tunnel's own network; what goes to the
+   * world goes to one that has a way there, if any has.
+   */
+  private @Nullable Peer choose(Flow flow) {
+    Peer best = null;
+    boolean toWorld = !config.tunnel().contains(flow.destination());
+    for (var peer : peers) {
+      if (peer.state == State.UP && (best == null || isBetter(peer, best, flow, toWorld))) {
+        best = peer;
+      }
+    }
+    return best;
+  }
+
+  private boolean isBetter(Peer peer, Peer best, Flow flow, boolean toWorld) {
+    boolean leads = peer.exitAddress != 0;
+    if (toWorld && leads != (best.exitAddress != 0)) {
+      return leads;
+    }
+    return flow.weight(config.flowSeed(), peer.number)
+        > flow.weight(config.flowSeed(), best.number);
+  }
+
+  // Time, and the end.
+
+  /** When {@link #onDeadline} is to be called, if nothing happens before. */
+  public OptionalLong nextDeadline() {
+    if (!starting) {
+      return OptionalLong.empty();
+    }
+    long next = startDeadlineNanos;
+    for (var peer : peers) {
+      if (peer.state == State.OPENING && peer.repeatNanos - next < 0) {
+        next = peer.repeatNanos;
+      }
+    }
+    return OptionalLong.of(next);
+  }
+
+  /** The time of {@link #nextDeadline} has come. */
+  public void onDeadline(long nowNanos) {
+    if (!starting) {
+      return;
+    }
+    if (nowNanos - startDeadlineNanos >= 0) {
+      starting = false;
+      handler.event(
+          new ProxyEvent.StayedSilent(
+              peers.stream()
+                  .filter(peer -> peer.state == State.STARTED || peer.state == State.OPENING)
+                  .map(peer -> peer.number)
+                  .toList()));
+      return;
+    }
+    for (var peer : peers) {
+      if (peer.state == State.OPENING
+          && peer.endpoint != null
+          && nowNanos - peer.repeatNanos >= 0) {
+        open(peer, peer.endpoint, nowNanos);
+      }
+    }
+  }
+
+  /** Tells the routers that this is the end. */
+  public void close() {
+    closed = true;
+    starting = false;
+    for (var peer : peers) {
+      if (peer.endpoint != null && peer.state != State.GONE) {
+        handler.send(
+            peer.endpoint,
+            peer.association.seal(peer.association.compose(MessageType.CLOSE, peer.circuit(), 0)));
+      }
+    }
+    handler.log("closed; " + counters.nonZero());
+  }
+
+  private static String name(Peer peer) {
+    return "router %d (pid %d)".formatted(peer.number, peer.pid);
+  }
+}

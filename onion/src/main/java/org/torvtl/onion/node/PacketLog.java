@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.onion.node;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.format.DateTimeFormatter;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The log of one process of the onion network: one line for each packet, with the time and who
+ * tells it. Only its owner can read it, for it tells who spoke with whom. It is begun anew with
+ * each start, and when it has grown too large. Used from one thread at a time.
+ */
+public final class PacketLog implements AutoCloseable {
+  static final long MAX_BYTES = 32L << 20;
+
+  private static final int BUFFERED_CHARACTERS = 16 << 10;
+  private static final DateTimeFormatter TIME =
+      DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm:ss.SSSSSS").withZone(ZoneId.systemDefault());
+  private static final Logger log = LoggerFactory.getLogger(PacketLog.class);
+
+  private final Path path;
+  private final String who;
+  private final FileChannel file;
+  private final StringBuilder lines = new StringBuilder();
+  private long written;
+  private boolean broken;
+
+  private PacketLog(Path path, String who, FileChannel file) {
+    this.path = path;
+    this.who = who;
+    this.file = file;
+  }
+
+  /**
+   * Begins a log.
+   *
+   * @param who stands in each line
+   * @throws IOException if the file cannot be written
+   */
+  public static PacketLog open(Path path, String who) throws IOException {
+    var file =
+        FileChannel.open(
+            path,
+            Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE),
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+    file.truncate(0);
+    return new PacketLog(path, who, file);
+  }
+
+  /** Makes a directory for logs, that only its owner can enter, if it is not there. */
+  public static void makeDirectory(Path directory) throws IOException {
+    if (!Files.isDirectory(directory)) {
+      Files.createDirectories(
+          directory,
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    }
+  }
+
+  /** Adds a line; it is in the file after {@link #flush}. */
+  void write(String line) {
+    TIME.formatTo(Instant.now(), lines);
+    lines.append(' ').append(who).append(": ").append(line).append('\n');
+    if (lines.length() >= BUFFERED_CHARACTERS) {
+      flush();
+    }
+  }
+
+  void flush() {
+    if (lines.isEmpty()) {
+      return;
+    }
+    var bytes = ByteBuffer.wrap(lines.toString().getBytes(StandardCharsets.UTF_8));
+    lines.setLength(0);
+    try {
+      if (written + bytes.remaining() > MAX_BYTES) {
+        file.truncate(0);
+        file.position(0);
+        written = 0;
+      }
+      while (bytes.hasRemaining()) {
+        written += file.write(bytes);
+      }
+      broken = false;
+    } catch (IOException e) {
+      if (!broken) {
+        // Packets go on; once is enough to say it.
+        log.warn("cannot write to {}: {}", path, e.getMessage());
+        broken = true;
+      }
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    flush();
+    file.close();
+  }
+}

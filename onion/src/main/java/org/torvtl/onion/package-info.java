@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * The onion network as pure code: a proxy that takes IP packets of a host, and routers that answer
+ * them or pass them on to the world in their own name. docs/onion-protocol.md is the wire between
+ * them.
+ *
+ * <p>A {@link org.torvtl.onion.Proxy} is given packets from the tunnel device, messages from
+ * routers, and the time; out come messages to routers, packets to the device, and events. It knows
+ * which routers are up, and which of them a packet goes to: all packets of a flow to the same one,
+ * as long as that lives. A {@link org.torvtl.onion.Router} is given messages from its proxy and
+ * packets from the world; out come messages to the proxy and packets to the world. It is a host
+ * with every address of the tunnel's network, and a hop with network address translation for all
+ * else: a {@link org.torvtl.onion.FlowTable} remembers which of its own echo identifiers and UDP
+ * ports stand for which of the guest's.
+ *
+ * <p>Neither believes the other more than it must. A message is authenticated and not taken twice
+ * ({@link org.torvtl.onion.SecurityAssociation}); a packet from a circuit must come from an address
+ * of that circuit, and one to the host must go to an address of it. What is malformed, forged or
+ * not carried is dropped under a name of {@link org.torvtl.onion.OnionCounters}.
+ *
+ * <p>Nothing here knows a socket, a thread, a process or a clock: {@link org.torvtl.onion.node} has
+ * those.
+ */
+@NullMarked
+package org.torvtl.onion;
+
+import org.jspecify.annotations.NullMarked;
