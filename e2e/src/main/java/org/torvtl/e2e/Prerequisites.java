@@ -13,8 +13,22 @@ import java.util.regex.Pattern;
 final class Prerequisites {
   private static final List<String> COMMANDS =
       List.of(
-          "tor", "ip", "ss", "curl", "dig", "ping", "arping", "tcpdump", "nc", "nft", "ps",
-          "nsenter", "unshare", "setsid", "make");
+          "tor",
+          "ip",
+          "ss",
+          "curl",
+          "dig",
+          "ping",
+          "arping",
+          "tcpdump",
+          "nc",
+          "nft",
+          "ps",
+          "traceroute",
+          "nsenter",
+          "unshare",
+          "setsid",
+          "make");
   private static final List<String> FOLDERS = List.of("/usr/sbin", "/sbin");
 
   private Prerequisites() {}

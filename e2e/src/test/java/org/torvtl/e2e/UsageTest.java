@@ -65,7 +65,12 @@ class UsageTest {
         "lab up --help",
         "lab down --help",
         "lab status --help",
-        "demo --help"
+        "demo --help",
+        "onion --help",
+        "onion proxy --help",
+        "onion route --help",
+        "onion route up --help",
+        "onion route down --help"
       })
   void helpIsEverywhere(String arguments) throws Exception {
     var result = torvtl(arguments.split(" "));
@@ -82,7 +87,13 @@ class UsageTest {
         "run -d tap7 -a 127.0.0.1 -p 70000",
         "no-such-command",
         "tap create",
-        "lab status --no-such-option"
+        "lab status --no-such-option",
+        "onion",
+        "onion proxy --routers 0",
+        "onion proxy --address 10.5.51.2/40",
+        "onion proxy --routers 3 --dev tun7 --address 10.5.51.2/30",
+        "onion route up --from 10.0.0.1 --to 18.0.0.0/8",
+        "onion route up --from 10.0.0.1 --to 18.0.0.0/8 --dev tun1 --table 254"
       })
   void wrongUsageIsStatusTwo(String arguments) throws Exception {
     var result = torvtl(arguments.split(" "));

@@ -31,4 +31,18 @@ class InternetChecksumTest {
                 InternetChecksum.sum(Unpooled.wrappedBuffer(data), 0, data.length)))
         .isEqualTo(~expected & 0xFFFF);
   }
+
+  @Property
+  void replacingAPartIsAsGoodAsSummingAgain(
+      @ForAll @Size(min = 2, max = 100) byte[] data, @ForAll int random, @ForAll short value) {
+    var buf = Unpooled.wrappedBuffer(data);
+    int at = Math.floorMod(random, data.length / 2) * 2;
+    int before = InternetChecksum.fold(InternetChecksum.sum(buf, 0, data.length));
+    int removed = buf.getUnsignedShort(at);
+    buf.setShort(at, value);
+    int after = InternetChecksum.fold(InternetChecksum.sum(buf, 0, data.length));
+    int replaced = InternetChecksum.replace(before, removed, value & 0xFFFF);
+    // One's complement has two zeros; a sum of nothing but zeros is the only one that is the other.
+    assertThat(replaced).isIn(after, after == 0xFFFF ? 0 : after);
+  }
 }

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The onion network, stage 1: how proxy and routers start and end. */
+class OnionStartTest {
+  private static final Duration SOON = Duration.ofSeconds(10);
+
+  @SuppressWarnings("NullAway.Init") // @BeforeEach
+  private Machine machine;
+
+  @SuppressWarnings("NullAway.Init") // @BeforeEach
+  private Traces before;
+
+  @BeforeEach
+  void boot() throws Exception {
+    machine = Machine.boot();
+    before = machine.traces();
+  }
+
+  @AfterEach
+  void powerOff() throws Exception {
+    machine.close();
+  }
+
+  @Test
+  void routersAreProcessesThatSayTheyAreUp() throws Exception {
+    try (var proxy = OnionProxy.start(machine, "--routers", "3")) {
+      assertThat(proxy.announced().keySet()).containsExactly(1, 2, 3);
+      assertThat(Set.copyOf(proxy.announced().values())).hasSize(3);
+      for (var router : proxy.announced().entrySet()) {
+        var commandLine =
+            machine.script("tr '\\0' ' ' </proc/$1/cmdline", router.getValue().toString()).line();
+        assertThat(commandLine)
+            .contains("onion router --number " + router.getKey())
+            .contains("--proxy-port " + proxy.port());
+        assertThat(proxy.log())
+            .anyMatch(line ->
+                line.contains(
+                        "router %d (pid %d) at 127.0.0.1:"
+                            .formatted(router.getKey(), router.getValue()))
+                    && line.endsWith("says: I'm up"));
+        assertThat(proxy.log(router.getKey()))
+            .anyMatch(line -> line.endsWith("I'm up, process " + router.getValue()));
+      }
+      assertThat(machine.script("ss -H -l -u -n").out())
+          .containsPattern("127\\.0\\.0\\.1:" + proxy.port() + "\\b");
+    }
+  }
+
+  @Test
+  void nobodyButItsOwnerReadsTheLogs() throws Exception {
+    try (var proxy = OnionProxy.start(machine, "--routers", "1")) {
+      assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(proxy.logs())))
+          .isEqualTo("rwx------");
+      assertThat(
+              PosixFilePermissions.toString(
+                  Files.getPosixFilePermissions(proxy.logs().resolve("router-1.log"))))
+          .isEqualTo("rw-------");
+    }
+  }
+
+  /** Ctrl-C in a terminal goes to the whole process group. */
+  @ParameterizedTest
+  @CsvSource({"INT, 130", "TERM, 143"})
+  void endsDecently(Signal signal, int exitStatus) throws Exception {
+    try (var proxy = OnionProxy.start(machine, "--routers", "2")) {
+      var routers = proxy.routers();
+      assertThat(routers).hasSize(2);
+      signal.toGroupOf(proxy.process());
+      var result = proxy.await();
+      assertThat(result.exitStatus()).as("%s", result).isEqualTo(exitStatus);
+      assertThat(result.err()).isEmpty();
+      assertThat(routers).noneMatch(ProcessHandle::isAlive);
+      assertThat(proxy.log(2)).anyMatch(line -> line.contains(": ends;"));
+      proxy.removeLogs();
+      assertThat(machine.traces()).isEqualTo(before);
+    }
+  }
+
+  @Test
+  void aProxyThatIsKilledTakesItsRoutersAlong() throws Exception {
+    try (var proxy = OnionProxy.start(machine, "--routers", "3")) {
+      var routers = proxy.routers();
+      // Not even a router that cannot act outlives it.
+      Signal.STOP.to(routers.getLast());
+      assertThat(proxy.stop(Signal.KILL).exitStatus()).isEqualTo(128 + 9);
+      Waiting.until(
+          "the routers' end", SOON, () -> routers.stream().noneMatch(ProcessHandle::isAlive));
+      proxy.removeLogs();
+      Waiting.until("no trace", SOON, () -> machine.traces().equals(before));
+    }
+  }
+
+  @Test
+  void aProxyThatIsKilledWhileRoutersStartLeavesNone() throws Exception {
+    try (var proxy = OnionProxy.launch(machine, "--routers", "3")) {
+      Waiting.until("a router's process", SOON, () -> !proxy.routers().isEmpty());
+      var routers = proxy.routers();
+      assertThat(proxy.stop(Signal.KILL).exitStatus()).isEqualTo(128 + 9);
+      Waiting.until(
+          "the routers' end",
+          Duration.ofSeconds(30),
+          () -> routers.stream().noneMatch(ProcessHandle::isAlive));
+      assertThat(machine.script("ps -e -o args= | grep '[o]nion router' || :").out()).isEmpty();
+    }
+  }
+
+  @Test
+  void aRouterThatDiesIsReportedAndTheOthersCarryOn() throws Exception {
+    try (var proxy = OnionProxy.start(machine, "--routers", "3")) {
+      var victim = proxy.routers().get(1);
+      Signal.KILL.to(victim);
+      proxy.command().awaitLine("torvtl: router 2 (process ", SOON);
+      assertThat(proxy.command().output())
+          .containsPattern("router 2 \\(process \\d+\\) was killed by signal 9; its flows go to");
+      var ping =
+          machine.script(
+              "for i in {10..29}; do ping -q -c 1 -W 2 10.5.51.$i >/dev/null || echo $i; done");
+      assertThat(ping.out()).isEmpty();
+      assertThat(proxy.log().stream().filter(line -> line.contains("; to router 2"))).isEmpty();
+    }
+  }
+
+  @Test
+  void theLastRoutersDeathIsTheEnd() throws Exception {
+    try (var proxy = OnionProxy.start(machine, "--routers", "1")) {
+      Signal.KILL.to(proxy.routers().getFirst());
+      var result = proxy.await();
+      assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+      assertThat(result.err()).contains("router 1").contains("killed by signal 9").contains("last");
+      proxy.removeLogs();
+      assertThat(machine.traces()).isEqualTo(before);
+    }
+  }
+
+  @Test
+  void saysWhichRouterStayedSilent() throws Exception {
+    try (var proxy = OnionProxy.launch(machine, "--routers", "2")) {
+      Waiting.until("both routers' processes", SOON, () -> proxy.routers().size() == 2);
+      Signal.STOP.to(proxy.routers().get(1));
+      var result = proxy.await();
+      assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+      assertThat(result.err().strip())
+          .startsWith("torvtl: router 2 did not say 'I'm up' within ")
+          .hasLineCount(1);
+      proxy.removeLogs();
+      assertThat(machine.traces()).isEqualTo(before);
+    }
+  }
+
+  @Test
+  void aRouterThatCannotStartSaysWhy() throws Exception {
+    var result =
+        OnionProxy.launch(machine, "--routers", "1", "--router-interface", "lo=192.0.2.7").await();
+    assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+    assertThat(result.err()).contains("lo", "192.0.2.7", "ip addr add");
+  }
+
+  /** Another program on the machine can send to the port, but not speak for a router. */
+  @Test
+  void whatOthersSendToThePortIsDropped() throws Exception {
+    try (var proxy = OnionProxy.start(machine, "--routers", "1")) {
+      machine.script(
+          """
+          for i in 1 2 3; do
+            head -c 100 /dev/urandom >/dev/udp/127.0.0.1/$1
+          done
+          printf '\\1\\1\\0\\1\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\1\\0\\0\\0\\1AAAAAAAAAAAAAAAA' \
+            >/dev/udp/127.0.0.1/$1
+          ping -q -c 1 -W 2 10.5.51.9
+          """,
+          Integer.toString(proxy.port()));
+      assertThat(proxy.stop(Signal.TERM).exitStatus()).isEqualTo(143);
+      assertThat(List.of(proxy.log().getLast(), String.join("\n", proxy.log())))
+          .anyMatch(text ->
+              text.contains("drop.message_malformed=")
+                  || text.contains("drop.message_unknown_link="))
+          .anyMatch(text -> text.contains("drop.message_forged=1"));
+    }
+  }
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The onion network, stage 3: a host with eth0 to eth3, behind each a gateway, behind that a world
+ * with addresses in 18/8 and 128/8.
+ */
+class OnionWorldTest {
+  private static final Duration DEADLINE = Duration.ofSeconds(30);
+  private static final String FROM = "192.168.200.2";
+  private static final String WORLD = "128.30.2.155";
+  private static final String CLOSED_TO_TUNNEL = "198.51.100.7";
+  private static final Set<String> ROUTERS =
+      Set.of("192.168.201.2", "192.168.202.2", "192.168.203.2");
+  private static final List<String> ROUTE =
+      List.of("--from", FROM, "--to", "18.0.0.0/8,128.0.0.0/8", "--dev", "tun1");
+
+  private static final String NETWORK =
+      """
+      for i in 0 1 2 3; do
+        ip link add eth$i type veth peer name host$i netns gateways
+        ip addr add 192.168.20$i.2/24 dev eth$i
+        ip -n gateways addr add 192.168.20$i.1/24 dev host$i
+        ip -n gateways link set host$i up
+        ip link set eth$i up
+        ip route add default via 192.168.20$i.1 dev eth$i metric 10$i
+      done
+      ip -n gateways link add world0 type veth peer name out0 netns world
+      ip -n gateways addr add 203.0.113.1/24 dev world0
+      ip -n gateways link set world0 up
+      ip -n world addr add 203.0.113.2/24 dev out0
+      ip -n world link set out0 up
+      for address in 18.7.7.7 128.30.2.155 198.51.100.7; do
+        ip -n world addr add $address/32 dev lo
+        ip -n gateways route add $address via 203.0.113.2
+      done
+      ip -n world route add default via 203.0.113.1
+      ip netns exec gateways sysctl -q -w net.ipv4.ip_forward=1
+      for i in 0 1 2 3; do
+        until ping -q -c 1 -W 1 -I eth$i 192.168.20$i.1 >/dev/null; do :; done
+      done
+      """;
+
+  @SuppressWarnings("NullAway.Init") // @BeforeEach
+  private Machine machine;
+
+  @SuppressWarnings("NullAway.Init") // @BeforeEach
+  private NetworkNamespace world;
+
+  @SuppressWarnings("NullAway.Init") // @BeforeEach
+  private NetworkNamespace gateways;
+
+  @BeforeEach
+  void boot() throws Exception {
+    machine = Machine.boot();
+    gateways = new NetworkNamespace(machine, "gateways");
+    world = new NetworkNamespace(machine, "world");
+    machine.script(NETWORK);
+  }
+
+  @AfterEach
+  void powerOff() throws Exception {
+    machine.close();
+  }
+
+  private OnionProxy proxy() throws Exception {
+    return OnionProxy.start(
+        machine,
+        "--routers",
+        "3",
+        "--router-interface",
+        "eth1=192.168.201.2/24",
+        "--router-interface",
+        "eth2",
+        "--router-interface",
+        "eth3=192.168.203.2");
+  }
+
+  private CommandResult route(String verb) throws Exception {
+    var words = new java.util.ArrayList<>(List.of("onion", "route", verb));
+    words.addAll(ROUTE);
+    return machine.start(Machine.torvtl(words.toArray(String[]::new))).await(DEADLINE);
+  }
+
+  /** What the world sees, one line a packet: source and destination. */
+  private RunningCommand watch() throws Exception {
+    var tcpdump =
+        world.start(
+            List.of("tcpdump", "-n", "-l", "--immediate-mode", "-q", "-t", "-i", "out0", "ip"));
+    tcpdump.awaitOutput("'listening on'", text -> text.contains("listening on"), DEADLINE);
+    return tcpdump;
+  }
+
+  private static Set<String> sourcesOf(RunningCommand tcpdump, String last) throws Exception {
+    tcpdump.awaitOutput("a packet of the end's", text -> text.contains(last), DEADLINE);
+    return tcpdump
+        .output()
+        .lines()
+        .filter(line -> line.startsWith("IP "))
+        .map(line -> line.split(" ")[1])
+        .map(address -> address.replaceFirst("^(\\d+\\.\\d+\\.\\d+\\.\\d+)\\.\\d+$", "$1"))
+        .filter(address -> !address.equals(WORLD) && !address.equals("18.7.7.7"))
+        .collect(Collectors.toSet());
+  }
+
+  @Test
+  void pingReachesTheWorldWhichSeesTheRoutersOnly() throws Exception {
+    try (var proxy = proxy();
+        var seen = watch()) {
+      route("up").orThrow();
+      var ping = machine.script("ping -n -c 3 -i 0.2 -W 5 -I $1 $2", FROM, WORLD).out();
+      assertThat(ping)
+          .contains("64 bytes from 128.30.2.155: icmp_seq=1")
+          .contains("3 packets transmitted, 3 received");
+      machine.script(
+          "for i in {1..30}; do ping -q -c 1 -W 5 -s 1472 -I $1 18.7.7.7 >/dev/null; done", FROM);
+      // The end of the capture is a packet past the onion network: here the host shows itself.
+      machine.script("ping -q -c 1 -W 5 -I eth0 $1", CLOSED_TO_TUNNEL);
+      var sources = sourcesOf(seen, CLOSED_TO_TUNNEL + " > ");
+      assertThat(sources).contains(FROM, CLOSED_TO_TUNNEL);
+      var others =
+          sources.stream()
+              .filter(source -> !source.equals(FROM) && !source.equals(CLOSED_TO_TUNNEL))
+              .collect(Collectors.toSet());
+      assertThat(others).as("30 flows over three routers").isEqualTo(ROUTERS);
+      assertThat(
+              seen.output()
+                  .lines()
+                  .filter(line -> line.contains(FROM))
+                  .filter(line -> !line.contains(CLOSED_TO_TUNNEL)))
+          .isEmpty();
+      oneFlowStaysWithOneRouter(proxy);
+    }
+  }
+
+  private static void oneFlowStaysWithOneRouter(OnionProxy proxy) throws Exception {
+    var routers =
+        proxy.log().stream()
+            .filter(line -> line.contains("echo request " + FROM + " > " + WORLD))
+            .map(line -> line.replaceFirst(".*; to ", ""))
+            .collect(Collectors.toList());
+    assertThat(routers).hasSize(3);
+    assertThat(Set.copyOf(routers)).hasSize(1);
+  }
+
+  @Test
+  void tracerouteShowsTheRouterTheGatewayAndTheWorld() throws Exception {
+    try (var proxy = proxy()) {
+      route("up").orThrow();
+      for (var how : List.of("-I", "-U")) {
+        var hops =
+            machine
+                .script("traceroute -n $1 -q 1 -w 5 -m 5 -s $2 $3", how, FROM, WORLD)
+                .out()
+                .lines()
+                .skip(1)
+                .map(line -> line.strip().split(" +")[1])
+                .toList();
+        assertThat(hops).as(how).hasSize(3);
+        assertThat(hops.getFirst()).matches("10\\.5\\.51\\.25[234]");
+        assertThat(hops.get(1)).matches("192\\.168\\.20[123]\\.1");
+        assertThat(hops.getLast()).isEqualTo(WORLD);
+      }
+      assertThat(proxy.command().isRunning()).isTrue();
+    }
+  }
+
+  @Test
+  void datagramsGoBothWaysAndRefusalsComeBack() throws Exception {
+    try (var proxy = proxy();
+        var server =
+            world.start(
+                List.of(
+                    "bash",
+                    "-c",
+                    "nc -u -l -p 5555 -s 128.30.2.155 -e 2>/dev/null || "
+                        + "mkfifo /tmp/f; cat /tmp/f | nc -n -u -l 5555 | sed -u 's/^/echo /' >/tmp/f"))) {
+      route("up").orThrow();
+      Waiting.until(
+          "the UDP server",
+          DEADLINE,
+          () -> world.script(DEADLINE, "ss -H -l -u -n").out().contains(":5555"));
+      try (var client =
+          machine.start(
+              List.of(
+                  "bash",
+                  "-c",
+                  "(echo hello; while :; do sleep 1; done) | nc -n -u -s "
+                      + FROM
+                      + " "
+                      + WORLD
+                      + " 5555"))) {
+        client.awaitLine("echo hello", DEADLINE);
+      }
+      var refused =
+          machine.run(
+              DEADLINE,
+              "bash",
+              "-c",
+              "exec 3<>/dev/udp/$1/9; ip route get $1 from $2 >&2; echo x | nc -n -u -v -s $2 -w 5 $1 9998",
+              "bash",
+              WORLD,
+              FROM);
+      assertThat(proxy.log())
+          .as("%s", refused)
+          .anyMatch(line ->
+              line.contains("ICMP unreachable (3) " + WORLD + " > " + FROM)
+                  && line.endsWith("to tun1"));
+      assertThat(server.isRunning() || proxy.command().isRunning()).isTrue();
+    }
+  }
+
+  /** The rule keeps back resets from the routed address into the tunnel, and no others. */
+  @Test
+  void tcpToOthersIsNotDisturbed() throws Exception {
+    try (var proxy = proxy()) {
+      route("up").orThrow();
+      // A reset into the tunnel is kept back: the world waits in vain.
+      var stray = world.run(DEADLINE, "nc", "-n", "-v", "-w", "2", "-s", WORLD, FROM, "81");
+      assertThat(stray.err()).as("%s", stray).contains("timed out");
+      assertThat(machine.script("nft list ruleset").out())
+          .containsPattern("counter packets [1-9]\\d* bytes \\d+ drop");
+      // From another address of the host, and from the same one to others, it goes out.
+      assertThat(
+              world
+                  .run(DEADLINE, "nc", "-n", "-v", "-w", "5", "-s", WORLD, "192.168.201.2", "81")
+                  .err())
+          .contains("refused");
+      assertThat(
+              world
+                  .run(DEADLINE, "nc", "-n", "-v", "-w", "5", "-s", CLOSED_TO_TUNNEL, FROM, "81")
+                  .err())
+          .contains("refused");
+      // And TCP of the host's own works.
+      try (var server =
+          world.start(List.of("nc", "-n", "-l", "-s", CLOSED_TO_TUNNEL, "-p", "8080"))) {
+        Waiting.until(
+            "the TCP server",
+            DEADLINE,
+            () -> world.script(DEADLINE, "ss -H -l -t -n").out().contains(":8080"));
+        machine.script("echo over TCP | nc -n -N -w 5 -s $1 $2 8080", FROM, CLOSED_TO_TUNNEL);
+        server.awaitLine("over TCP", DEADLINE);
+      }
+      assertThat(proxy.command().isRunning()).isTrue();
+    }
+  }
+
+  @Test
+  void routeDownRemovesJustWhatUpMade() throws Exception {
+    machine.script(
+        """
+        ip rule add from 192.168.200.9 table 9 priority 8
+        ip route add 19.0.0.0/8 dev eth0 table 9
+        nft add table ip others
+        """);
+    var before = machine.traces();
+    machine.script("ip tuntap add dev tun1 mode tun; ip link set tun1 up");
+    route("up").orThrow();
+    route("up").orThrow();
+    assertThat(machine.script("ip rule").out().lines().filter(line -> line.contains(FROM + " ")))
+        .as("made once")
+        .hasSize(1);
+    assertThat(machine.script("ip route show table 9").out()).contains("18.0.0.0/8 dev tun1");
+    machine.script("ip link delete tun1");
+    route("down").orThrow();
+    assertThat(machine.traces()).isEqualTo(before);
+    route("down").orThrow();
+    assertThat(machine.traces()).isEqualTo(before);
+    // Half of it is gone by other hands.
+    machine.script("ip tuntap add dev tun1 mode tun; ip link set tun1 up");
+    route("up").orThrow();
+    machine.script("nft delete table ip $(nft list tables | awk '/torvtl/ { print $3 }')");
+    machine.script("ip route del 18.0.0.0/8 dev tun1 table 9");
+    route("down").orThrow();
+    machine.script("ip link delete tun1");
+    assertThat(machine.traces()).isEqualTo(before);
+  }
+
+  /** When the proxy is gone, what was led into the tunnel does not go the ordinary way. */
+  @Test
+  void nothingFallsBackWhenTheProxyEnds() throws Exception {
+    try (var proxy = proxy();
+        var seen = watch()) {
+      route("up").orThrow();
+      proxy.stop(Signal.KILL);
+      Waiting.until(
+          "tun1 to go", DEADLINE, () -> !machine.script("ip -o link").out().contains("tun1"));
+      var ping = machine.run(DEADLINE, "ping", "-n", "-c", "1", "-W", "2", "-I", FROM, WORLD);
+      assertThat(ping.exitStatus()).isNotZero();
+      machine.script("ping -q -c 1 -W 5 -I eth0 $1", CLOSED_TO_TUNNEL);
+      sourcesOf(seen, CLOSED_TO_TUNNEL + " > ");
+      assertThat(seen.output()).doesNotContain(WORLD);
+    }
+    route("down").orThrow();
+  }
+
+  @Test
+  void withoutTheDeviceOrTheAddressItSaysSo() throws Exception {
+    var noDevice = route("up");
+    assertThat(noDevice.exitStatus()).isEqualTo(1);
+    assertThat(noDevice.err().strip()).hasLineCount(1).contains("tun1", "torvtl onion proxy");
+    var noAddress =
+        machine
+            .start(
+                Machine.torvtl(
+                    "onion", "route", "up", "--from", "192.0.2.1", "--to", "18/8", "--dev", "eth0"))
+            .await(DEADLINE);
+    assertThat(noAddress.exitStatus()).isEqualTo(1);
+    assertThat(noAddress.err().strip()).hasLineCount(1).contains("192.0.2.1");
+  }
+}
