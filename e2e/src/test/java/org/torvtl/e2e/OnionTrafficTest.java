@@ -103,7 +103,7 @@ class OnionTrafficTest {
                   "-uc",
                   """
                   for i in {1..30}; do
-                    ping -q -n -c 200 -i 0.002 -W 10 -s $((i * 45)) 10.5.51.$((i + 50)) >/tmp/ping.$i &
+                    ping -q -n -f -c 200 -W 10 -s $((i * 45)) 10.5.51.$((i + 50)) >/tmp/ping.$i &
                   done
                   wait
                   cat /tmp/ping.*

@@ -38,6 +38,7 @@ public final class Proxy {
     final SecurityAssociation association;
     State state = State.STARTED;
     long pid;
+    String name;
     @Nullable Endpoint endpoint;
     long repeatNanos;
     int exitAddress;
@@ -45,6 +46,7 @@ public final class Proxy {
     Peer(int number, SecurityAssociation association) {
       this.number = number;
       this.association = association;
+      this.name = "router " + number;
     }
 
     /** Each router carries one circuit for now, and the two have the same number. */
@@ -80,7 +82,9 @@ public final class Proxy {
 
   /** A router's process was started: only that one is believed to be this router. */
   public void routerStarted(int router, long pid) {
-    peers.get(router - 1).pid = pid;
+    var peer = peers.get(router - 1);
+    peer.pid = pid;
+    peer.name = "router %d (pid %d)".formatted(router, pid);
     handler.log("router %d started as process %d".formatted(router, pid));
   }
 
@@ -95,7 +99,7 @@ public final class Proxy {
       return;
     }
     peer.state = State.GONE;
-    handler.log("%s %s".formatted(name(peer), how));
+    handler.log("%s %s".formatted(peer.name, how));
     if (closed) {
       return;
     }
@@ -140,7 +144,7 @@ public final class Proxy {
         };
     if (!fits) {
       counters.drop(Drop.MESSAGE_UNEXPECTED);
-      handler.log("dropped a message from %s: not expected: %s".formatted(name(peer), type));
+      handler.log("dropped a message from %s: not expected: %s".formatted(peer.name, type));
     }
   }
 
@@ -152,7 +156,7 @@ public final class Proxy {
       return false;
     }
     if (peer.state == State.STARTED) {
-      handler.log("%s at %s says: I'm up".formatted(name(peer), from));
+      handler.log("%s at %s says: I'm up".formatted(peer.name, from));
     }
     peer.state = State.OPENING;
     peer.endpoint = from;
@@ -187,7 +191,7 @@ public final class Proxy {
     handler.log(
         "%s is up%s"
             .formatted(
-                name(peer),
+                peer.name,
                 peer.exitAddress == 0
                     ? ""
                     : ", in the world as " + Ipv4Address.toString(peer.exitAddress)));
@@ -207,7 +211,7 @@ public final class Proxy {
     var defect = packet.defect();
     if (defect != null) {
       counters.malformed(defect);
-      handler.log("dropped a packet from %s: %s".formatted(name(peer), defect));
+      handler.log("dropped a packet from %s: %s".formatted(peer.name, defect));
     } else if (packet.totalLength() > config.mtu()) {
       dropFrom(peer, datagram, Drop.TOO_LARGE);
     } else if (!config.sources().contains(packet.destination())
@@ -217,8 +221,11 @@ public final class Proxy {
       counters.inPackets++;
       counters.inBytes += packet.totalLength();
       handler.log(
-          "%s: from %s; to %s"
-              .formatted(PacketDescription.of(packet, datagram), name(peer), config.device()));
+          PacketDescription.of(packet, datagram)
+              + ": from "
+              + peer.name
+              + "; to "
+              + config.device());
       handler.deliver(datagram.slice(message.bodyOffset(), packet.totalLength()));
     }
     return true;
@@ -228,7 +235,7 @@ public final class Proxy {
     counters.drop(reason);
     handler.log(
         "%s: from %s; dropped: %s"
-            .formatted(PacketDescription.of(packet, datagram), name(peer), reason));
+            .formatted(PacketDescription.of(packet, datagram), peer.name, reason));
   }
 
   // Packets from the host.
@@ -263,8 +270,7 @@ public final class Proxy {
     counters.outPackets++;
     counters.outBytes += packet.totalLength();
     handler.log(
-        "%s: from %s; to %s"
-            .formatted(PacketDescription.of(packet, frame), config.device(), name(peer)));
+        PacketDescription.of(packet, frame) + ": from " + config.device() + "; to " + peer.name);
     ByteBuf carried =
         peer.association.compose(MessageType.PACKET, peer.circuit(), packet.totalLength());
     carried.setBytes(OnionMessage.HEADER_LENGTH, frame, packet.offset(), packet.totalLength());
@@ -367,9 +373,5 @@ public final class Proxy {
       }
     }
     handler.log("closed; " + counters.nonZero());
-  }
-
-  private static String name(Peer peer) {
-    return "router %d (pid %d)".formatted(peer.number, peer.pid);
   }
 }

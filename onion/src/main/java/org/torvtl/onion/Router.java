@@ -266,12 +266,13 @@ public final class Router {
       switch (translator.outward(packet, datagram, exit.address(), out, nowNanos)) {
         case AddressTranslator.Done done -> {
           handler.log(
-              "%s: from the proxy; through %s as %s %s"
-                  .formatted(
-                      describe(datagram),
-                      exit.name(),
-                      Ipv4Address.toString(exit.address()),
-                      done.as()));
+              describe(datagram)
+                  + ": from the proxy; through "
+                  + exit.name()
+                  + " as "
+                  + Ipv4Address.toString(exit.address())
+                  + " "
+                  + done.as());
           fragments(out, exit.mtu(), handler::sendToWorld);
         }
         case AddressTranslator.Malformed(var defect) -> {
@@ -324,8 +325,7 @@ public final class Router {
         }
         case AddressTranslator.Done done -> {
           handler.log(
-              "%s: through %s; to the proxy for %s"
-                  .formatted(describe(frame), exit.name(), done.as()));
+              describe(frame) + ": through " + exit.name() + "; to the proxy for " + done.as());
           toHost(open, in);
         }
         case AddressTranslator.Malformed(var reason) -> counters.malformed(reason);

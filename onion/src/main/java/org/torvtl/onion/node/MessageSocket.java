@@ -11,6 +11,7 @@ import io.netty.channel.FixedRecvByteBufAllocator;
 import io.netty.channel.SimpleChannelInboundHandler;
 import io.netty.channel.epoll.EpollDatagramChannel;
 import io.netty.channel.socket.DatagramPacket;
+import io.netty.channel.socket.SocketProtocolFamily;
 import io.netty.channel.unix.IntegerUnixChannelOption;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -57,7 +58,7 @@ final class MessageSocket implements AutoCloseable {
     var bootstrap =
         new Bootstrap()
             .group(loop)
-            .channel(EpollDatagramChannel.class)
+            .channelFactory(() -> new EpollDatagramChannel(SocketProtocolFamily.INET))
             .option(SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)
             .option(
                 ChannelOption.RECVBUF_ALLOCATOR,

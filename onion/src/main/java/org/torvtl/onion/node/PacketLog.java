@@ -24,9 +24,10 @@ import org.slf4j.LoggerFactory;
 public final class PacketLog implements AutoCloseable {
   static final long MAX_BYTES = 32L << 20;
 
+  private static final int MICROS_PER_SECOND = 1_000_000;
   private static final int BUFFERED_CHARACTERS = 16 << 10;
   private static final DateTimeFormatter TIME =
-      DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm:ss.SSSSSS").withZone(ZoneId.systemDefault());
+      DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm:ss").withZone(ZoneId.systemDefault());
   private static final Logger log = LoggerFactory.getLogger(PacketLog.class);
 
   private final Path path;
@@ -34,6 +35,8 @@ public final class PacketLog implements AutoCloseable {
   private final FileChannel file;
   private final StringBuilder lines = new StringBuilder();
   private long written;
+  private long second = Long.MIN_VALUE;
+  private String secondText = "";
   private boolean broken;
 
   private PacketLog(Path path, String who, FileChannel file) {
@@ -69,7 +72,14 @@ public final class PacketLog implements AutoCloseable {
 
   /** Adds a line; it is in the file after {@link #flush}. */
   void write(String line) {
-    TIME.formatTo(Instant.now(), lines);
+    var now = Instant.now();
+    if (now.getEpochSecond() != second) {
+      second = now.getEpochSecond();
+      secondText = TIME.format(now);
+    }
+    lines.append(secondText).append('.');
+    // Six digits, by way of a leading one.
+    lines.append(MICROS_PER_SECOND + now.getNano() / 1000).deleteCharAt(lines.length() - 7);
     lines.append(' ').append(who).append(": ").append(line).append('\n');
     if (lines.length() >= BUFFERED_CHARACTERS) {
       flush();
