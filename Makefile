@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-.PHONY: help setup build demo test bench tap1 format clean
+.PHONY: help setup build demo onion-demo test bench tap1 format clean
 .DEFAULT_GOAL := help
 
 MODULES := wire tcp link stack tor onion gateway cli
@@ -8,7 +8,7 @@ BUILT := cli/target/dist/.built
 SOURCES := pom.xml $(foreach module,$(MODULES),$(module)/pom.xml $(shell find $(module)/src/main 2>/dev/null))
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 setup: ## install what is missing on this machine (apt-get, as root)
 	@./scripts/setup
@@ -17,6 +17,9 @@ build: $(BUILT) ## build ./torvtl, without tests
 
 demo: $(BUILT) ## a guest reaches a web server through a private Tor network; GUEST_SHELL=1 opens a shell in the guest
 	@./torvtl demo $(if $(filter-out 0,$(GUEST_SHELL)),--shell)
+
+onion-demo: $(BUILT) ## routers of an onion network come up, and carry a ping into a world of namespaces (as root)
+	@./torvtl onion demo
 
 test: needed ## run all tests, unit and end to end, and count them (as root)
 	@./scripts/test

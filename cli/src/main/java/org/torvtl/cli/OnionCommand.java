@@ -13,7 +13,12 @@ import picocli.CommandLine.Spec;
       "An onion network of UDP routers on this host, which carries what Tor cannot: ping and UDP.",
       "It hides which interface a packet came from. It is not Tor: its routers are yours."
     },
-    subcommands = {OnionProxyCommand.class, OnionRouteCommand.class, OnionRouterCommand.class})
+    subcommands = {
+      OnionProxyCommand.class,
+      OnionRouteCommand.class,
+      OnionDemoCommand.class,
+      OnionRouterCommand.class
+    })
 final class OnionCommand implements Runnable {
   @Spec private CommandSpec spec;
 
