@@ -16,7 +16,6 @@ import java.util.concurrent.ExecutionException;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.link.linux.DeviceLink;
 import org.torvtl.onion.ProxyEvent;
-import org.torvtl.onion.node.PacketLog;
 import org.torvtl.onion.node.ProxyNode;
 import org.torvtl.onion.node.RouterInterface;
 import org.torvtl.wire.Ipv4Address;
@@ -114,7 +113,6 @@ final class OnionProxyCommand implements Callable<Integer> {
     try (var teardown = new Teardown()) {
       var tunnel = TunnelDevice.open(networkInterface, network, teardown);
       var directory = Path.of(logs.equals(DEFAULT_LOGS) ? "/run/torvtl/onion-" + device : logs);
-      PacketLog.makeDirectory(directory);
       var report = new Report(tunnel.address(), directory, outcome);
       var node = teardown.add(node(tunnel, ways, directory, report, outcome));
       report.listening(node.start());

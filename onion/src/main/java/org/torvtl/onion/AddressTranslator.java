@@ -167,7 +167,7 @@ final class AddressTranslator {
     int length = packet.payloadLength();
     var defect =
         udp.wrap(buf, packet.payloadOffset(), length).defect(packet.source(), packet.destination());
-    if (defect != null) {
+    if (defect != null && !(defect == Defect.BAD_CHECKSUM && hasNoChecksumYet(packet, buf))) {
       return new Malformed(defect);
     }
     var flow = datagrams.flow(udp.destinationPort(), packet.source(), udp.sourcePort(), nowNanos);
@@ -180,6 +180,18 @@ final class AddressTranslator {
     udp.wrap(in, Ipv4Packet.HEADER_LENGTH, length)
         .compose(packet.source(), flow.source(), sourcePort, flow.sourcePort(), payloadLength);
     return new Done(host(flow));
+  }
+
+  /**
+   * Whether a datagram has only the beginning of a checksum, the sum of the pseudo header: so the
+   * kernel leaves one that has not been on a real wire, such as one from a virtual machine here.
+   */
+  private boolean hasNoChecksumYet(Ipv4Packet packet, ByteBuf buf) {
+    long pseudoHeader =
+        InternetChecksum.pseudoHeaderSum(
+            packet.source(), packet.destination(), packet.protocol(), udp.datagramLength());
+    return buf.getUnsignedShort(packet.payloadOffset() + UDP_CHECKSUM)
+        == (~InternetChecksum.fold(pseudoHeader) & 0xFFFF);
   }
 
   private Outcome icmpInward(Ipv4Packet packet, ByteBuf buf, ByteBuf in, long nowNanos) {

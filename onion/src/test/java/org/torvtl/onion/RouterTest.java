@@ -65,6 +65,25 @@ class RouterTest {
     }
   }
 
+  /** As a virtual interface of the same machine hands it over. */
+  @Test
+  void aDatagramThatHasNoChecksumYetGetsOne() {
+    try (var cable = cable()) {
+      sent(cable, Packets.udp(GUEST, 1234, WORLD, 53, "question", 64));
+      var answer = Packets.udp(WORLD, 53, EXIT, 40_000, "answer", 60);
+      int pseudoHeader =
+          ~InternetChecksum.fold(
+                  InternetChecksum.pseudoHeaderSum(
+                      Packets.ip(WORLD), Packets.ip(EXIT), Ipv4Packet.PROTOCOL_UDP, 14))
+              & 0xFFFF;
+      cable.worldSends(1, answer.copy().setShort(26, pseudoHeader ^ 1));
+      assertThat(cable.lastDescribed()).as("a wrong one").isEqualTo("nothing");
+      cable.worldSends(1, answer.copy().setShort(26, pseudoHeader));
+      assertThat(cable.lastDescribed())
+          .isEqualTo("UDP %s:53 > %s:1234, 34 bytes, ttl 59".formatted(WORLD, GUEST));
+    }
+  }
+
   @Test
   void onlyTheFarEndOfAFlowIsHeard() {
     try (var cable = cable()) {

@@ -46,12 +46,18 @@ public final class PacketLog implements AutoCloseable {
   }
 
   /**
-   * Begins a log.
+   * Begins a log; its directory is made, so that only its owner can enter it, if it is not there.
    *
    * @param who stands in each line
    * @throws IOException if the file cannot be written
    */
   public static PacketLog open(Path path, String who) throws IOException {
+    var directory = path.toAbsolutePath().getParent();
+    if (directory != null && !Files.isDirectory(directory)) {
+      Files.createDirectories(
+          directory,
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    }
     var file =
         FileChannel.open(
             path,
@@ -59,15 +65,6 @@ public final class PacketLog implements AutoCloseable {
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
     file.truncate(0);
     return new PacketLog(path, who, file);
-  }
-
-  /** Makes a directory for logs, that only its owner can enter, if it is not there. */
-  public static void makeDirectory(Path directory) throws IOException {
-    if (!Files.isDirectory(directory)) {
-      Files.createDirectories(
-          directory,
-          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-    }
   }
 
   /** Adds a line; it is in the file after {@link #flush}. */

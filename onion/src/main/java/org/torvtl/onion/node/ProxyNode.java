@@ -47,7 +47,7 @@ public final class ProxyNode implements AutoCloseable {
    * @param sources the host's addresses, the tunnel's among them
    * @param routers one for each router: its way to the world, if it has one
    * @param routerCommand runs a router; the arguments of {@link RouterArguments} are added
-   * @param logs the directory for the logs; it is there
+   * @param logs the directory for the logs; made if it is not there
    * @param startTimeout how long the routers may take to come up
    */
   public record Options(
