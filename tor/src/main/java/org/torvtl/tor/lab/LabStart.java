@@ -80,7 +80,6 @@ final class LabStart {
     var addresses = new LinkedHashMap<String, String>();
     nodes.forEach(node -> addresses.put(node.nickname(), node.address()));
     lab.update(s -> s.withAddresses(addresses));
-    var world = startWorld(namespace);
     var authorities = makeKeys(nodes);
     var torrcs =
         new LabTorrcs(
@@ -91,6 +90,8 @@ final class LabStart {
     startNodes(nodes, namespace, torrcs);
     awaitDescriptors(nodes);
     vote(nodes, torrcs);
+    // While the authorities wait for each other the processors have nothing else to do.
+    var world = startWorld(namespace);
     awaitConsensus(nodes);
     awaitWorld(world);
     startClient(torrcs);
