@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -108,7 +109,10 @@ public final class PrivateTorNetwork implements AutoCloseable {
     // What a killed owner left, in whatever state.
     remove(directory, options.name(), old(directory));
     RunDirectory.makePrivate(options.base());
-    Files.createDirectory(directory);
+    // The base may let others pass: a gateway gives root away and still has its directory there.
+    Files.createDirectory(
+        directory,
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     var state =
         new LabState(
             options.name(),

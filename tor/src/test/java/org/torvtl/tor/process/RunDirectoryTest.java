@@ -14,7 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 class RunDirectoryTest {
   @Test
   void isPrivateAndRemovedAtTheEnd(@TempDir Path base) throws IOException {
-    var run = RunDirectory.create(base, "tap0");
+    var run = RunDirectory.create(base, "tap0", null);
     assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(run.path())))
         .isEqualTo("rwx------");
     Files.writeString(Files.createDirectory(run.path().resolve("sub")).resolve("file"), "x");
@@ -24,8 +24,8 @@ class RunDirectoryTest {
 
   @Test
   void isNotSharedWhileItsOwnerLives(@TempDir Path base) throws IOException {
-    try (var run = RunDirectory.create(base, "tap0")) {
-      assertThatThrownBy(() -> RunDirectory.create(base, "tap0"))
+    try (var run = RunDirectory.create(base, "tap0", null)) {
+      assertThatThrownBy(() -> RunDirectory.create(base, "tap0", null))
           .hasMessageContaining("in use by process " + ProcessHandle.current().pid());
       assertThat(run.path()).exists();
     }
@@ -42,7 +42,7 @@ class RunDirectoryTest {
       Files.writeString(left.resolve("control"), "old");
     }
     var foreign = Files.createDirectory(base.resolve("lab-x"));
-    try (var run = RunDirectory.create(base, "tap0")) {
+    try (var run = RunDirectory.create(base, "tap0", null)) {
       assertThat(run.path().resolve("control")).doesNotExist();
       assertThat(base.resolve("tap1")).doesNotExist();
       assertThat(foreign).exists();
@@ -53,7 +53,7 @@ class RunDirectoryTest {
   void removesLinksButNotWhatTheyPointTo(@TempDir Path base) throws IOException {
     var precious =
         Files.writeString(Files.createDirectory(base.resolve("elsewhere")).resolve("file"), "x");
-    var run = RunDirectory.create(base.resolve("run"), "tap0");
+    var run = RunDirectory.create(base.resolve("run"), "tap0", null);
     Files.createSymbolicLink(run.path().resolve("link"), precious.getParent());
     run.close();
     assertThat(precious).exists();
