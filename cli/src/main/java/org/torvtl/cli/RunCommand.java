@@ -139,9 +139,6 @@ final class RunCommand implements Callable<Integer> {
       throw Arguments.wrong(spec, "--torrc is for torvtl's own tor, which -a and -p replace");
     }
     var user = ServiceUser.choose(userName);
-    if (external != null) {
-      checkReachable(external);
-    }
     ServiceUser.prepareToStartPrograms();
     var end = new CompletableFuture<Void>();
     try (var teardown = new Teardown()) {
@@ -153,7 +150,7 @@ final class RunCommand implements Callable<Integer> {
       if (user != null && !user.isRoot()) {
         ServiceUser.become(user);
       }
-      var socks = external != null ? external : Objects.requireNonNull(own).start();
+      var socks = own != null ? own.start() : reachable(Objects.requireNonNull(external));
       var gateway =
           new Gateway(
               new DeviceLink(tap),
@@ -185,9 +182,10 @@ final class RunCommand implements Callable<Integer> {
     return address.getAddress().getHostAddress() + ":" + address.getPort();
   }
 
-  private static void checkReachable(InetSocketAddress proxy) throws UserException {
+  private static InetSocketAddress reachable(InetSocketAddress proxy) throws UserException {
     try (var socket = new Socket()) {
       socket.connect(proxy, PROXY_CONNECT_MILLIS);
+      return proxy;
     } catch (IOException e) {
       throw new UserException(
           "cannot reach the Tor proxy %s: %s (is tor running with that SocksPort? without -a and -p torvtl runs its own)"

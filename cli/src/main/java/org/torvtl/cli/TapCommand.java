@@ -42,18 +42,14 @@ final class TapCommand implements Runnable {
     spec.commandLine().getOut().println(name + " is there and up");
   }
 
-  @Command(
-      name = "delete",
-      mixinStandardHelpOptions = true,
-      description = "Deletes a TAP device. One that is not there is no error.")
+  @Command(name = "delete", mixinStandardHelpOptions = true, description = "Deletes a TAP device.")
   void delete(
       @Parameters(paramLabel = "NAME", description = "name of the interface, such as tap1")
           String name)
-      throws SystemCallException {
+      throws SystemCallException, UserException {
     var networkInterface = Arguments.networkInterface(spec, name);
     if (!networkInterface.exists()) {
-      spec.commandLine().getOut().println("there is no " + name);
-      return;
+      throw new UserException("cannot delete %s: there is no such interface".formatted(name));
     }
     try (var device = TunDevice.open(networkInterface, Link.Medium.ETHERNET)) {
       device.setPersistent(false);

@@ -25,10 +25,14 @@ public final class Gateway implements Closeable {
     this.deviceIndex = deviceIndex;
   }
 
-  /** Starts a gateway and waits until it serves. */
+  /**
+   * Starts a gateway and waits until it serves.
+   *
+   * @param device of a TAP, or of a TUN if it begins so
+   */
   public static Gateway start(Machine machine, String device, String... arguments)
       throws IOException, InterruptedException {
-    var words = new ArrayList<>(List.of("run", "-d", device));
+    var words = new ArrayList<>(List.of("run", device.startsWith("tun") ? "--tun" : "-d", device));
     words.addAll(List.of(arguments));
     var command = machine.start(Machine.torvtl(words.toArray(String[]::new)));
     try {

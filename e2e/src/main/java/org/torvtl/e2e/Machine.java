@@ -45,6 +45,9 @@ public final class Machine implements Closeable {
       done
       mount -t sysfs sysfs /sys
       ip link set lo up
+      # iproute2 makes its own directory at the first namespace, and keeps it.
+      ip netns add first
+      ip netns delete first
       echo up
       while read -r _; do :; done
       """;

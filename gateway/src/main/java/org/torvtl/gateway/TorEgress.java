@@ -63,9 +63,11 @@ public final class TorEgress implements Egress {
   public Refusal refusal(Throwable cause) {
     if (cause instanceof SocksException.Refused refused) {
       return switch (refused.reply()) {
-        case CONNECTION_REFUSED -> Refusal.RESET;
+        // An exit that is refused a connection mostly ends the stream with the reason MISC, which
+        // arrives here as a general failure; only rarely does it say that it was refused.
+        case CONNECTION_REFUSED, GENERAL_FAILURE -> Refusal.RESET;
         case NOT_ALLOWED -> Refusal.PROHIBITED;
-        case NETWORK_UNREACHABLE, GENERAL_FAILURE -> Refusal.NETWORK_UNREACHABLE;
+        case NETWORK_UNREACHABLE -> Refusal.NETWORK_UNREACHABLE;
         default -> Refusal.HOST_UNREACHABLE;
       };
     }

@@ -5,8 +5,10 @@ package org.torvtl.tcp;
  * How much the peer may send. The window counts what was delivered and is not consumed; what waits
  * in the reassembly queue lies inside the window already, so it needs no counting.
  *
- * <p>The right edge never moves back (RFC 9293, section 3.8.6), and only moves on in steps worth a
- * segment: the receiver's half of avoiding the silly window syndrome, section 3.8.6.2.2.
+ * <p>The right edge never moves back (RFC 9293, section 3.8.6), except that what is announced is
+ * rounded up to the unit of the window scale, so within that unit it may (RFC 7323, section 2.4);
+ * what was announced once is taken. It only moves on in steps worth a segment: the receiver's half
+ * of avoiding the silly window syndrome, section 3.8.6.2.2.
  */
 final class ReceiveWindow {
   private static final int MAX_FIELD = 65_535;
@@ -61,7 +63,7 @@ final class ReceiveWindow {
     if (target - edge >= worthwhile()) {
       edge = target;
     }
-    // Rounded up: rounded down, the edge would move back as data arrives in odd amounts.
+    // Rounded up: rounded down, less would be announced than was before.
     long rounding = (1L << scale) - 1;
     int field = (int) Math.min(MAX_FIELD, (Math.max(0, edge - next) + rounding) >> scale);
     announcedEdge = Math.max(announcedEdge, next + ((long) field << scale));

@@ -202,7 +202,8 @@ final class Receiver {
 
   private void scheduleAck(int length, long nowNanos) {
     unacknowledged += length;
-    if (unacknowledged >= 2 * segmentEstimate) {
+    // A peer that waits for a window of less than two segments must not wait for the timer.
+    if (unacknowledged >= Math.min(2 * segmentEstimate, config.receiveCapacityBytes() / 2)) {
       ackNow = true;
     } else if (ackDeadlineNanos == NONE) {
       ackDeadlineNanos = nowNanos + config.delayedAckNanos();

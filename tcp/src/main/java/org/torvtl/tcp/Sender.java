@@ -58,6 +58,7 @@ final class Sender {
   private boolean timing;
   private long timedEnd;
   private long timedSinceNanos;
+  private long lastRepeatNanos;
 
   /**
    * The sender of a connection whose SYN has just been acknowledged.
@@ -93,6 +94,7 @@ final class Sender {
     recovery = new LossRecovery(full, sack, next);
     lastSentNanos = nowNanos;
     stalledSinceNanos = nowNanos;
+    lastRepeatNanos = nowNanos;
   }
 
   long next() {
@@ -246,7 +248,12 @@ final class Sender {
     return data;
   }
 
-  /** Measures the round trip: RFC 6298, section 3, and where that fails RFC 7323, section 4. */
+  /**
+   * Measures the round trip: RFC 6298, section 3. After a repetition no bytes are being timed; then
+   * a timestamp serves (RFC 7323, section 4.1), but only if it was sent no earlier than the
+   * repetition: an older one may be echoed because an acknowledgment was lost, and would measure
+   * the timeout.
+   */
   private void measure(TcpSegment segment, long acknowledgment, long nowNanos) {
     if (timing) {
       if (acknowledgment >= timedEnd) {
@@ -258,7 +265,7 @@ final class Sender {
     var timestamps = receiver.timestamps();
     if (timestamps.enabled() && segment.options().hasTimestamps()) {
       long nanos = timestamps.sinceNanos(segment.options().timestampEcho(), nowNanos);
-      if (nanos >= 0 && nanos <= config.giveUpNanos()) {
+      if (nanos >= 0 && nanos <= nowNanos - lastRepeatNanos) {
         timeout.measured(nanos);
       }
     }
@@ -318,6 +325,7 @@ final class Sender {
     long end = Math.min(recovery.scoreboard().firstReported(from, next), from + size);
     counters.retransmits++;
     timing = false;
+    lastRepeatNanos = nowNanos;
     transmit(from, end, nowNanos);
     recovery.repaired(end);
     return true;
@@ -372,7 +380,8 @@ final class Sender {
   }
 
   private int wholeSegments(int size) {
-    return Math.max(size, config.maxTransmitBytes() / size * size);
+    boolean offload = config.maxTransmitBytes() > config.maxSegmentSize();
+    return offload ? Math.max(size, config.maxTransmitBytes() / size * size) : size;
   }
 
   /** How many new bytes the congestion window allows, 0 if it is not worth a segment. */
