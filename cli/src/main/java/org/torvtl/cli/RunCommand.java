@@ -139,7 +139,6 @@ final class RunCommand implements Callable<Integer> {
       throw Arguments.wrong(spec, "--torrc is for torvtl's own tor, which -a and -p replace");
     }
     var user = ServiceUser.choose(userName);
-    ServiceUser.prepareToStartPrograms();
     var end = new CompletableFuture<Void>();
     try (var teardown = new Teardown()) {
       var tap =

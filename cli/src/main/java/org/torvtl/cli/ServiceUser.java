@@ -48,9 +48,10 @@ final class ServiceUser {
   }
 
   /**
-   * Readies this JVM to start programs when it is not root any more. Before the first one.
+   * Readies this JVM to start programs when it is not root any more. To be called first of all:
+   * picocli starts one to learn how wide the terminal is, and then it is too late.
    *
-   * <p>Its usual way is a helper program of the JDK, which the user may not be able to read.
+   * <p>The JVM's usual way is a helper program of the JDK, which the user may not be able to read.
    */
   static void prepareToStartPrograms() {
     System.setProperty("jdk.lang.Process.launchMechanism", "FORK");
