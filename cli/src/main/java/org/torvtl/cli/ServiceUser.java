@@ -3,6 +3,7 @@ package org.torvtl.cli;
 
 import io.netty.channel.epoll.Epoll;
 import java.io.IOException;
+import java.nio.channels.SocketChannel;
 import java.time.ZoneId;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -62,7 +63,7 @@ final class ServiceUser {
    *
    * @throws UserException if that cannot be; the command must end then
    */
-  static void become(User user) throws UserException {
+  static void become(User user) throws IOException, UserException {
     loadWhatTheUserMayNotRead();
     try {
       Privileges.become(user);
@@ -73,13 +74,15 @@ final class ServiceUser {
   }
 
   /** The JVM opens files when it first needs them; what is open stays so. */
-  private static void loadWhatTheUserMayNotRead() {
+  private static void loadWhatTheUserMayNotRead() throws IOException {
     // To find out that none has this, the class loader opens every jar of the class path.
     var nowhere = ServiceUser.class.getClassLoader().getResource("in/no/jar/of/torvtl");
     if (nowhere != null) {
       throw new IllegalStateException(nowhere + " should not be there");
     }
+    // Native libraries: Netty's, and the JDK's for sockets of its own.
     Epoll.ensureAvailability();
+    SocketChannel.open().close();
     var unused = ZoneId.systemDefault().getRules();
   }
 }

@@ -135,10 +135,12 @@ public final class SupervisedTor implements AutoCloseable {
    * they are the user's.
    *
    * @param user whom root makes the directories for; null to stay who we are
+   * @throws TorException if tor is not installed; nothing is made then
    * @throws IOException if a directory cannot be made or is in use, or the torrc cannot be read
    */
   public static SupervisedTor prepare(Options options, Listener listener, @Nullable FileOwner user)
       throws IOException {
+    var unused = TorProcess.torBinary(System.getenv("PATH"));
     String userLines = options.userTorrc() == null ? "" : readTorrc(options.userTorrc());
     var run = RunDirectory.create(options.runBase(), options.name(), user);
     try {
