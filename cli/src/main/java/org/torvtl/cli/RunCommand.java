@@ -7,6 +7,7 @@ import java.net.Socket;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -18,7 +19,9 @@ import org.torvtl.gateway.TorEgress;
 import org.torvtl.link.Link;
 import org.torvtl.link.linux.DeviceLink;
 import org.torvtl.link.linux.TunDevice;
+import org.torvtl.link.linux.User;
 import org.torvtl.stack.StackConfig;
+import org.torvtl.tor.process.FileOwner;
 import org.torvtl.tor.process.SupervisedTor;
 import org.torvtl.wire.Ipv4Address;
 import picocli.CommandLine.ArgGroup;
@@ -106,6 +109,14 @@ final class RunCommand implements Callable<Integer> {
   private String address = "";
 
   @Option(
+      names = "--user",
+      paramLabel = "NAME",
+      description =
+          "User to become, with torvtl's own tor, once the device is open; for root only. 'root'"
+              + " keeps root. Default: the first of debian-tor, tor, _tor, nobody there is.")
+  private @Nullable String userName;
+
+  @Option(
       names = {"-v", "--verbose"},
       description = "Log each flow.")
   private boolean verbose;
@@ -127,16 +138,18 @@ final class RunCommand implements Callable<Integer> {
     if (external != null && torrc != null) {
       throw Arguments.wrong(spec, "--torrc is for torvtl's own tor, which -a and -p replace");
     }
+    var user = ServiceUser.choose(userName);
     var end = new CompletableFuture<Void>();
     try (var teardown = new Teardown()) {
       var tap =
           teardown.add(
               TunDevice.open(networkInterface, ethernet ? Link.Medium.ETHERNET : Link.Medium.IP));
       networkInterface.up();
-      if (external != null) {
-        checkReachable(external);
+      var own = external != null ? null : prepareTor(teardown, networkInterface.name(), user);
+      if (user != null && !user.isRoot()) {
+        ServiceUser.become(user);
       }
-      var socks = external != null ? external : ownTor(teardown, networkInterface.name());
+      var socks = own != null ? own.start() : reachable(Objects.requireNonNull(external));
       var gateway =
           new Gateway(
               new DeviceLink(tap),
@@ -168,9 +181,10 @@ final class RunCommand implements Callable<Integer> {
     return address.getAddress().getHostAddress() + ":" + address.getPort();
   }
 
-  private static void checkReachable(InetSocketAddress proxy) throws UserException {
+  private static InetSocketAddress reachable(InetSocketAddress proxy) throws UserException {
     try (var socket = new Socket()) {
       socket.connect(proxy, PROXY_CONNECT_MILLIS);
+      return proxy;
     } catch (IOException e) {
       throw new UserException(
           "cannot reach the Tor proxy %s: %s (is tor running with that SocksPort? without -a and -p torvtl runs its own)"
@@ -179,31 +193,40 @@ final class RunCommand implements Callable<Integer> {
     }
   }
 
-  /** Starts a tor of our own, and returns its SOCKS port once it carries streams. */
-  private InetSocketAddress ownTor(Teardown teardown, String name)
-      throws IOException, InterruptedException, ExecutionException {
-    var out = spec.commandLine().getErr();
-    try (var bar = new ProgressBar("tor")) {
-      var tor =
-          teardown.add(
-              SupervisedTor.start(
-                  SupervisedTor.Options.forDevice(name, torrc),
-                  event -> {
-                    switch (event) {
-                      case SupervisedTor.Event.Up up ->
-                          log.debug("tor listens at {}", text(up.socks()));
-                      case SupervisedTor.Event.Bootstrap(int percent, String summary) ->
-                          bar.show(percent, summary);
-                      case SupervisedTor.Event.Down(String reason, Duration next) -> {
-                        out.printf(
-                            "%s; no traffic passes; starting it again in %.1f s%n",
-                            reason, next.toMillis() / 1000.0);
-                        out.flush();
-                      }
-                    }
-                  }));
-      tor.bootstrapped().get();
-      return tor.socksAddress();
+  /** A tor of our own, and where it tells how far it is. */
+  private record OwnTor(SupervisedTor tor, ProgressBar bar) {
+    /** Starts it, and returns its SOCKS port once it carries streams. */
+    InetSocketAddress start() throws IOException, InterruptedException, ExecutionException {
+      try (bar) {
+        tor.start();
+        tor.bootstrapped().get();
+        return tor.socksAddress();
+      }
     }
+  }
+
+  /** What takes root, or the user's files. */
+  private OwnTor prepareTor(Teardown teardown, String name, @Nullable User user)
+      throws IOException {
+    var out = spec.commandLine().getErr();
+    var bar = new ProgressBar("tor");
+    var tor =
+        SupervisedTor.prepare(
+            SupervisedTor.Options.forDevice(name, torrc),
+            event -> {
+              switch (event) {
+                case SupervisedTor.Event.Up up -> log.debug("tor listens at {}", text(up.socks()));
+                case SupervisedTor.Event.Bootstrap(int percent, String summary) ->
+                    bar.show(percent, summary);
+                case SupervisedTor.Event.Down(String reason, Duration next) -> {
+                  out.printf(
+                      "%s; no traffic passes; starting it again in %.1f s%n",
+                      reason, next.toMillis() / 1000.0);
+                  out.flush();
+                }
+              }
+            },
+            user == null ? null : new FileOwner(user.uid(), user.gid()));
+    return new OwnTor(teardown.add(tor), bar);
   }
 }

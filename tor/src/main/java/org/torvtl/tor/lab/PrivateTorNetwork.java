@@ -6,6 +6,7 @@ import java.net.InetSocketAddress;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -118,7 +119,10 @@ public final class PrivateTorNetwork implements AutoCloseable {
     remove(directory, options.name(), null);
     // Removing the last of what was left removed the base, too.
     RunDirectory.makePrivate(options.base());
-    Files.createDirectory(directory);
+    // The base may let others pass: a gateway gives root away and still has its directory there.
+    Files.createDirectory(
+        directory,
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     var state =
         new LabState(
             options.name(),
