@@ -158,6 +158,11 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     return tcp.isWritable();
   }
 
+  /** Bytes queued for the guest that it has not acknowledged. */
+  public int queuedBytes() {
+    return tcp.queuedBytes();
+  }
+
   /** Bytes that may be queued for the guest before {@link #isWritable} answers no. */
   public int sendCapacityBytes() {
     return sendCapacityBytes;
