@@ -8,6 +8,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOption;
 import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.util.concurrent.Future;
@@ -47,6 +48,13 @@ import org.torvtl.wire.Icmpv4Message;
 final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandler {
   private static final int MIN_READ_BYTES = 2048, MAX_READ_BYTES = 64 << 10;
 
+  /**
+   * Bytes the kernel may hold of a stream in each direction, roughly. Once the egress has sent its
+   * FIN, Netty reads all that is left whether it was asked to or not, so this bounds what then lies
+   * here in place of there; and what waits in a large send buffer is far behind the guest's FIN.
+   */
+  private static final int SOCKET_BUFFER_BYTES = 256 << 10;
+
   private static final Logger log = LoggerFactory.getLogger(Flow.class);
 
   private final GuestConnection guest;
@@ -54,6 +62,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   private final FlowCounters counters;
   private @Nullable Future<Channel> connecting;
   private @Nullable Channel channel;
+  private long openedNanos;
 
   /** Bytes written and not yet part of a batch that was flushed. */
   private int batchBytes;
@@ -113,12 +122,18 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
         .config()
         .setRecvByteBufAllocator(
             new AdaptiveRecvByteBufAllocator(MIN_READ_BYTES, most, most).maxMessagesPerRead(1));
+    stream.config().setOption(ChannelOption.SO_RCVBUF, SOCKET_BUFFER_BYTES);
+    stream.config().setOption(ChannelOption.SO_SNDBUF, SOCKET_BUFFER_BYTES);
+    openedNanos = System.nanoTime();
     guest.accept();
     readWhileWritable();
   }
 
   private void refuse(Throwable cause) {
     counters.refused++;
+    if (lane.egress().isGone(cause)) {
+      lane.liveness().noteGone(System.nanoTime());
+    }
     log.debug("{} refused: {}", guest, cause.getMessage());
     switch (lane.egress().refusal(cause)) {
       case RESET -> guest.refuse();
@@ -162,9 +177,10 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     batchBytes = 0;
     if (stream != null && length > 0) {
       // One promise for the batch, on an empty buffer behind it, rather than one for each segment.
-      stream
-          .writeAndFlush(Unpooled.EMPTY_BUFFER)
-          .addListener(written -> guarded(() -> written(length, written)));
+      guarded(() ->
+          stream
+              .writeAndFlush(Unpooled.EMPTY_BUFFER)
+              .addListener(written -> guarded(() -> written(length, written))));
     }
   }
 
@@ -317,7 +333,8 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
               if (guestClosed) {
                 return;
               }
-              if (alive) {
+              // One that has died since is another, though it is back: the stream died with it.
+              if (alive && !lane.liveness().wasGoneSince(openedNanos)) {
                 outputShut = true;
                 guest.shutdownOutput();
                 cutOnceDelivered();

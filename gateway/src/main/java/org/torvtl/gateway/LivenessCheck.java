@@ -20,6 +20,8 @@ final class LivenessCheck {
   private final Egress egress;
   private List<Consumer<Boolean>> waiting = new ArrayList<>();
   private boolean asking;
+  private boolean everGone;
+  private long goneNanos;
   private long questions;
   private long failedQuestions;
 
@@ -34,6 +36,17 @@ final class LivenessCheck {
     if (!asking) {
       put();
     }
+  }
+
+  /** The egress was found not to be there. */
+  void noteGone(long nowNanos) {
+    everGone = true;
+    goneNanos = nowNanos;
+  }
+
+  /** Whether the egress was found not to be there after the given time. */
+  boolean wasGoneSince(long nanos) {
+    return everGone && goneNanos - nanos > 0;
   }
 
   /** Questions put to the egress, and those that were not answered with yes. */
@@ -60,6 +73,7 @@ final class LivenessCheck {
       boolean there = alive.isSuccess() && alive.getNow();
       if (!there) {
         failedQuestions++;
+        noteGone(System.nanoTime());
       }
       asked.forEach(answer -> tell(answer, there));
       asking = false;

@@ -257,6 +257,9 @@ final class GuestSocket implements ConnectionHandler, SegmentTransmitter {
       return;
     }
     long deadline = connection.deadlineNanos();
+    if (host.cable().gatewayLoop().isShuttingDown()) {
+      return;
+    }
     if (deadline == Long.MAX_VALUE || (timer != null && timerNanos - deadline <= 0)) {
       return;
     }

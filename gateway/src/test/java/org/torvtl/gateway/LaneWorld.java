@@ -13,6 +13,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.function.UnaryOperator;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.tcp.TcpConfig;
 import org.torvtl.tor.socks.LastingEpollIoHandler;
@@ -40,13 +41,25 @@ final class LaneWorld implements AutoCloseable {
   }
 
   LaneWorld(FlowTimeouts timeouts, int mtu, TcpConfig guestTcp) throws Exception {
+    this(timeouts, mtu, guestTcp, egress -> egress);
+  }
+
+  LaneWorld(UnaryOperator<Egress> egress) throws Exception {
+    this(PATIENT, 1500, TcpConfig.defaults(), egress);
+  }
+
+  /**
+   * @param egress makes what the lane uses from the way to the SOCKS server
+   */
+  LaneWorld(FlowTimeouts timeouts, int mtu, TcpConfig guestTcp, UnaryOperator<Egress> egress)
+      throws Exception {
     cable = new LoopCable(mtu);
     lane =
         new Lane(
             group.next(),
             cable.gatewayEnd(),
             StackConfig.of(StackConfig.DEFAULT_ADDRESS),
-            new TorEgress(proxy.address(), new SecureRandom()),
+            egress.apply(new TorEgress(proxy.address(), new SecureRandom())),
             new SecureRandom(),
             timeouts,
             linkFailure::complete);
