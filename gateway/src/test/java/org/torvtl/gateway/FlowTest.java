@@ -648,7 +648,8 @@ class FlowTest {
       assertThat(written.await(SECONDS, TimeUnit.SECONDS)).isTrue();
       world.await("the queue is full", () -> world.counters().bytesIn > StackConfig.MAX_SHARE);
       world.proxy.die();
-      world.await("the gateway has seen the end", () -> world.lane.liveness().questions() > 0);
+      assertThat(world.guest.connect(GuestHost.FAR, 80).awaitClosed())
+          .isEqualTo(CloseReason.REFUSED_BY_PEER);
       world.proxy.comeBack();
       socket.reading(true);
       assertThat(socket.awaitClosed()).isEqualTo(CloseReason.RESET_BY_PEER);

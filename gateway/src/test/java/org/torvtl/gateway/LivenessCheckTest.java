@@ -21,7 +21,7 @@ class LivenessCheckTest {
   private final LivenessCheck check = new LivenessCheck(channel.eventLoop(), egress);
   private final List<String> heard = new ArrayList<>();
 
-  private final class Asked implements Egress {
+  private static final class Asked implements Egress {
     final List<Promise<Boolean>> questions = new ArrayList<>();
 
     @Override

@@ -9,6 +9,7 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -30,16 +31,18 @@ final class SocksServer implements AutoCloseable {
   private final AtomicInteger requests = new AtomicInteger();
   private volatile Script script = stream -> stream.refuse(1);
   private ServerSocket listener;
+  private Thread acceptor;
 
   SocksServer() throws IOException {
     listener = listen(0);
+    var first = listener;
+    acceptor = Thread.startVirtualThread(() -> accept(first));
   }
 
-  private ServerSocket listen(int port) throws IOException {
+  private static ServerSocket listen(int port) throws IOException {
     var socket = new ServerSocket();
     socket.setReuseAddress(true);
     socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 4096);
-    Thread.startVirtualThread(() -> accept(socket));
     return socket;
   }
 
@@ -127,25 +130,35 @@ final class SocksServer implements AutoCloseable {
   }
 
   /** The process dies: its listener goes first, then the kernel ends its streams with a FIN. */
-  void die() throws IOException {
-    listener.close();
+  void die() throws IOException, InterruptedException {
+    stopListening();
     for (var socket : open) {
       socket.shutdownOutput();
     }
   }
 
   /** The process dies with bytes of ours unread: the kernel ends its streams with a RST. */
-  void dieWithResets() throws IOException {
-    listener.close();
+  void dieWithResets() throws IOException, InterruptedException {
+    stopListening();
     for (var socket : open) {
       socket.setSoLinger(true, 0);
       socket.close();
     }
   }
 
+  /** A listener is not closed before the thread that accepts has seen that it is to be. */
+  private void stopListening() throws IOException, InterruptedException {
+    listener.close();
+    if (!acceptor.join(Duration.ofSeconds(10))) {
+      throw new AssertionError("still accepting");
+    }
+  }
+
   /** The process is back, on the same port. */
   void comeBack() throws IOException {
-    listener = listen(address().getPort());
+    var back = listen(address().getPort());
+    listener = back;
+    acceptor = Thread.startVirtualThread(() -> accept(back));
   }
 
   @Override
