@@ -76,6 +76,11 @@ public final class TorEgress implements Egress {
   }
 
   @Override
+  public boolean isGone(Throwable cause) {
+    return cause instanceof SocksException.ProxyUnreachable;
+  }
+
+  @Override
   public Future<InetAddress> resolve(EventLoop loop, String isolationKey, String name) {
     return socks.resolve(loop, name, SocksCredentials.isolation(isolationKey));
   }

@@ -42,6 +42,8 @@ public final class Stack implements Link.Receiver, AutoCloseable {
   private final IcmpResponder icmp;
   private final TimerWheel timers;
   private final TcpTable tcp;
+  private final FailureLog failures;
+  private boolean closed;
 
   private final EthernetFrame ethernet = new EthernetFrame();
   private final ArpPacket arp = new ArpPacket();
@@ -68,6 +70,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     this.handler = handler;
     this.clock = clock;
     long now = clock.getAsLong();
+    failures = new FailureLog(counters, clock);
     writer = new PacketWriter(link, config.mac(), counters);
     icmp = new IcmpResponder(config.address(), writer, counters, now);
     timers = new TimerWheel(alarm::accept, now);
@@ -81,12 +84,24 @@ public final class Stack implements Link.Receiver, AutoCloseable {
             icmp,
             timers,
             clock,
-            new IsnGenerator(secret));
+            new IsnGenerator(secret),
+            failures);
   }
 
   @Override
   public void frame(ByteBuf frame) {
-    long now = clock.getAsLong();
+    if (closed) {
+      counters.drop(Drop.CLOSED);
+      return;
+    }
+    try {
+      frame(frame, clock.getAsLong());
+    } catch (RuntimeException e) {
+      failures.failed(e);
+    }
+  }
+
+  private void frame(ByteBuf frame, long now) {
     if (link.medium() == Link.Medium.IP) {
       ip(ONLY_GUEST, frame, frame.readerIndex(), frame.readableBytes(), now);
     } else {
@@ -214,7 +229,11 @@ public final class Stack implements Link.Receiver, AutoCloseable {
    * @param payload borrowed
    */
   public void sendDatagram(DatagramFlow flow, ByteBuf payload) {
-    writer.udp(flow, payload);
+    if (closed) {
+      counters.drop(Drop.CLOSED);
+    } else {
+      writer.udp(flow, payload);
+    }
   }
 
   /** The time the alarm was set to has come. */
@@ -238,6 +257,10 @@ public final class Stack implements Link.Receiver, AutoCloseable {
   /** Resets every connection and frees what is held. The link stays as it is. */
   @Override
   public void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
     tcp.close();
     reassembler.close();
     writer.close();

@@ -50,7 +50,11 @@ public final class StackCounters {
     /** A TCP segment of no connection. */
     TCP_NO_CONNECTION,
     /** A packet larger than the link carries. */
-    TOO_LARGE
+    TOO_LARGE,
+    /** A frame that came after the stack was closed. */
+    CLOSED,
+    /** A frame or timer whose handling failed: a defect of the gateway, and logged as one. */
+    FAILED
   }
 
   private final long[][] malformed = new long[Protocol.values().length][Defect.values().length];
