@@ -207,7 +207,7 @@ final class RunCommand implements Callable<Integer> {
 
   /** What takes root, or the user's files. */
   private OwnTor prepareTor(Teardown teardown, String name, @Nullable User user)
-      throws IOException {
+      throws IOException, InterruptedException {
     var out = spec.commandLine().getErr();
     var bar = new ProgressBar("tor");
     var tor =

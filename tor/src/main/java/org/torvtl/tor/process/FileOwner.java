@@ -40,7 +40,7 @@ public record FileOwner(int uid, int gid) {
     if (!attributes.isDirectory()) {
       throw new IOException("cannot use " + directory + ": not a directory");
     }
-    if (!Integer.valueOf(uid).equals(attribute(directory, "uid"))) {
+    if (of(directory) != uid) {
       giveAll(directory);
     }
   }
@@ -68,6 +68,11 @@ public record FileOwner(int uid, int gid) {
   private void own(Path path) throws IOException {
     Files.setAttribute(path, "unix:gid", gid, LinkOption.NOFOLLOW_LINKS);
     Files.setAttribute(path, "unix:uid", uid, LinkOption.NOFOLLOW_LINKS);
+  }
+
+  /** The user id of whoever has a file now. */
+  static int of(Path path) throws IOException {
+    return (int) attribute(path, "uid");
   }
 
   private static Object attribute(Path path, String name) throws IOException {

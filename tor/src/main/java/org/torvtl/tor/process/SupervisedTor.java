@@ -139,22 +139,17 @@ public final class SupervisedTor implements AutoCloseable {
    * @throws IOException if a directory cannot be made or is in use, or the torrc cannot be read
    */
   public static SupervisedTor prepare(Options options, Listener listener, @Nullable FileOwner user)
-      throws IOException {
+      throws IOException, InterruptedException {
     var unused = TorProcess.torBinary(System.getenv("PATH"));
     String userLines = options.userTorrc() == null ? "" : readTorrc(options.userTorrc());
     var run = RunDirectory.create(options.runBase(), options.name(), user);
     try {
       Path kept = options.state();
       if (kept != null && user != null) {
-        RunDirectory.makePrivate(kept);
-        Path base = kept.toAbsolutePath().getParent();
-        if (base != null) {
-          user.admitTo(base);
-        }
-        user.give(kept);
+        StateDirectory.prepare(kept, user);
       }
       return new SupervisedTor(options, userLines, listener, run);
-    } catch (IOException e) {
+    } catch (IOException | InterruptedException e) {
       run.close();
       throw e;
     }

@@ -195,6 +195,38 @@ class SupervisedTorTest {
     assertThat(state).exists();
   }
 
+  /** Or it would go on writing its own files among the new user's. */
+  @Test
+  void endsTheTorOfAKilledOwnerWhoWasAnother() throws Exception {
+    var state = Files.createDirectories(Objects.requireNonNull(options.state()));
+    var orphan = new ProcessBuilder("setsid", "sleep", "300").start();
+    try {
+      Files.writeString(
+          state.resolve("torvtl.tor"),
+          ProcessIdentity.of(orphan.pid()).orElseThrow().toString());
+      SupervisedTor.prepare(options, events::add, new FileOwner(61_234, 61_235)).close();
+      assertThat(orphan.waitFor(1, TimeUnit.SECONDS)).isTrue();
+    } finally {
+      orphan.destroyForcibly();
+    }
+  }
+
+  /** A user could have root end any process by a note that names it. */
+  @Test
+  void endsNothingThatIsNotTheOldOwners() throws Exception {
+    var state = Files.createDirectories(Objects.requireNonNull(options.state()));
+    var other = new ProcessBuilder("setsid", "sleep", "300").start();
+    try {
+      Files.writeString(
+          state.resolve("torvtl.tor"), ProcessIdentity.of(other.pid()).orElseThrow().toString());
+      new FileOwner(61_234, 61_235).give(state);
+      SupervisedTor.prepare(options, events::add, new FileOwner(61_236, 61_237)).close();
+      assertThat(other.isAlive()).isTrue();
+    } finally {
+      other.destroyForcibly();
+    }
+  }
+
   @Test
   void saysWhyTorWouldNotStart() throws Exception {
     Files.writeString(directory.resolve("user torrc"), nowhere("NoSuchOption 1\n"));
