@@ -64,8 +64,8 @@ public record ProcessIdentity(long pid, long startTicks) {
    */
   boolean isAliveAs(int uid) {
     try (var lines = Files.lines(Path.of("/proc", Long.toString(pid), "status"))) {
-      return lines.anyMatch(line ->
-              line.startsWith("Uid:\t" + Integer.toUnsignedString(uid) + "\t"))
+      return lines.anyMatch(
+              line -> line.startsWith("Uid:\t" + Integer.toUnsignedString(uid) + "\t"))
           && isAlive();
     } catch (IOException | UncheckedIOException e) {
       // It has ended.

@@ -202,8 +202,7 @@ class SupervisedTorTest {
     var orphan = new ProcessBuilder("setsid", "sleep", "300").start();
     try {
       Files.writeString(
-          state.resolve("torvtl.tor"),
-          ProcessIdentity.of(orphan.pid()).orElseThrow().toString());
+          state.resolve("torvtl.tor"), ProcessIdentity.of(orphan.pid()).orElseThrow().toString());
       SupervisedTor.prepare(options, events::add, new FileOwner(61_234, 61_235)).close();
       assertThat(orphan.waitFor(1, TimeUnit.SECONDS)).isTrue();
     } finally {
