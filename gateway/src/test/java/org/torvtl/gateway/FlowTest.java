@@ -16,10 +16,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.TcpConfig;
-import org.torvtl.wire.Icmpv4Message;
 import org.torvtl.wire.TcpSegment;
 
 /** One guest's connections through a lane and a SOCKS server on loopback. */
@@ -74,27 +74,21 @@ class FlowTest {
     }
   }
 
+  /** 1 is what Tor mostly says of a port that refused its exit. */
   @ParameterizedTest
-  @CsvSource({"5,REFUSED_BY_PEER", "7,''", "255,''"})
-  void refusesWithAResetWhatTheFarEndRefuses(int code, String ignored) throws Exception {
+  @ValueSource(ints = {1, 5})
+  void refusesWithAResetWhatTheFarEndRefuses(int reply) throws Exception {
     try (var world = new LaneWorld()) {
-      world.proxy.plays(stream -> stream.refuse(code));
+      world.proxy.plays(stream -> stream.refuse(reply));
       var socket = world.guest.connect(GuestHost.FAR, 80);
-      if (code == 5) {
-        assertThat(socket.awaitClosed()).isEqualTo(CloseReason.REFUSED_BY_PEER);
-      } else {
-        var about = world.guest.unreachables.poll(SECONDS, TimeUnit.SECONDS);
-        assertThat(about)
-            .isEqualTo(new GuestHost.Unreachable(Icmpv4Message.HOST_UNREACHABLE, GuestHost.FAR));
-        socket.vanish();
-      }
+      assertThat(socket.awaitClosed()).isEqualTo(CloseReason.REFUSED_BY_PEER);
       world.awaitNothingOpen();
       assertThat(world.counters().refused).isEqualTo(1);
     }
   }
 
   @ParameterizedTest
-  @CsvSource({"1,0", "2,13", "3,0", "4,1", "6,1", "240,1"})
+  @CsvSource({"2,13", "3,0", "4,1", "6,1", "7,1", "240,1", "255,1"})
   void refusesWithIcmpWhatCannotBeReached(int reply, int icmpCode) throws Exception {
     try (var world = new LaneWorld()) {
       world.proxy.plays(stream -> stream.refuse(reply));
@@ -354,7 +348,7 @@ class FlowTest {
           "the queue is full", () -> world.counters().bytesIn - before > StackConfig.MAX_SHARE);
       // Where the end is at hand Netty reads all that the kernel holds before it, asked or not.
       assertThat(ended.await(SECONDS, TimeUnit.SECONDS)).isTrue();
-      long most = StackConfig.MAX_SHARE + (64 << 10) + (farEndEnds ? KERNEL : 0);
+      long most = (long) StackConfig.MAX_SHARE + (64 << 10) + (farEndEnds ? KERNEL : 0);
       long until = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(700);
       while (System.nanoTime() - until < 0) {
         assertThat(held(world, socket)).isLessThanOrEqualTo(most);
