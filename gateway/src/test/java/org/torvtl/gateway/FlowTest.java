@@ -3,15 +3,21 @@ package org.torvtl.gateway;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.netty.buffer.Unpooled;
 import java.io.IOException;
 import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -19,7 +25,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.TcpConfig;
-import org.torvtl.wire.Icmpv4Message;
+import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 
 /** One guest's connections through a lane and a SOCKS server on loopback. */
@@ -74,27 +80,19 @@ class FlowTest {
     }
   }
 
-  @ParameterizedTest
-  @CsvSource({"5,REFUSED_BY_PEER", "7,''", "255,''"})
-  void refusesWithAResetWhatTheFarEndRefuses(int code, String ignored) throws Exception {
+  @Test
+  void refusesWithAResetWhatTheFarEndRefuses() throws Exception {
     try (var world = new LaneWorld()) {
-      world.proxy.plays(stream -> stream.refuse(code));
+      world.proxy.plays(stream -> stream.refuse(5));
       var socket = world.guest.connect(GuestHost.FAR, 80);
-      if (code == 5) {
-        assertThat(socket.awaitClosed()).isEqualTo(CloseReason.REFUSED_BY_PEER);
-      } else {
-        var about = world.guest.unreachables.poll(SECONDS, TimeUnit.SECONDS);
-        assertThat(about)
-            .isEqualTo(new GuestHost.Unreachable(Icmpv4Message.HOST_UNREACHABLE, GuestHost.FAR));
-        socket.vanish();
-      }
+      assertThat(socket.awaitClosed()).isEqualTo(CloseReason.REFUSED_BY_PEER);
       world.awaitNothingOpen();
       assertThat(world.counters().refused).isEqualTo(1);
     }
   }
 
   @ParameterizedTest
-  @CsvSource({"1,0", "2,13", "3,0", "4,1", "6,1", "240,1"})
+  @CsvSource({"1,0", "2,13", "3,0", "4,1", "6,1", "7,1", "240,1", "255,1"})
   void refusesWithIcmpWhatCannotBeReached(int reply, int icmpCode) throws Exception {
     try (var world = new LaneWorld()) {
       world.proxy.plays(stream -> stream.refuse(reply));
@@ -203,7 +201,7 @@ class FlowTest {
     }
 
     @Override
-    public byte @org.jspecify.annotations.Nullable [] next(int most) {
+    public byte @Nullable [] next(int most) {
       if (left == 0) {
         return null;
       }
@@ -222,7 +220,7 @@ class FlowTest {
   private static MessageDigest sha256() {
     try {
       return MessageDigest.getInstance("SHA-256");
-    } catch (java.security.NoSuchAlgorithmException e) {
+    } catch (NoSuchAlgorithmException e) {
       throw new AssertionError(e);
     }
   }
@@ -281,7 +279,7 @@ class FlowTest {
 
   private static void pause(Random random) {
     if (random.nextInt(200) == 0) {
-      java.util.concurrent.locks.LockSupport.parkNanos(random.nextInt(20_000_000));
+      LockSupport.parkNanos(random.nextInt(20_000_000));
     }
   }
 
@@ -354,11 +352,11 @@ class FlowTest {
           "the queue is full", () -> world.counters().bytesIn - before > StackConfig.MAX_SHARE);
       // Where the end is at hand Netty reads all that the kernel holds before it, asked or not.
       assertThat(ended.await(SECONDS, TimeUnit.SECONDS)).isTrue();
-      long most = StackConfig.MAX_SHARE + (64 << 10) + (farEndEnds ? KERNEL : 0);
+      int most = StackConfig.MAX_SHARE + (64 << 10) + (farEndEnds ? KERNEL : 0);
       long until = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(700);
       while (System.nanoTime() - until < 0) {
         assertThat(held(world, socket)).isLessThanOrEqualTo(most);
-        java.util.concurrent.locks.LockSupport.parkNanos(5_000_000);
+        LockSupport.parkNanos(5_000_000);
       }
       socket.reading(true);
       socket.awaitReceived(before + after);
@@ -412,8 +410,8 @@ class FlowTest {
       socket.finish();
       var atFarEnd = question.get(SECONDS, TimeUnit.SECONDS);
       atFarEnd.setSoTimeout(100);
-      org.assertj.core.api.Assertions.assertThatThrownBy(() -> atFarEnd.getInputStream().read())
-          .isInstanceOf(java.net.SocketTimeoutException.class);
+      assertThatThrownBy(() -> atFarEnd.getInputStream().read())
+          .isInstanceOf(SocketTimeoutException.class);
       atFarEnd.setSoTimeout(0);
       mayAnswer.countDown();
       socket.awaitText("the answer");
@@ -465,7 +463,7 @@ class FlowTest {
         stream.accept();
         for (int i = 0; i < 20; i++) {
           stream.out().write('.');
-          java.util.concurrent.locks.LockSupport.parkNanos(50_000_000);
+          LockSupport.parkNanos(50_000_000);
         }
         stream.socket().shutdownOutput();
         stream.awaitEnd();
@@ -512,7 +510,7 @@ class FlowTest {
         stream.accept();
         for (int left = length; left > 0; left -= 64 << 10) {
           assertThat(stream.in().readNBytes(64 << 10)).hasSize(64 << 10);
-          java.util.concurrent.locks.LockSupport.parkNanos(50_000_000);
+          LockSupport.parkNanos(50_000_000);
         }
         stream.out().write(ascii("got it"));
         stream.socket().shutdownOutput();
@@ -620,8 +618,8 @@ class FlowTest {
             0,
             TcpSegment.SYN,
             1000,
-            new org.torvtl.wire.TcpOptions(),
-            io.netty.buffer.Unpooled.EMPTY_BUFFER);
+            new TcpOptions(),
+            Unpooled.EMPTY_BUFFER);
         return true;
       });
       // The gateway's challenge is answered by a RST, as RFC 5961 has it.
