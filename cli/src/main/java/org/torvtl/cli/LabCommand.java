@@ -3,7 +3,9 @@ package org.torvtl.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.ServerSocket;
 import java.time.Duration;
 import org.torvtl.tor.lab.LabOptions;
 import org.torvtl.tor.lab.PrivateTorNetwork;
@@ -75,10 +77,17 @@ final class LabCommand implements Runnable {
                   "Relays besides the 3 directory authorities, which relay too. Default:"
                       + " ${DEFAULT-VALUE}")
           int relays)
-      throws IOException, InterruptedException {
+      throws IOException, UserException, InterruptedException {
     Logs.configure(false);
-    var options =
-        named(name.value).withPorts(socksPort, controlPort).withNodes(3, relays).asDetached();
+    LabOptions options;
+    try {
+      options =
+          named(name.value).withPorts(socksPort, controlPort).withNodes(3, relays).asDetached();
+    } catch (IllegalArgumentException e) {
+      throw Arguments.wrong(spec, e.getMessage());
+    }
+    requireFree(socksPort);
+    requireFree(controlPort);
     long begun = System.nanoTime();
     PrivateTorNetwork lab;
     try (var bar = new ProgressBar("lab " + name.value)) {
@@ -101,6 +110,22 @@ final class LabCommand implements Runnable {
         lab.socksAddress().getPort(),
         name.value.equals("lab") ? "" : " --name " + name.value);
     out.flush();
+  }
+
+  /** Tells at once what tor would tell at the end: that a port is taken. */
+  private void requireFree(int port) throws UserException {
+    if (port < 0 || port > 0xFFFF) {
+      throw Arguments.wrong(spec, port + " is no TCP port (0 to 65535)");
+    }
+    try (var socket = new ServerSocket()) {
+      socket.setReuseAddress(true);
+      socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
+    } catch (IOException e) {
+      throw new UserException(
+          "cannot use port %d: %s (by another lab? choose with --socks-port and --control-port; 0 is any)"
+              .formatted(port, e.getMessage()),
+          e);
+    }
   }
 
   @Command(

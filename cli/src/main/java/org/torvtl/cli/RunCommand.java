@@ -24,6 +24,7 @@ import org.torvtl.stack.StackConfig;
 import org.torvtl.tor.process.FileOwner;
 import org.torvtl.tor.process.SupervisedTor;
 import org.torvtl.wire.Ipv4Address;
+import org.torvtl.wire.Ipv4Packet;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -53,6 +54,10 @@ import picocli.CommandLine.Spec;
     })
 final class RunCommand implements Callable<Integer> {
   private static final Logger log = LoggerFactory.getLogger(RunCommand.class);
+
+  /** What every host must be able to receive: RFC 791, section 3.2. */
+  private static final int MIN_MTU = Ipv4Packet.MIN_REASSEMBLY_LENGTH;
+
   private static final int PROXY_CONNECT_MILLIS = 5_000;
 
   /** Where frames come from. */
@@ -145,6 +150,11 @@ final class RunCommand implements Callable<Integer> {
           teardown.add(
               TunDevice.open(networkInterface, ethernet ? Link.Medium.ETHERNET : Link.Medium.IP));
       networkInterface.up();
+      if (networkInterface.mtu() < MIN_MTU) {
+        throw new UserException(
+            "the MTU of %s is %d, and at least %d is needed (ip link set %1$s mtu 1500)"
+                .formatted(networkInterface.name(), networkInterface.mtu(), MIN_MTU));
+      }
       var own = external != null ? null : prepareTor(teardown, networkInterface.name(), user);
       if (user != null && !user.isRoot()) {
         ServiceUser.become(user);

@@ -48,13 +48,6 @@ import org.torvtl.wire.Icmpv4Message;
 final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandler {
   private static final int MIN_READ_BYTES = 2048, MAX_READ_BYTES = 64 << 10;
 
-  /**
-   * Bytes the kernel may hold of a stream in each direction, roughly. Once the egress has sent its
-   * FIN, Netty reads all that is left whether it was asked to or not, so this bounds what then lies
-   * here in place of there; and what waits in a large send buffer is far behind the guest's FIN.
-   */
-  private static final int SOCKET_BUFFER_BYTES = 256 << 10;
-
   private static final Logger log = LoggerFactory.getLogger(Flow.class);
 
   private final GuestConnection guest;
@@ -66,6 +59,9 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
 
   /** Bytes written and not yet part of a batch that was flushed. */
   private int batchBytes;
+
+  /** Bytes from the egress the guest has not acknowledged. */
+  private int waitingIn;
 
   /** The stream takes nothing any more, but the guest is still to get what is queued for it. */
   private boolean streamGone;
@@ -92,6 +88,12 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     log.debug("{} asked for", guest);
     var flow = new Flow(guest, lane);
     guest.handler(flow);
+    if (lane.isShortOfMemory()) {
+      lane.flowCounters().refused++;
+      lane.flowCounters().refusedForMemory++;
+      guest.refuse();
+      return;
+    }
     var egress = lane.egress();
     var connecting =
         egress.connect(
@@ -121,9 +123,13 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     stream
         .config()
         .setRecvByteBufAllocator(
-            new AdaptiveRecvByteBufAllocator(MIN_READ_BYTES, most, most).maxMessagesPerRead(1));
-    stream.config().setOption(ChannelOption.SO_RCVBUF, SOCKET_BUFFER_BYTES);
-    stream.config().setOption(ChannelOption.SO_SNDBUF, SOCKET_BUFFER_BYTES);
+            new AdaptiveRecvByteBufAllocator(MIN_READ_BYTES, MIN_READ_BYTES, most)
+                .maxMessagesPerRead(1));
+    // Once the egress has sent its FIN, Netty reads all that is left whether it was asked to or
+    // not, so this bounds what then lies here in place of there; and what waits in a large send
+    // buffer is far behind the guest's FIN.
+    stream.config().setOption(ChannelOption.SO_RCVBUF, guest.sendCapacityBytes());
+    stream.config().setOption(ChannelOption.SO_SNDBUF, guest.sendCapacityBytes());
     openedNanos = System.nanoTime();
     guest.accept();
     readWhileWritable();
@@ -204,6 +210,8 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
 
   @Override
   public void acknowledged(int bytes) {
+    waitingIn -= bytes;
+    counters.waitingBytesIn -= bytes;
     if (guestEnded && !streamEnded) {
       restartWait();
     }
@@ -219,7 +227,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     if (guestClosed) {
       return;
     }
-    guestClosed = true;
+    guestIsClosed();
     log.debug("{} closed: {}", guest, reason);
     stopWait();
     var stream = channel;
@@ -282,11 +290,20 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
       data.release();
       return;
     }
+    if (guest.queuedBytes() > guest.sendCapacityBytes() && lane.isShortOfMemory()) {
+      counters.discardedBytesIn += data.readableBytes();
+      data.release();
+      counters.cutForMemory++;
+      cut("memory is short");
+      return;
+    }
     farEndSpokeLast = true;
+    waitingIn += data.readableBytes();
+    counters.waitingBytesIn += data.readableBytes();
     if (guestEnded) {
       restartWait();
     }
-    guest.send(data);
+    guest.send(compact(data));
   }
 
   @Override
@@ -375,7 +392,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   /** Ends both sides at once: the guest gets a RST. Whoever calls it counts the reason. */
   private void cut(String reason) {
     if (!guestClosed) {
-      guestClosed = true;
+      guestIsClosed();
       log.debug("{} cut: {}", guest, reason);
       stopWait();
       guest.abort();
@@ -385,6 +402,24 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     }
     if (channel != null) {
       channel.close();
+    }
+  }
+
+  private void guestIsClosed() {
+    guestClosed = true;
+    counters.waitingBytesIn -= waitingIn;
+    waitingIn = 0;
+  }
+
+  /** A few bytes must not keep a large buffer: they wait in one of their own size. */
+  private static ByteBuf compact(ByteBuf data) {
+    if (data.readableBytes() >= data.capacity() / 2) {
+      return data;
+    }
+    try {
+      return data.alloc().directBuffer(data.readableBytes()).writeBytes(data);
+    } finally {
+      data.release();
     }
   }
 
@@ -398,9 +433,8 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   }
 
   private void failed(Throwable cause) {
-    // Without the flow's name: logs that are not asked for do not tell who spoke to whom.
-    log.error("a flow is cut, handling it failed; please report this", cause);
     counters.failed++;
+    lane.failed(cause);
     cut("handling it failed");
   }
 

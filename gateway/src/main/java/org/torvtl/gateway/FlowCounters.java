@@ -44,6 +44,12 @@ public final class FlowCounters {
   /** Payload from guests that waits for the egress to take it, at this moment. */
   public long waitingBytesOut;
 
+  /** Payload from the egress that waits for guests to acknowledge it, at this moment. */
+  public long waitingBytesIn;
+
+  /** Requests refused, and open flows cut, since all flows together held too much. */
+  public long refusedForMemory, cutForMemory;
+
   /** Gives every counter to {@code sink} with its name, always in the same order. */
   public void forEach(ObjLongConsumer<String> sink) {
     sink.accept("requested", requested);
@@ -64,5 +70,8 @@ public final class FlowCounters {
     sink.accept("discarded_bytes_out", discardedBytesOut);
     sink.accept("discarded_bytes_in", discardedBytesIn);
     sink.accept("waiting_bytes_out", waitingBytesOut);
+    sink.accept("waiting_bytes_in", waitingBytesIn);
+    sink.accept("refused_for_memory", refusedForMemory);
+    sink.accept("cut_for_memory", cutForMemory);
   }
 }

@@ -13,6 +13,8 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.torvtl.gateway.dns.DnsCounters;
 import org.torvtl.gateway.dns.DnsLimits;
 import org.torvtl.gateway.dns.DnsService;
@@ -30,6 +32,8 @@ import org.torvtl.tcp.IsnGenerator;
 final class Lane implements StackHandler {
   private static final int DNS_PORT = 53;
 
+  private static final Logger log = LoggerFactory.getLogger(Lane.class);
+
   private final IoEventLoop loop;
   private final Link link;
   private final Egress egress;
@@ -40,6 +44,8 @@ final class Lane implements StackHandler {
   private final FlowCounters flowCounters = new FlowCounters();
   private final FlowTimeouts timeouts;
   private final Consumer<IOException> onLinkFailure;
+  private final int bufferBytes;
+  private long failureLoggedNanos = System.nanoTime() - TimeUnit.SECONDS.toNanos(1);
   private final List<Flow> unflushed = new ArrayList<>();
   private @Nullable ScheduledFuture<?> alarm;
 
@@ -56,11 +62,37 @@ final class Lane implements StackHandler {
     this.egress = egress;
     this.timeouts = timeouts;
     this.onLinkFailure = onLinkFailure;
+    this.bufferBytes = config.bufferBytes();
     this.dns = new DnsService(loop, names(), DnsLimits.DEFAULT, dnsCounters);
     this.liveness = new LivenessCheck(loop, egress);
     var secret = new byte[IsnGenerator.SECRET_LENGTH];
     random.nextBytes(secret);
     this.stack = new Stack(link, config, this, System::nanoTime, this::setAlarm, secret);
+  }
+
+  /**
+   * Whether all flows together hold as much as they may: then no new one begins, and one that holds
+   * more than its share is cut.
+   */
+  boolean isShortOfMemory() {
+    return flowCounters.waitingBytesIn + flowCounters.waitingBytesOut > bufferBytes;
+  }
+
+  /**
+   * Handling something failed: a defect, or memory is out. The first costs what it happened to; the
+   * second ends the lane, for without memory it can serve nobody, and must not seem to.
+   */
+  void failed(Throwable cause) {
+    if (cause instanceof OutOfMemoryError) {
+      linkFailed(new IOException("out of memory: " + cause.getMessage(), cause));
+      return;
+    }
+    long now = System.nanoTime();
+    if (now - failureLoggedNanos >= TimeUnit.SECONDS.toNanos(1)) {
+      failureLoggedNanos = now;
+      // Without the flow's name: logs that are not asked for do not tell who spoke to whom.
+      log.error("a flow is cut, handling it failed; please report this", cause);
+    }
   }
 
   /** Begins to serve. */
@@ -95,8 +127,12 @@ final class Lane implements StackHandler {
 
   private void alarm() {
     alarm = null;
-    stack.onDeadline();
-    endOfBatch();
+    try {
+      stack.onDeadline();
+      endOfBatch();
+    } catch (RuntimeException | OutOfMemoryError e) {
+      failed(e);
+    }
   }
 
   @Override

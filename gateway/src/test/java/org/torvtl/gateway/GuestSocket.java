@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.ByteBufUtil;
+import io.netty.buffer.Unpooled;
 import io.netty.util.concurrent.ScheduledFuture;
+import java.nio.CharBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -107,7 +109,7 @@ final class GuestSocket implements ConnectionHandler, SegmentTransmitter {
     host.runOnLoop(() -> {
       ByteBuf data =
           ByteBufUtil.encodeString(
-              ByteBufAllocator.DEFAULT, java.nio.CharBuffer.wrap(ascii), StandardCharsets.US_ASCII);
+              ByteBufAllocator.DEFAULT, CharBuffer.wrap(ascii), StandardCharsets.US_ASCII);
       tcp().send(data, System.nanoTime());
       settle();
     });
@@ -159,7 +161,7 @@ final class GuestSocket implements ConnectionHandler, SegmentTransmitter {
           TcpSegment.RST,
           0,
           new TcpOptions(),
-          io.netty.buffer.Unpooled.EMPTY_BUFFER);
+          Unpooled.EMPTY_BUFFER);
     });
   }
 

@@ -7,8 +7,10 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
+import java.io.IOException;
 import java.net.InetAddress;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -32,7 +34,7 @@ import org.xbill.DNS.Type;
 class LaneTest {
   private static final int SECONDS = 20;
 
-  private static void echo(SocksServer.Stream stream) throws java.io.IOException {
+  private static void echo(SocksServer.Stream stream) throws IOException {
     stream.accept();
     stream.in().transferTo(stream.out());
   }
@@ -149,7 +151,7 @@ class LaneTest {
   void hasRoomAgainWhenHeldRequestsAreRefused() throws Exception {
     int pending = StackConfig.DEFAULT_MAX_PENDING;
     try (var world = new LaneWorld()) {
-      var mayRefuse = new java.util.concurrent.CountDownLatch(1);
+      var mayRefuse = new CountDownLatch(1);
       world.proxy.plays(stream -> {
         if (stream.port() == 80) {
           echo(stream);

@@ -223,7 +223,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   private void answered() {
     if (syn != null) {
       syn = null;
-      table.answered();
+      table.answered(key.guest);
     }
   }
 

@@ -141,13 +141,20 @@ public final class Stack implements Link.Receiver, AutoCloseable {
       counters.malformed(Protocol.ARP, defect);
       return;
     }
-    if (!arp.isProbe()) {
+    // Nobody else is the gateway, whatever they say.
+    if (!arp.isProbe() && arp.senderIp() != config.address()) {
       neighbors.learn(arp.senderIp(), arp.senderMac(), now);
     }
     boolean asks = arp.operation() == ArpPacket.REQUEST && !arp.isProbe() && !arp.isAnnouncement();
-    if (asks && neighbors.owner(arp.targetIp(), now) == null) {
+    if (asks && isAnyones(arp.targetIp(), arp.senderMac(), now)) {
       writer.arpReply(guest, arp.senderIp(), arp.targetIp());
     }
+  }
+
+  /** Whether no other guest has the address; one that asks for an address has given it up. */
+  private boolean isAnyones(int address, long asker, long now) {
+    var owner = neighbors.owner(address, now);
+    return owner == null || owner == asker;
   }
 
   private void ip(long guest, ByteBuf packet, int offset, int length, long now) {

@@ -11,9 +11,9 @@ import org.torvtl.wire.Ipv4Address;
  * @param address the gateway's own IPv4 address, the one that answers ping; network byte order
  * @param maxConnections TCP connections open at a time; requests beyond are dropped
  * @param maxPending TCP connection requests waiting for an answer at a time, part of those
- * @param bufferBytes what the payload of all connections may take, roughly: it is shared out so
- *     that the first connections get {@link #MAX_SHARE} for each direction, and the more there are
- *     the less each new one, down to {@link #MIN_SHARE}
+ * @param bufferBytes what the payload of all connections may take, it is shared out so that the
+ *     first connections get {@link #MAX_SHARE} for each direction, and the more there are the less
+ *     each new one, down to {@link #MIN_SHARE}
  * @param tcp how the TCP engine behaves; segment size and capacities are set for each connection
  */
 public record StackConfig(
@@ -40,13 +40,19 @@ public record StackConfig(
         TcpConfig.defaults());
   }
 
+  /** Of the connection requests that may wait for an answer, how many may be of one guest. */
+  int maxPendingOfOneGuest() {
+    return Math.max(1, maxPending / 4);
+  }
+
   /**
    * Bytes a new connection may buffer in each direction.
    *
    * @param connections how many there are besides
    */
   int share(int connections) {
-    // An eighth: a half for each direction, and a fair part left for those that come after.
-    return Math.clamp(bufferBytes / 8 / (connections + 1), MIN_SHARE, MAX_SHARE);
+    // A sixteenth: half of all is for each direction, and shares of so much, one less than the
+    // other, with the least share for the many that come last, add up to about that half.
+    return Math.clamp(bufferBytes / 16 / (connections + 1), MIN_SHARE, MAX_SHARE);
   }
 }

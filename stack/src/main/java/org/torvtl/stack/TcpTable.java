@@ -41,6 +41,7 @@ final class TcpTable {
   private final TcpCounters tcpCounters = new TcpCounters();
   private final Map<GuestConnection.Key, GuestConnection> connections = new HashMap<>();
   private final TcpSegment segment = new TcpSegment();
+  private final Map<Long, Integer> pendingByGuest = new HashMap<>();
   private int pending;
 
   TcpTable(
@@ -107,7 +108,8 @@ final class TcpTable {
       reset(key);
     } else if (connections.size() >= config.maxConnections()) {
       counters.drop(Drop.TCP_TABLE_FULL);
-    } else if (pending >= config.maxPending()) {
+    } else if (pending >= config.maxPending()
+        || pendingByGuest.getOrDefault(key.guest(), 0) >= config.maxPendingOfOneGuest()) {
       counters.drop(Drop.TCP_PENDING_FULL);
     } else {
       var syn = new byte[packet.headerLength() + QUOTED_BYTES];
@@ -115,6 +117,7 @@ final class TcpTable {
       var connection = new GuestConnection(this, key, segment, syn, nowNanos);
       connections.put(key, connection);
       pending++;
+      pendingByGuest.merge(key.guest(), 1, Integer::sum);
       try {
         handler.connection(connection);
       } catch (RuntimeException e) {
@@ -141,8 +144,10 @@ final class TcpTable {
                 payload));
   }
 
-  void answered() {
+  /** A request of a guest no longer waits for an answer. */
+  void answered(long guest) {
     pending--;
+    pendingByGuest.computeIfPresent(guest, (key, count) -> count == 1 ? null : count - 1);
   }
 
   void forget(GuestConnection.Key key, GuestConnection connection) {

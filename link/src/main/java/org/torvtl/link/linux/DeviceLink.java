@@ -117,6 +117,15 @@ public final class DeviceLink implements Link {
 
     @Override
     public void handle(IoRegistration registration, IoEvent event) {
+      try {
+        receive();
+      } catch (OutOfMemoryError e) {
+        close0();
+        receiver.failed(new IOException("out of memory: " + e.getMessage(), e));
+      }
+    }
+
+    private void receive() {
       for (int i = 0; i < FRAMES_PER_TURN && !closed; i++) {
         // One byte more than may come, so that a longer frame is seen to be one.
         ByteBuf frame = buffer();

@@ -70,7 +70,8 @@ public final class TunDevice implements AutoCloseable {
       case Libc.EBUSY -> "another program is attached to it; end that, or choose another name";
       case Libc.EINVAL ->
           "there is an interface of that name which is not a "
-              + (medium == Link.Medium.ETHERNET ? "TAP" : "TUN");
+              + (medium == Link.Medium.ETHERNET ? "TAP" : "TUN")
+              + ", or one with several queues";
       default -> "";
     };
   }
