@@ -111,7 +111,8 @@ class LaneTest {
       });
       var open = world.guest.connected();
       var random = new Random(42);
-      int pending = StackConfig.DEFAULT_MAX_PENDING;
+      // There is one guest, and a quarter of the room is what one guest gets.
+      int pending = StackConfig.DEFAULT_MAX_PENDING / 4;
       for (int sent = 0; sent < flood; sent += slice) {
         world.guest.runOnLoop(() -> {
           for (int i = 0; i < slice; i++) {
@@ -149,7 +150,8 @@ class LaneTest {
 
   @Test
   void hasRoomAgainWhenHeldRequestsAreRefused() throws Exception {
-    int pending = StackConfig.DEFAULT_MAX_PENDING;
+    // There is one guest, and a quarter of the room is what one guest gets.
+    int pending = StackConfig.DEFAULT_MAX_PENDING / 4;
     try (var world = new LaneWorld()) {
       var mayRefuse = new CountDownLatch(1);
       world.proxy.plays(stream -> {

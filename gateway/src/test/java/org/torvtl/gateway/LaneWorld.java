@@ -48,17 +48,38 @@ final class LaneWorld implements AutoCloseable {
     this(PATIENT, 1500, TcpConfig.defaults(), egress);
   }
 
+  /** One whose flows together may hold so much. */
+  LaneWorld(int bufferBytes) throws Exception {
+    this(PATIENT, 1500, TcpConfig.defaults(), egress -> egress, bufferBytes);
+  }
+
   /**
    * @param egress makes what the lane uses from the way to the SOCKS server
    */
   LaneWorld(FlowTimeouts timeouts, int mtu, TcpConfig guestTcp, UnaryOperator<Egress> egress)
+      throws Exception {
+    this(timeouts, mtu, guestTcp, egress, StackConfig.DEFAULT_BUFFER_BYTES);
+  }
+
+  private LaneWorld(
+      FlowTimeouts timeouts,
+      int mtu,
+      TcpConfig guestTcp,
+      UnaryOperator<Egress> egress,
+      int bufferBytes)
       throws Exception {
     cable = new LoopCable(mtu);
     lane =
         new Lane(
             group.next(),
             cable.gatewayEnd(),
-            StackConfig.of(StackConfig.DEFAULT_ADDRESS),
+            new StackConfig(
+                StackConfig.DEFAULT_MAC,
+                StackConfig.DEFAULT_ADDRESS,
+                StackConfig.DEFAULT_MAX_CONNECTIONS,
+                StackConfig.DEFAULT_MAX_PENDING,
+                bufferBytes,
+                TcpConfig.defaults()),
             egress.apply(new TorEgress(proxy.address(), new SecureRandom())),
             new SecureRandom(),
             timeouts,

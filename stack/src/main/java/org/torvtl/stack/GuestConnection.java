@@ -235,6 +235,9 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
       table.timers().cancel(timeout);
       return;
     }
+    if (tcp.state() == TcpState.TIME_WAIT) {
+      table.isOver(this);
+    }
     long deadline = tcp.deadlineNanos();
     // A deadline that has moved away is looked at when the old one fires: most of them move with
     // every packet, and nearly none is ever reached.

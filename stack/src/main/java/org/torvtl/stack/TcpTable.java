@@ -3,8 +3,10 @@ package org.torvtl.stack;
 
 import io.netty.buffer.ByteBuf;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.SequencedSet;
 import java.util.function.LongSupplier;
 import org.torvtl.stack.StackCounters.Drop;
 import org.torvtl.stack.StackCounters.Protocol;
@@ -41,6 +43,7 @@ final class TcpTable {
   private final TcpCounters tcpCounters = new TcpCounters();
   private final Map<GuestConnection.Key, GuestConnection> connections = new HashMap<>();
   private final TcpSegment segment = new TcpSegment();
+  private final SequencedSet<GuestConnection> over = new LinkedHashSet<>();
   private final Map<Long, Integer> pendingByGuest = new HashMap<>();
   private int pending;
 
@@ -106,7 +109,7 @@ final class TcpTable {
     if (key.address() == config.address()) {
       // Nothing listens on the gateway itself.
       reset(key);
-    } else if (connections.size() >= config.maxConnections()) {
+    } else if (connections.size() >= config.maxConnections() && !forgetOneThatIsOver()) {
       counters.drop(Drop.TCP_TABLE_FULL);
     } else if (pending >= config.maxPending()
         || pendingByGuest.getOrDefault(key.guest(), 0) >= config.maxPendingOfOneGuest()) {
@@ -150,7 +153,22 @@ final class TcpTable {
     pendingByGuest.computeIfPresent(guest, (key, count) -> count == 1 ? null : count - 1);
   }
 
+  /** A connection is over but for old segments that may still arrive: it may have to make room. */
+  void isOver(GuestConnection connection) {
+    over.add(connection);
+  }
+
+  /** Forgets the connection that has been over longest; {@code false} if there is none. */
+  private boolean forgetOneThatIsOver() {
+    if (over.isEmpty()) {
+      return false;
+    }
+    over.getFirst().drop();
+    return true;
+  }
+
   void forget(GuestConnection.Key key, GuestConnection connection) {
+    over.remove(connection);
     connections.remove(key, connection);
   }
 

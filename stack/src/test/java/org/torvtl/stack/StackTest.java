@@ -254,6 +254,20 @@ class StackTest {
     receive();
   }
 
+  @Test
+  void theGatewaysOwnAddressIsNobodyElses() {
+    sendArp(OTHER_GUEST, ArpPacket.REQUEST, GATEWAY_IP, GATEWAY_IP);
+    sendArp(GUEST, ArpPacket.REQUEST, GUEST_IP, GATEWAY_IP);
+    receive();
+  }
+
+  @Test
+  void aGuestThatHasAnotherAddressNowMayUseItsOldOneAsGateway() {
+    sendArp(GUEST, ArpPacket.REQUEST, FAR_IP, FAR_IP);
+    sendArp(GUEST, ArpPacket.REQUEST, GUEST_IP, FAR_IP);
+    receive();
+  }
+
   // ICMP.
 
   @Test
@@ -403,6 +417,22 @@ class StackTest {
     assertThat(reset.sequence()).isEqualTo(777);
     send(tcp(TcpSegment.RST, 100, 0));
     expectNothing();
+  }
+
+  @Test
+  void oneGuestsRequestsLeaveRoomForTheOthers() {
+    for (int i = 0; i < StackConfig.DEFAULT_MAX_PENDING; i++) {
+      var syn = tcp(TcpSegment.SYN, 1, 0);
+      // Another source address each: the checksums stay right, for the destination makes up for it.
+      syn.setInt(IP + 12, GUEST_IP + i);
+      syn.setInt(IP + 16, FAR_IP - i);
+      send(syn);
+    }
+    assertThat(recorder.connections).hasSize(StackConfig.DEFAULT_MAX_PENDING / 4);
+    var other = tcp(TcpSegment.SYN, 1, 0);
+    MacAddress.set(other, 6, OTHER_GUEST);
+    send(other);
+    assertThat(recorder.connections).hasSize(StackConfig.DEFAULT_MAX_PENDING / 4 + 1);
   }
 
   @Test
