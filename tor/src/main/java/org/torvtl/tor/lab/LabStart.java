@@ -24,7 +24,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeSet;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
@@ -312,24 +312,21 @@ final class LabStart {
             return get(authority, "/tor/status-vote/current/consensus-microdesc").isPresent();
           });
     }
-    var listed =
-        Consensus.flags(get(nodes.getFirst(), "/tor/status-vote/current/consensus").orElse(""));
-    var missing = new TreeSet<String>();
-    for (var node : nodes) {
-      var flags = listed.get(node.nickname());
-      if (flags == null || !flags.containsAll(List.of("Running", "Exit", "Guard"))) {
-        missing.add(node.nickname());
-      }
-    }
-    if (!missing.isEmpty()) {
-      throw new IOException(
-          "cannot start lab "
-              + options.name()
-              + ": the consensus does not have "
-              + missing
-              + " as running exits and guards");
-    }
-    report(0.6, "the authorities agree on a consensus of " + listed.size() + " relays");
+    // Asked until it is answered: a busy authority may let one question time out.
+    await(
+        "consensus with all nodes as running exits and guards",
+        () -> {
+          var listed =
+              Consensus.flags(
+                  get(nodes.getFirst(), "/tor/status-vote/current/consensus").orElse(""));
+          return nodes.stream()
+              .filter(node -> node.role() != LabNode.Role.CLIENT)
+              .allMatch(node ->
+                  listed
+                      .getOrDefault(node.nickname(), Set.of())
+                      .containsAll(List.of("Running", "Exit", "Guard")));
+        });
+    report(0.6, "the authorities agree on a consensus of " + nodes.size() + " relays");
   }
 
   private void awaitWorld(Process world) throws IOException, InterruptedException {
