@@ -4,9 +4,12 @@ package org.torvtl.cli;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.nio.file.FileSystemException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -16,13 +19,14 @@ import org.slf4j.LoggerFactory;
 import org.torvtl.gateway.Gateway;
 import org.torvtl.gateway.TorEgress;
 import org.torvtl.link.Link;
-import org.torvtl.link.linux.DeviceLink;
-import org.torvtl.link.linux.TunDevice;
+import org.torvtl.link.PcapngLink;
+import org.torvtl.link.linux.HostAddresses;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.tor.process.SupervisedTor;
 import org.torvtl.wire.Ipv4Address;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -46,26 +50,13 @@ import picocli.CommandLine.Spec;
       "  ip link set tap0 netns guest",
       "  ip -n guest addr add 10.0.0.2/8 dev tap0",
       "  ip -n guest link set tap0 up",
-      "  ip -n guest route add default via 10.0.0.1"
+      "  ip -n guest route add default via 10.0.0.1",
+      "",
+      "docs/guests has pages for VMware, Xen, QEMU and libvirt, VirtualBox and containers."
     })
 final class RunCommand implements Callable<Integer> {
   private static final Logger log = LoggerFactory.getLogger(RunCommand.class);
   private static final int PROXY_CONNECT_MILLIS = 5_000;
-
-  /** Where frames come from. */
-  static final class DeviceOptions {
-    @Option(
-        names = {"-d", "--device"},
-        paramLabel = "DEV",
-        description = "TAP device guests are behind; made, and gone at the end, if not there.")
-    @Nullable String tap;
-
-    @Option(
-        names = "--tun",
-        paramLabel = "DEV",
-        description = "TUN device instead: one guest, IP packets without Ethernet.")
-    @Nullable String tun;
-  }
 
   /** A tor that runs already. */
   static final class ProxyOptions {
@@ -84,8 +75,7 @@ final class RunCommand implements Callable<Integer> {
     int port;
   }
 
-  @ArgGroup(multiplicity = "1")
-  private DeviceOptions device = new DeviceOptions();
+  @Mixin private Guests guests;
 
   @ArgGroup(exclusive = false)
   private @Nullable ProxyOptions proxy;
@@ -106,6 +96,12 @@ final class RunCommand implements Callable<Integer> {
   private String address = "";
 
   @Option(
+      names = "--pcap",
+      paramLabel = "FILE",
+      description = "Record what guests send and get, for Wireshark or tcpdump (pcapng).")
+  private @Nullable Path capture;
+
+  @Option(
       names = {"-v", "--verbose"},
       description = "Log each flow.")
   private boolean verbose;
@@ -119,9 +115,7 @@ final class RunCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException, UserException, InterruptedException {
     Logs.configure(verbose);
-    boolean ethernet = device.tap != null;
-    var networkInterface =
-        Arguments.networkInterface(spec, String.valueOf(ethernet ? device.tap : device.tun));
+    var place = guests.place(spec);
     int gatewayAddress = Arguments.ipv4Address(spec, address);
     var external = proxy == null ? null : Arguments.proxy(spec, proxy.address, proxy.port);
     if (external != null && torrc != null) {
@@ -129,29 +123,37 @@ final class RunCommand implements Callable<Integer> {
     }
     var end = new CompletableFuture<Void>();
     try (var teardown = new Teardown()) {
-      var tap =
-          teardown.add(
-              TunDevice.open(networkInterface, ethernet ? Link.Medium.ETHERNET : Link.Medium.IP));
-      networkInterface.up();
+      var link = teardown.add(place.open());
+      var config = config(place, gatewayAddress);
+      var exempt =
+          place.destinations().isEmpty()
+              ? OptionalInt.empty()
+              : TorUser.check(place.name(), place.destinations(), external);
+      if (capture != null) {
+        link = teardown.add(record(link, capture));
+      }
       if (external != null) {
         checkReachable(external);
       }
-      var socks = external != null ? external : ownTor(teardown, networkInterface.name());
+      var socks = external != null ? external : ownTor(teardown, place.name());
       var gateway =
           new Gateway(
-              new DeviceLink(tap),
-              StackConfig.of(gatewayAddress),
+              link,
+              config,
               new TorEgress(socks, new SecureRandom()),
               new SecureRandom(),
               end::completeExceptionally);
       teardown.add(gateway);
       teardown.add(() -> log.info("{}", gateway.counters()));
       gateway.start();
+      if (!place.destinations().isEmpty()) {
+        teardown.add(PolicyRoutes.add(place.in(), place.destinations(), exempt));
+      }
       spec.commandLine()
           .getOut()
           .printf(
               "ready: %s goes through Tor at %s; the gateway is %s; Ctrl-C ends it%n",
-              networkInterface.name(), text(socks), Ipv4Address.toString(gatewayAddress))
+              place.name(), text(socks), Ipv4Address.toString(gatewayAddress))
           .flush();
       end.get();
       return 0;
@@ -162,6 +164,52 @@ final class RunCommand implements Callable<Integer> {
       }
       throw new IllegalStateException(cause);
     }
+  }
+
+  private static StackConfig config(Guests.Place place, int gatewayAddress)
+      throws IOException, UserException {
+    var config = StackConfig.of(gatewayAddress);
+    if (!place.isSharedWithHost()) {
+      return config;
+    }
+    var hostAddresses = new HostAddresses(System::nanoTime);
+    if (hostAddresses.test(gatewayAddress)) {
+      throw new UserException(
+          "the gateway cannot be %s on %s: that is this host's own address (choose another with --address)"
+              .formatted(Ipv4Address.toString(gatewayAddress), place.name()));
+    }
+    return config.withHostAddresses(hostAddresses);
+  }
+
+  private PcapngLink record(Link link, Path file) throws UserException {
+    try {
+      return PcapngLink.open(
+          link,
+          file,
+          RunCommand::epochNanos,
+          failure ->
+              spec.commandLine()
+                  .getErr()
+                  .printf(
+                      "cannot write %s any more: %s; traffic passes, but is not recorded from here on%n",
+                      file, reason(failure))
+                  .flush());
+    } catch (IOException e) {
+      throw new UserException(
+          "cannot record to %s: %s (choose another file)".formatted(file, reason(e)), e);
+    }
+  }
+
+  private static String reason(IOException failure) {
+    if (failure instanceof FileSystemException file) {
+      return file.getReason() == null ? file.getClass().getSimpleName() : file.getReason();
+    }
+    return String.valueOf(failure.getMessage());
+  }
+
+  private static long epochNanos() {
+    var now = Instant.now();
+    return now.getEpochSecond() * 1_000_000_000L + now.getNano();
   }
 
   private static String text(InetSocketAddress address) {

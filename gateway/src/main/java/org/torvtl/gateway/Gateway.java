@@ -63,6 +63,8 @@ public final class Gateway implements AutoCloseable {
     counts.put("link.sent_bytes", link.sentBytes);
     counts.put("link.send_drops", link.sendDrops);
     counts.put("link.oversized_drops", link.oversizedDrops);
+    counts.put("link.offload_drops", link.offloadDrops);
+    counts.put("link.capture_drops", link.captureDrops);
     var flows = lane.flowCounters();
     counts.put("flow.requested", flows.requested);
     counts.put("flow.opened", flows.opened);

@@ -4,6 +4,7 @@ package org.torvtl.link.linux;
 /** What the process may do, and giving it away. credentials(7). */
 public final class Privileges {
   static final String NET_ADMIN_MEND = "run as root, or grant CAP_NET_ADMIN";
+  static final String NET_RAW_MEND = "run as root, or grant CAP_NET_RAW";
 
   private Privileges() {}
 

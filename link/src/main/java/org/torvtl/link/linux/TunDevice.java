@@ -13,7 +13,7 @@ import org.torvtl.link.Link;
  * <p>An interface that does not exist is made, and goes away again when the descriptor is closed,
  * however the process ends. One that was made persistent is attached to, and stays.
  */
-public final class TunDevice implements AutoCloseable {
+public final class TunDevice implements Device {
   private static final String PATH = "/dev/net/tun";
   private static final long TUNSETIFF = 0x4004_54CAL, TUNSETPERSIST = 0x4004_54CBL;
   private static final short IFF_TUN = 1, IFF_TAP = 2, IFF_NO_PI = 0x1000;
@@ -73,17 +73,24 @@ public final class TunDevice implements AutoCloseable {
     };
   }
 
+  @Override
   public NetworkInterface networkInterface() {
     return networkInterface;
   }
 
+  @Override
   public Link.Medium medium() {
     return medium;
   }
 
-  /** The descriptor, non-blocking. */
-  int fd() {
+  @Override
+  public int fd() {
     return fd;
+  }
+
+  @Override
+  public boolean hasOffloads() {
+    return false;
   }
 
   /**
