@@ -15,10 +15,10 @@ import org.torvtl.tor.lab.Command;
 /**
  * The routes and policy rules that lead some of this host's traffic into a TUN.
  *
- * <p>Each TUN has a routing table of its own, and each destination a rule that leads there. When the
- * TUN goes, the kernel takes its routes along; what is left in the table then says "unreachable". So
- * when a gateway is killed, programs fail rather than go around Tor, until the rules are removed: by
- * the next gateway that starts, or by hand.
+ * <p>Each TUN has a routing table of its own, and each destination a rule that leads there. When
+ * the TUN goes, the kernel takes its routes along; what is left in the table then says
+ * "unreachable". So when a gateway is killed, programs fail rather than go around Tor, until the
+ * rules are removed: by the next gateway that starts, or by hand.
  *
  * <p>Ours are told by their priorities, their protocol number, and the tables' numbers.
  */
@@ -48,8 +48,7 @@ final class PolicyRoutes implements AutoCloseable {
    *
    * @param exempt the user whose connections stay out of it
    */
-  static PolicyRoutes add(
-      NetworkInterface tun, List<Ipv4Prefix> destinations, OptionalInt exempt)
+  static PolicyRoutes add(NetworkInterface tun, List<Ipv4Prefix> destinations, OptionalInt exempt)
       throws IOException, InterruptedException {
     sweep();
     var routes = new PolicyRoutes(tun.index() % PRIORITIES);

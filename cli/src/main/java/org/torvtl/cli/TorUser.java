@@ -37,9 +37,7 @@ final class TorUser {
       return OptionalInt.empty();
     }
     var user = proxy == null ? OptionalInt.empty() : listener(proxy);
-    if (user.isPresent()
-        && user.getAsInt() >= FIRST_SERVICE
-        && user.getAsInt() <= LAST_SERVICE) {
+    if (user.isPresent() && user.getAsInt() >= FIRST_SERVICE && user.getAsInt() <= LAST_SERVICE) {
       return user;
     }
     for (var destination : destinations) {

@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  * read. What comes from guests is marked inbound, what goes to them outbound.
  *
  * <p>Frames are recorded as they pass: long ones that the kernel hands over in one piece in one
- * piece, and those without checksums without. What the device did not take is recorded all the same.
- * A file that cannot be written does not disturb the link: frames are counted as {@link
+ * piece, and those without checksums without. What the device did not take is recorded all the
+ * same. A file that cannot be written does not disturb the link: frames are counted as {@link
  * LinkCounters#captureDrops}.
  */
 public final class PcapngLink implements Link {
@@ -56,8 +56,7 @@ public final class PcapngLink implements Link {
       throws IOException {
     var channel =
         Files.exists(file)
-            ? FileChannel.open(
-                file, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)
+            ? FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)
             : FileChannel.open(
                 file,
                 Set.of(StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW),

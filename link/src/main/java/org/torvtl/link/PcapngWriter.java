@@ -33,7 +33,9 @@ final class PcapngWriter implements AutoCloseable {
   private static final short END_OF_OPTIONS = 0, IF_NAME = 2, IF_TIME_RESOLUTION = 9, EPB_FLAGS = 2;
   private static final byte NANOSECONDS = 9;
 
-  /** Bytes of an enhanced packet block besides the frame: fields, one option, the end of options. */
+  /**
+   * Bytes of an enhanced packet block besides the frame: fields, one option, the end of options.
+   */
   private static final int PACKET_OVERHEAD = 32 + 8 + 4;
 
   private static final int BUFFER_BYTES = 256 << 10, BUFFERS = 16;

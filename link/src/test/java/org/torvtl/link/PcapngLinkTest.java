@@ -22,7 +22,9 @@ import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Packet;
 import org.torvtl.wire.UdpDatagram;
 
-/** The capture file, as tcpdump reads it, and what becomes of the link when it cannot be written. */
+/**
+ * The capture file, as tcpdump reads it, and what becomes of the link when it cannot be written.
+ */
 class PcapngLinkTest {
   private static final long TIME = 1_700_000_000_123_456_789L;
   private static final int GUEST = Ipv4Address.parse("10.0.0.2");

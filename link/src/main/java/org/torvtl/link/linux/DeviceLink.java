@@ -29,8 +29,8 @@ import org.torvtl.wire.EthernetFrame;
  * from one device and send into another.
  *
  * <p>Where frames may be much longer than the MTU, each is read into two buffers: a small one that
- * most frames fit in, and a large one for the rest of a long frame, in which room is left to put the
- * beginning in front. So a receiver that keeps a part of a short frame does not keep 64 KiB.
+ * most frames fit in, and a large one for the rest of a long frame, in which room is left to put
+ * the beginning in front. So a receiver that keeps a part of a short frame does not keep 64 KiB.
  */
 public final class DeviceLink implements Link {
   /** Frames taken in one turn, so that a busy guest does not starve the sockets of the loop. */
@@ -182,8 +182,7 @@ public final class DeviceLink implements Link {
       count = vector(arriving, count, first.memoryAddress(), shortFrameLength + 1);
       if (rest != null) {
         int room = shortFrameLength + 1;
-        count =
-            vector(arriving, count, rest.memoryAddress() + room, maxFrameLength + 1 - room);
+        count = vector(arriving, count, rest.memoryAddress() + room, maxFrameLength + 1 - room);
       }
       long length = Libc.readv(in.fd(), arriving.address(), count);
       return length < 0 ? length : Math.max(length - header, 0);

@@ -40,7 +40,9 @@ public final class HostOnly {
 
   private HostOnly() {}
 
-  /** All that speaks against an interface, or the bridge it is a port of; nothing if it is right. */
+  /**
+   * All that speaks against an interface, or the bridge it is a port of; nothing if it is right.
+   */
   public static List<Objection> objections(NetworkInterface networkInterface) throws IOException {
     String name = networkInterface.name();
     if (!isOfThisNamespace(networkInterface)) {

@@ -138,8 +138,7 @@ final class Libc {
     try {
       return (int)
           result(
-              (int)
-                  SETSOCKOPT.invokeExact(state, fd, level, option, value, (int) value.byteSize()),
+              (int) SETSOCKOPT.invokeExact(state, fd, level, option, value, (int) value.byteSize()),
               state);
     } catch (Throwable e) {
       throw impossible(e);

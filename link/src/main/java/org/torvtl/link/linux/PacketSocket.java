@@ -98,11 +98,9 @@ public final class PacketSocket implements Device {
       throw new SystemCallException(
           cannot, Libc.EINVAL, "it does not carry Ethernet frames; choose one that does");
     }
-    int fd =
-        Libc.socket(Libc.AF_PACKET, Libc.SOCK_RAW | Libc.SOCK_NONBLOCK | Libc.SOCK_CLOEXEC, 0);
+    int fd = Libc.socket(Libc.AF_PACKET, Libc.SOCK_RAW | Libc.SOCK_NONBLOCK | Libc.SOCK_CLOEXEC, 0);
     if (fd < 0) {
-      throw new SystemCallException(
-          cannot, -fd, -fd == Libc.EPERM ? Privileges.NET_RAW_MEND : "");
+      throw new SystemCallException(cannot, -fd, -fd == Libc.EPERM ? Privileges.NET_RAW_MEND : "");
     }
     var socket = new PacketSocket(fd, networkInterface);
     try (var arena = Arena.ofConfined()) {
@@ -144,9 +142,7 @@ public final class PacketSocket implements Device {
   private static final int PACKET_OUTGOING = 4;
   private static final int DESTINATION = 0, SOURCE = 6, EVERYTHING = 0x40000;
 
-  /**
-   * The filter. Jumps are counted from the next instruction; the last two are where it ends.
-   */
+  /** The filter. Jumps are counted from the next instruction; the last two are where it ends. */
   private static List<Instruction> filter(long gatewayMac, long interfaceMac) {
     int reject = 18;
     int accept = 19;
@@ -161,7 +157,8 @@ public final class PacketSocket implements Device {
     code.add(new Instruction(LOAD_BYTE, 0, 0, DESTINATION));
     code.add(new Instruction(JUMP_IF_SET, accept - code.size() - 1, 0, 1));
     code.add(new Instruction(LOAD_WORD, 0, 0, DESTINATION));
-    code.add(new Instruction(JUMP_IF_EQUAL, 0, reject - code.size() - 1, (int) (gatewayMac >>> 16)));
+    code.add(
+        new Instruction(JUMP_IF_EQUAL, 0, reject - code.size() - 1, (int) (gatewayMac >>> 16)));
     code.add(new Instruction(LOAD_HALF, 0, 0, DESTINATION + 4));
     code.add(
         new Instruction(

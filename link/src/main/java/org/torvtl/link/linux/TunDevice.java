@@ -38,10 +38,7 @@ public final class TunDevice implements Device {
   public static TunDevice open(NetworkInterface networkInterface, Link.Medium medium)
       throws SystemCallException {
     String name = networkInterface.name();
-    int fd = Libc.open(PATH, Libc.O_RDWR | Libc.O_NONBLOCK | Libc.O_CLOEXEC);
-    if (fd < 0) {
-      throw new SystemCallException("cannot open " + name + ": " + PATH, -fd, openMend(-fd));
-    }
+    int fd = openDriver("cannot open " + name + ": " + PATH);
     try (var arena = Arena.ofConfined()) {
       var request = NetworkInterface.request(arena, name);
       short kind = medium == Link.Medium.ETHERNET ? IFF_TAP : IFF_TUN;
@@ -53,6 +50,23 @@ public final class TunDevice implements Device {
       }
     }
     return new TunDevice(fd, networkInterface, medium);
+  }
+
+  /**
+   * Makes sure that the driver is there and may be opened.
+   *
+   * @throws SystemCallException if not
+   */
+  public static void checkDriver() throws SystemCallException {
+    Libc.close(openDriver("cannot open " + PATH));
+  }
+
+  private static int openDriver(String cannot) throws SystemCallException {
+    int fd = Libc.open(PATH, Libc.O_RDWR | Libc.O_NONBLOCK | Libc.O_CLOEXEC);
+    if (fd < 0) {
+      throw new SystemCallException(cannot, -fd, openMend(-fd));
+    }
+    return fd;
   }
 
   private static String openMend(int errno) {
