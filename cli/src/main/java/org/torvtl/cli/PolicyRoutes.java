@@ -73,10 +73,12 @@ final class PolicyRoutes implements AutoCloseable {
     }
     for (var destination : destinations) {
       if (exempt.isPresent()) {
-        String user = Integer.toString(exempt.getAsInt());
-        rule(EXEMPTIONS, destination, "main", "uidrange", user + "-" + user);
+        String user = exempt.getAsInt() + "-" + exempt.getAsInt();
+        rule(EXEMPTIONS, destination, "lookup", "main", "uidrange", user);
+        // A host that has no route to Tor's relays just now has none by way of Tor either.
+        rule(EXEMPTIONS, destination, "unreachable", "uidrange", user);
       }
-      rule(RULES, destination, Integer.toString(TABLES + number));
+      rule(RULES, destination, "lookup", Integer.toString(TABLES + number));
     }
   }
 
@@ -87,11 +89,11 @@ final class PolicyRoutes implements AutoCloseable {
     Command.run(command.toArray(String[]::new));
   }
 
-  private void rule(int priorities, Ipv4Prefix destination, String table, String... words)
+  private void rule(int priorities, Ipv4Prefix destination, String... words)
       throws IOException, InterruptedException {
     var command = new ArrayList<>(List.of("ip", "-4", "rule", "add"));
     command.addAll(List.of("priority", Integer.toString(priorities + number)));
-    command.addAll(List.of("to", destination.toString(), "lookup", table));
+    command.addAll(List.of("to", destination.toString()));
     command.addAll(List.of("protocol", Integer.toString(PROTOCOL)));
     command.addAll(List.of(words));
     Command.run(command.toArray(String[]::new));

@@ -9,6 +9,7 @@ import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -42,9 +43,13 @@ final class PcapngWriter implements AutoCloseable {
   private static final long CLOSE_TIMEOUT_MILLIS = 3_000;
 
   /** Some blocks; {@code frames} of them are packets. */
-  private record Batch(ByteBuffer bytes, int frames) {}
+  private record Batch(ByteBuffer bytes, int frames) {
+    static final Batch END = new Batch(ByteBuffer.allocate(0), -1);
 
-  private static final Batch END = new Batch(ByteBuffer.allocate(0), 0);
+    boolean isEnd() {
+      return frames < 0;
+    }
+  }
 
   private final WritableByteChannel file;
   private final Consumer<IOException> onFailure;
@@ -171,7 +176,7 @@ final class PcapngWriter implements AutoCloseable {
   private void write() {
     @Nullable IOException failure = null;
     try (file) {
-      for (var batch = full.take(); batch != END; batch = full.take()) {
+      for (var batch = full.take(); !batch.isEnd(); batch = full.take()) {
         if (failure == null) {
           failure = write(batch.bytes());
         }
@@ -211,9 +216,9 @@ final class PcapngWriter implements AutoCloseable {
     flush();
     closed = true;
     try {
-      long deadline = System.nanoTime() + CLOSE_TIMEOUT_MILLIS * 1_000_000;
-      if (full.offer(END, CLOSE_TIMEOUT_MILLIS, java.util.concurrent.TimeUnit.MILLISECONDS)) {
-        thread.join(Math.max(1, (deadline - System.nanoTime()) / 1_000_000));
+      long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(CLOSE_TIMEOUT_MILLIS);
+      if (full.offer(Batch.END, CLOSE_TIMEOUT_MILLIS, TimeUnit.MILLISECONDS)) {
+        thread.join(Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())));
       }
       if (thread.isAlive()) {
         thread.interrupt();

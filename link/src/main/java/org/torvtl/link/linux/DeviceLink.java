@@ -150,11 +150,10 @@ public final class DeviceLink implements Link {
     public void handle(IoRegistration registration, IoEvent event) {
       for (int i = 0; i < FRAMES_PER_TURN && !closed; i++) {
         // One byte more than may come, so that a longer frame is seen to be one.
-        var first = shortBuffer = unshared(shortBuffer, shortFrameLength + 1);
-        var rest = longBuffer;
-        if (in.hasOffloads()) {
-          rest = longBuffer = unshared(rest, maxFrameLength + 1);
-        }
+        var first = unshared(shortBuffer, shortFrameLength + 1);
+        shortBuffer = first;
+        var rest = in.hasOffloads() ? unshared(longBuffer, maxFrameLength + 1) : null;
+        longBuffer = rest;
         long length = read(first, rest);
         if (length >= 0) {
           frame(first, rest, (int) length);
