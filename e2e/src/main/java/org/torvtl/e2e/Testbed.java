@@ -106,6 +106,12 @@ public final class Testbed implements Closeable {
     guestAddresses.add(address);
   }
 
+  /** A guest that is no network namespace. */
+  public void noteGuest(String mac, String address) {
+    guestMacs.add(mac);
+    noteGuestAddress(address);
+  }
+
   /**
    * A guest at the far end of a cable whose near end is a new interface of the machine.
    *
