@@ -36,7 +36,10 @@ final class VirtualMachine implements Closeable {
       echo "nameserver $router" >/etc/resolv.conf
       echo "guest: kernel $(uname -r), card $(basename "$(readlink /sys/class/net/eth0/device/driver)")"
       ping -c 1 -W 20 "$router" | grep ' bytes from '
-      wget -q -T 60 -O /file "$url"
+      # wget itself would ask by way of the C library, which is not here.
+      found=$(nslookup "$name" "$router" | awk '/^Address/ { found = $NF } END { print found }')
+      echo "guest: $name is $found"
+      wget -q -T 60 --header "Host: $name" -O /file "http://$found/bytes/$bytes"
       echo "guest: hash $(sha256sum </file)"
       echo "guest: size $(wc -c </file)"
       poweroff -f
@@ -67,9 +70,17 @@ final class VirtualMachine implements Closeable {
    * @param tap a TAP of the machine, which becomes the guest's cable
    * @param mac the guest's hardware address
    * @param address the guest's, with prefix length
+   * @param name the server to fetch from, and {@code bytes} how much
    */
   static VirtualMachine start(
-      Machine machine, Card card, String tap, String mac, String address, String router, String url)
+      Machine machine,
+      Card card,
+      String tap,
+      String mac,
+      String address,
+      String router,
+      String name,
+      int bytes)
       throws IOException, InterruptedException {
     String folder = "/run/vm-" + tap;
     machine.script("mkdir -p \"$1\"/root/bin \"$1\"/root/proc", folder);
@@ -92,8 +103,8 @@ final class VirtualMachine implements Closeable {
         """,
         folder);
     var append =
-        "console=ttyS0 quiet panic=-1 card=%s address=%s router=%s url=%s"
-            .formatted(card.module(), address, router, url);
+        "console=ttyS0 quiet panic=-1 card=%s address=%s router=%s name=%s bytes=%d"
+            .formatted(card.module(), address, router, name, bytes);
     return new VirtualMachine(
         machine.start(
             List.of(

@@ -101,11 +101,13 @@ class VirtualMachineTest {
             mac,
             address + "/8",
             "10.0.0.1",
-            "http://web.lab.test/bytes/" + BYTES)) {
+            "web.lab.test",
+            BYTES)) {
       assertThat(guest.await(DEADLINE))
           .contains("guest: kernel ")
           .contains("card " + driver)
           .contains("64 bytes from 10.0.0.1")
+          .contains("guest: web.lab.test is 198.18.")
           .contains("guest: size " + BYTES)
           .contains("guest: hash " + expected);
     } finally {

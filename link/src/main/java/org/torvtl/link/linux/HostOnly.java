@@ -20,10 +20,6 @@ import java.util.Set;
  * address is the host's to route. But a guest may also send to the host's.
  */
 public final class HostOnly {
-  private static final Path DEVICES = Path.of("/sys/class/net");
-  private static final Path SETTINGS = Path.of("/proc/sys/net");
-  private static final Path IPV4_ROUTES = Path.of("/proc/net/route");
-  private static final Path IPV6_ROUTES = Path.of("/proc/net/ipv6_route");
   private static final int ROUTE_UP = 1, ROUTE_REJECT = 0x200;
 
   /** Drivers whose Ethernet frames travel over another network, inside other packets. */
@@ -38,14 +34,61 @@ public final class HostOnly {
    */
   public record Objection(String reason, String mend) {}
 
-  private HostOnly() {}
+  /** What tells the driver of an interface, as {@link NetworkInterface#driver}. */
+  interface Drivers {
+    String of(String name) throws IOException;
+  }
+
+  private final Path devices;
+  private final Path settings;
+  private final Path ipv4Routes;
+  private final Path ipv6Routes;
+  private final Drivers drivers;
+
+  /**
+   * @param root below which the kernel's files are, {@code /sys} and {@code /proc}
+   */
+  HostOnly(Path root, Drivers drivers) {
+    devices = root.resolve("sys/class/net");
+    settings = root.resolve("proc/sys/net");
+    ipv4Routes = root.resolve("proc/net/route");
+    ipv6Routes = root.resolve("proc/net/ipv6_route");
+    this.drivers = drivers;
+  }
+
+  private static HostOnly ofThisHost() {
+    return new HostOnly(Path.of("/"), name -> new NetworkInterface(name).driver());
+  }
 
   /**
    * All that speaks against an interface, or the bridge it is a port of; nothing if it is right.
    */
   public static List<Objection> objections(NetworkInterface networkInterface) throws IOException {
-    String name = networkInterface.name();
-    if (!isOfThisNamespace(networkInterface)) {
+    return ofThisHost().look(networkInterface.name(), networkInterface.index());
+  }
+
+  /** Whether the host itself has a place on the link: it is not a TAP by itself. */
+  public static boolean isSharedWithHost(NetworkInterface networkInterface) throws IOException {
+    return !networkInterface.isTap() || ofThisHost().master(networkInterface.name()).isPresent();
+  }
+
+  /**
+   * Whether the host answers at this interface for addresses that it has at others, so that a guest
+   * can ask which those are.
+   */
+  public static boolean tellsOtherAddresses(NetworkInterface networkInterface) throws IOException {
+    var configurations = ofThisHost().settings.resolve("ipv4/conf");
+    return isZero(configurations.resolve(networkInterface.name()).resolve("arp_ignore"))
+        && isZero(configurations.resolve("all").resolve("arp_ignore"));
+  }
+
+  /**
+   * As {@link #objections}.
+   *
+   * @param index the kernel's number of the interface
+   */
+  List<Objection> look(String name, int index) throws IOException {
+    if (!read(devices.resolve(name).resolve("ifindex")).equals(Optional.of("" + index))) {
       return List.of(
           new Objection(
               "what is behind %s cannot be seen: /sys shows another network namespace"
@@ -53,7 +96,7 @@ public final class HostOnly {
               "mount -t sysfs sysfs /sys, as ip netns exec does"));
     }
     var master = master(name);
-    if (networkInterface.isTap() && master.isEmpty()) {
+    if (drivers.of(name).equals(NetworkInterface.TAP_DRIVER) && master.isEmpty()) {
       // All that is behind it is whoever holds its other end, which is torvtl.
       return defaultRoute(name).stream().toList();
     }
@@ -67,38 +110,19 @@ public final class HostOnly {
     return objections;
   }
 
-  /** Whether the host itself has a place on the link: it is not a TAP by itself. */
-  public static boolean isSharedWithHost(NetworkInterface networkInterface) throws IOException {
-    return !networkInterface.isTap() || master(networkInterface.name()).isPresent();
-  }
-
-  private static boolean isOfThisNamespace(NetworkInterface networkInterface) throws IOException {
-    return read(DEVICES.resolve(networkInterface.name()).resolve("ifindex"))
-        .map(index -> index.equals(index(networkInterface)))
-        .orElse(false);
-  }
-
-  private static String index(NetworkInterface networkInterface) {
-    try {
-      return Integer.toString(networkInterface.index());
-    } catch (SystemCallException e) {
-      return "gone";
-    }
-  }
-
-  private static Optional<String> master(String name) throws IOException {
-    var master = DEVICES.resolve(name).resolve("master");
+  private Optional<String> master(String name) throws IOException {
+    var master = devices.resolve(name).resolve("master");
     return Files.isSymbolicLink(master)
         ? Optional.of(Files.readSymbolicLink(master).getFileName().toString())
         : Optional.empty();
   }
 
   /** The interface, and all that it stands on: bridge ports, lower devices, those of these. */
-  private static Set<String> below(String name) throws IOException {
+  private Set<String> below(String name) throws IOException {
     var all = new LinkedHashSet<>(List.of(name));
     var toDo = new ArrayList<>(List.of(name));
     while (!toDo.isEmpty()) {
-      try (var entries = Files.list(DEVICES.resolve(toDo.removeLast()))) {
+      try (var entries = Files.list(devices.resolve(toDo.removeLast()))) {
         entries
             .map(entry -> entry.getFileName().toString())
             .filter(entry -> entry.startsWith("lower_"))
@@ -110,8 +134,8 @@ public final class HostOnly {
     return all;
   }
 
-  private static Optional<Objection> hardware(String name, String lower) throws IOException {
-    var device = DEVICES.resolve(lower);
+  private Optional<Objection> hardware(String name, String lower) throws IOException {
+    var device = devices.resolve(lower);
     String whose = lower.equals(name) ? name + " has" : name + " leads to " + lower + ", which has";
     if (Files.exists(device.resolve("device"))) {
       return Optional.of(
@@ -119,7 +143,7 @@ public final class HostOnly {
               whose + " a physical network behind it",
               "use an interface without one: torvtl tap create tap1"));
     }
-    String driver = new NetworkInterface(lower).driver().replaceFirst(" .*", "");
+    String driver = drivers.of(lower).replaceFirst(" .*", "");
     if (TUNNELS.contains(driver)) {
       return Optional.of(
           new Objection(
@@ -149,9 +173,9 @@ public final class HostOnly {
   }
 
   /** RFC 1519's halves of everything count as everything. */
-  private static Optional<Objection> defaultRoute(String name) throws IOException {
+  private Optional<Objection> defaultRoute(String name) throws IOException {
     boolean ipv4 =
-        lines(IPV4_ROUTES).stream()
+        lines(ipv4Routes).stream()
             .map(line -> line.strip().split("\\s+"))
             .anyMatch(field ->
                 field.length > 7
@@ -160,7 +184,7 @@ public final class HostOnly {
                     // In the order of the wire, printed as a number of this machine.
                     && (field[7].equals("00000000") || field[7].equals("00000080")));
     boolean ipv6 =
-        lines(IPV6_ROUTES).stream()
+        lines(ipv6Routes).stream()
             .map(line -> line.strip().split("\\s+"))
             .anyMatch(field ->
                 field.length > 9
@@ -175,16 +199,16 @@ public final class HostOnly {
         : Optional.empty();
   }
 
-  private static Optional<Objection> forwarding(String name) throws IOException {
+  private Optional<Objection> forwarding(String name) throws IOException {
     String inSysctl = name.replace('.', '/');
-    if (isOn(SETTINGS.resolve("ipv4/conf").resolve(name).resolve("forwarding"))) {
+    if (isOn(settings.resolve("ipv4/conf").resolve(name).resolve("forwarding"))) {
       return Optional.of(
           new Objection(
               "this host forwards what arrives at %s to other networks".formatted(name),
               "sysctl -w net.ipv4.conf.%s.forwarding=0".formatted(inSysctl)));
     }
-    if (isOn(SETTINGS.resolve("ipv6/conf/all/forwarding"))
-        && !isOn(SETTINGS.resolve("ipv6/conf").resolve(name).resolve("disable_ipv6"))) {
+    if (isOn(settings.resolve("ipv6/conf/all/forwarding"))
+        && !isOn(settings.resolve("ipv6/conf").resolve(name).resolve("disable_ipv6"))) {
       return Optional.of(
           new Objection(
               "this host forwards IPv6 that arrives at %s to other networks".formatted(name),
@@ -192,16 +216,6 @@ public final class HostOnly {
                   .formatted(inSysctl)));
     }
     return Optional.empty();
-  }
-
-  /**
-   * Whether the host answers at this interface for addresses that it has at others, so that a guest
-   * can ask which those are.
-   */
-  public static boolean tellsOtherAddresses(NetworkInterface networkInterface) throws IOException {
-    var configurations = SETTINGS.resolve("ipv4/conf");
-    return isZero(configurations.resolve(networkInterface.name()).resolve("arp_ignore"))
-        && isZero(configurations.resolve("all").resolve("arp_ignore"));
   }
 
   private static boolean isOn(Path setting) throws IOException {

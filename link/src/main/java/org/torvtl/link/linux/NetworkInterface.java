@@ -17,6 +17,9 @@ public final class NetworkInterface {
   /** The longest name, in bytes. */
   public static final int MAX_NAME_LENGTH = 15;
 
+  /** What {@link #driver} says of a TAP. */
+  static final String TAP_DRIVER = "tun tap";
+
   static final int IFREQ_LENGTH = 40;
   static final int IFREQ_VALUE = 16;
 
@@ -136,7 +139,7 @@ public final class NetworkInterface {
 
   /** Whether it is a TAP, made by any program. */
   public boolean isTap() throws SystemCallException {
-    return driver().equals("tun tap");
+    return driver().equals(TAP_DRIVER);
   }
 
   private short flags() throws SystemCallException {
