@@ -108,7 +108,7 @@ class VirtualMachineTest {
           .contains("card " + driver)
           .contains("64 bytes from 10.0.0.1")
           .contains("guest: web.lab.test is 198.18.")
-          .contains("guest: size " + BYTES)
+          .containsPattern("guest: status HTTP/1.. 200")
           .contains("guest: hash " + expected);
     } finally {
       machine.script("ip link delete \"$1\"; rm -r /run/vm-\"$1\"", tap);
