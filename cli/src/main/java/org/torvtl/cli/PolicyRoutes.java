@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.cli;
 
+import java.io.File;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -19,6 +23,9 @@ import org.torvtl.tor.lab.Command;
  * the TUN goes, the kernel takes its routes along; what is left in the table then says
  * "unreachable". So when a gateway is killed, programs fail rather than go around Tor, until the
  * rules are removed: by the next gateway that starts, or by hand.
+ *
+ * <p>To remove them takes root, which the gateway gives away. So a child process keeps it: it waits
+ * for the word to remove them, and does; if it hears the gateway's end instead, it ends too.
  *
  * <p>Ours are told by their priorities, their protocol number, and the tables' numbers.
  */
@@ -37,10 +44,19 @@ final class PolicyRoutes implements AutoCloseable {
   private static final Pattern RULE = Pattern.compile("^(\\d+):.*\\bproto 84\\b.*$");
   private static final Pattern TABLE = Pattern.compile(" dev .* table (\\d+) ");
 
-  private final int number;
+  private static final Duration DEADLINE = Duration.ofSeconds(5);
+  private static final String WORD = "remove";
+  private static final String REMOVE =
+      "read -r line && [ \"$line\" = "
+          + WORD
+          + " ] || exit 0; table=$1; shift;"
+          + " for priority; do ip -4 rule delete priority \"$priority\" || exit; done;"
+          + " ip -4 route flush table \"$table\"";
 
-  private PolicyRoutes(int number) {
-    this.number = number;
+  private final Process remover;
+
+  private PolicyRoutes(Process remover) {
+    this.remover = remover;
   }
 
   /**
@@ -51,48 +67,53 @@ final class PolicyRoutes implements AutoCloseable {
   static PolicyRoutes add(NetworkInterface tun, List<Ipv4Prefix> destinations, OptionalInt exempt)
       throws IOException, InterruptedException {
     sweep();
-    var routes = new PolicyRoutes(tun.index() % PRIORITIES);
+    int number = tun.index() % PRIORITIES;
     try {
-      routes.fill(tun, destinations, exempt);
-      return routes;
+      fill(tun, number, destinations, exempt);
+      return new PolicyRoutes(remover(number));
     } catch (IOException | InterruptedException e) {
-      routes.removeAfter(e);
+      try {
+        remove(number);
+      } catch (IOException | InterruptedException again) {
+        e.addSuppressed(again);
+      }
       throw e;
     }
   }
 
-  private void fill(NetworkInterface tun, List<Ipv4Prefix> destinations, OptionalInt exempt)
+  private static void fill(
+      NetworkInterface tun, int number, List<Ipv4Prefix> destinations, OptionalInt exempt)
       throws IOException, InterruptedException {
     String name = tun.name();
     if (Command.run("ip", "-4", "-o", "address", "show", "dev", name).isBlank()) {
       Command.run("ip", "address", "add", OWN_ADDRESS + "/32", "dev", name);
     }
-    route("unreachable", "default", "metric", LAST_METRIC);
+    route(number, "unreachable", "default", "metric", LAST_METRIC);
     for (var destination : destinations) {
-      route(destination.toString(), "dev", name);
+      route(number, destination.toString(), "dev", name);
     }
     for (var destination : destinations) {
       if (exempt.isPresent()) {
         String user = exempt.getAsInt() + "-" + exempt.getAsInt();
-        rule(EXEMPTIONS, destination, "lookup", "main", "uidrange", user);
+        rule(EXEMPTIONS + number, destination, "lookup", "main", "uidrange", user);
         // A host that has no route to Tor's relays just now has none by way of Tor either.
-        rule(EXEMPTIONS, destination, "unreachable", "uidrange", user);
+        rule(EXEMPTIONS + number, destination, "unreachable", "uidrange", user);
       }
-      rule(RULES, destination, "lookup", Integer.toString(TABLES + number));
+      rule(RULES + number, destination, "lookup", Integer.toString(TABLES + number));
     }
   }
 
-  private void route(String... words) throws IOException, InterruptedException {
+  private static void route(int number, String... words) throws IOException, InterruptedException {
     var command = new ArrayList<>(List.of("ip", "-4", "route", "add"));
     command.addAll(List.of(words));
     command.addAll(List.of("table", Integer.toString(TABLES + number)));
     Command.run(command.toArray(String[]::new));
   }
 
-  private void rule(int priorities, Ipv4Prefix destination, String... words)
+  private static void rule(int priority, Ipv4Prefix destination, String... words)
       throws IOException, InterruptedException {
     var command = new ArrayList<>(List.of("ip", "-4", "rule", "add"));
-    command.addAll(List.of("priority", Integer.toString(priorities + number)));
+    command.addAll(List.of("priority", Integer.toString(priority)));
     command.addAll(List.of("to", destination.toString()));
     command.addAll(List.of("protocol", Integer.toString(PROTOCOL)));
     command.addAll(List.of(words));
@@ -114,7 +135,7 @@ final class PolicyRoutes implements AutoCloseable {
             .filter(number -> !live.contains(number))
             .collect(Collectors.toSet());
     for (int number : stale) {
-      new PolicyRoutes(number).remove();
+      remove(number);
     }
   }
 
@@ -129,7 +150,7 @@ final class PolicyRoutes implements AutoCloseable {
         .toList();
   }
 
-  private void remove() throws IOException, InterruptedException {
+  private static void remove(int number) throws IOException, InterruptedException {
     for (int priority : priorities()) {
       if (priority % PRIORITIES == number) {
         Command.run("ip", "-4", "rule", "delete", "priority", Integer.toString(priority));
@@ -145,24 +166,41 @@ final class PolicyRoutes implements AutoCloseable {
     }
   }
 
-  private void removeAfter(Exception failure) {
-    try {
-      remove();
-    } catch (IOException e) {
-      failure.addSuppressed(e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      failure.addSuppressed(e);
+  /** Starts the child, in a session of its own, so that Ctrl-C does not end it before us. */
+  private static Process remover(int number) throws IOException, InterruptedException {
+    var command =
+        new ArrayList<>(
+            List.of("setsid", "sh", "-c", REMOVE, "torvtl-routes", "" + (TABLES + number)));
+    for (int priority : priorities()) {
+      if (priority % PRIORITIES == number) {
+        command.add(Integer.toString(priority));
+      }
     }
+    var builder =
+        new ProcessBuilder(command)
+            .directory(new File("/"))
+            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+            .redirectError(ProcessBuilder.Redirect.DISCARD);
+    builder.environment().clear();
+    builder.environment().put("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    return builder.start();
   }
 
+  /** Has all of it removed; returns when that is done. */
   @Override
   public void close() throws IOException {
     try {
-      remove();
+      try (var input = remover.outputWriter(StandardCharsets.UTF_8)) {
+        input.write(WORD + "\n");
+      }
+      if (!remover.waitFor(DEADLINE.toMillis(), TimeUnit.MILLISECONDS)
+          || remover.exitValue() != 0) {
+        throw new IOException(
+            "routes into Tor are left (see ip rule; the next torvtl run --tun removes them)");
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw new IOException("interrupted while removing routes", e);
+      throw new IOException("interrupted while routes were removed", e);
     }
   }
 }

@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.OptionalInt;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -21,7 +21,9 @@ import org.torvtl.gateway.TorEgress;
 import org.torvtl.link.Link;
 import org.torvtl.link.PcapngLink;
 import org.torvtl.link.linux.HostAddresses;
+import org.torvtl.link.linux.User;
 import org.torvtl.stack.StackConfig;
+import org.torvtl.tor.process.FileOwner;
 import org.torvtl.tor.process.SupervisedTor;
 import org.torvtl.wire.Ipv4Address;
 import picocli.CommandLine.ArgGroup;
@@ -102,6 +104,14 @@ final class RunCommand implements Callable<Integer> {
   private @Nullable Path capture;
 
   @Option(
+      names = "--user",
+      paramLabel = "NAME",
+      description =
+          "User to become, with torvtl's own tor, once the device is open; for root only. 'root'"
+              + " keeps root. Default: the first of debian-tor, tor, _tor, nobody there is.")
+  private @Nullable String userName;
+
+  @Option(
       names = {"-v", "--verbose"},
       description = "Log each flow.")
   private boolean verbose;
@@ -121,21 +131,23 @@ final class RunCommand implements Callable<Integer> {
     if (external != null && torrc != null) {
       throw Arguments.wrong(spec, "--torrc is for torvtl's own tor, which -a and -p replace");
     }
+    var user = ServiceUser.choose(userName);
     var end = new CompletableFuture<Void>();
     try (var teardown = new Teardown()) {
       var link = teardown.add(place.open());
       var config = config(place, gatewayAddress);
-      var exempt =
-          place.destinations().isEmpty()
-              ? OptionalInt.empty()
-              : TorUser.check(place.name(), place.destinations(), external);
+      if (!place.destinations().isEmpty()) {
+        var exempt = TorUser.check(place.name(), place.destinations(), external, user);
+        teardown.add(PolicyRoutes.add(place.in(), place.destinations(), exempt));
+      }
       if (capture != null) {
         link = teardown.add(record(link, capture));
       }
-      if (external != null) {
-        checkReachable(external);
+      var own = external != null ? null : prepareTor(teardown, place.name(), user);
+      if (user != null && !user.isRoot()) {
+        ServiceUser.become(user);
       }
-      var socks = external != null ? external : ownTor(teardown, place.name());
+      var socks = own != null ? own.start() : reachable(Objects.requireNonNull(external));
       var gateway =
           new Gateway(
               link,
@@ -146,9 +158,6 @@ final class RunCommand implements Callable<Integer> {
       teardown.add(gateway);
       teardown.add(() -> log.info("{}", gateway.counters()));
       gateway.start();
-      if (!place.destinations().isEmpty()) {
-        teardown.add(PolicyRoutes.add(place.in(), place.destinations(), exempt));
-      }
       spec.commandLine()
           .getOut()
           .printf(
@@ -216,9 +225,10 @@ final class RunCommand implements Callable<Integer> {
     return address.getAddress().getHostAddress() + ":" + address.getPort();
   }
 
-  private static void checkReachable(InetSocketAddress proxy) throws UserException {
+  private static InetSocketAddress reachable(InetSocketAddress proxy) throws UserException {
     try (var socket = new Socket()) {
       socket.connect(proxy, PROXY_CONNECT_MILLIS);
+      return proxy;
     } catch (IOException e) {
       throw new UserException(
           "cannot reach the Tor proxy %s: %s (is tor running with that SocksPort? without -a and -p torvtl runs its own)"
@@ -227,31 +237,40 @@ final class RunCommand implements Callable<Integer> {
     }
   }
 
-  /** Starts a tor of our own, and returns its SOCKS port once it carries streams. */
-  private InetSocketAddress ownTor(Teardown teardown, String name)
-      throws IOException, InterruptedException, ExecutionException {
-    var out = spec.commandLine().getErr();
-    try (var bar = new ProgressBar("tor")) {
-      var tor =
-          teardown.add(
-              SupervisedTor.start(
-                  SupervisedTor.Options.forDevice(name, torrc),
-                  event -> {
-                    switch (event) {
-                      case SupervisedTor.Event.Up up ->
-                          log.debug("tor listens at {}", text(up.socks()));
-                      case SupervisedTor.Event.Bootstrap(int percent, String summary) ->
-                          bar.show(percent, summary);
-                      case SupervisedTor.Event.Down(String reason, Duration next) -> {
-                        out.printf(
-                            "%s; no traffic passes; starting it again in %.1f s%n",
-                            reason, next.toMillis() / 1000.0);
-                        out.flush();
-                      }
-                    }
-                  }));
-      tor.bootstrapped().get();
-      return tor.socksAddress();
+  /** A tor of our own, and where it tells how far it is. */
+  private record OwnTor(SupervisedTor tor, ProgressBar bar) {
+    /** Starts it, and returns its SOCKS port once it carries streams. */
+    InetSocketAddress start() throws IOException, InterruptedException, ExecutionException {
+      try (bar) {
+        tor.start();
+        tor.bootstrapped().get();
+        return tor.socksAddress();
+      }
     }
+  }
+
+  /** What takes root, or the user's files. */
+  private OwnTor prepareTor(Teardown teardown, String name, @Nullable User user)
+      throws IOException, InterruptedException {
+    var out = spec.commandLine().getErr();
+    var bar = new ProgressBar("tor");
+    var tor =
+        SupervisedTor.prepare(
+            SupervisedTor.Options.forDevice(name, torrc),
+            event -> {
+              switch (event) {
+                case SupervisedTor.Event.Up up -> log.debug("tor listens at {}", text(up.socks()));
+                case SupervisedTor.Event.Bootstrap(int percent, String summary) ->
+                    bar.show(percent, summary);
+                case SupervisedTor.Event.Down(String reason, Duration next) -> {
+                  out.printf(
+                      "%s; no traffic passes; starting it again in %.1f s%n",
+                      reason, next.toMillis() / 1000.0);
+                  out.flush();
+                }
+              }
+            },
+            user == null ? null : new FileOwner(user.uid(), user.gid()));
+    return new OwnTor(teardown.add(tor), bar);
   }
 }

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.link.linux.User;
 
 /** Whose connections to relays must not be led back into Tor. */
 final class TorUser {
@@ -26,19 +27,23 @@ final class TorUser {
    * Refuses destinations that would swallow Tor's own connections.
    *
    * @param proxy a tor that runs already; null for one of torvtl's own
+   * @param user whom torvtl's own becomes; null if it stays who we are
    * @return the user whose connections must be exempt; empty if none need be
    * @throws UserException with the reason
    */
   static OptionalInt check(
-      String tun, List<Ipv4Prefix> destinations, @Nullable InetSocketAddress proxy)
+      String tun,
+      List<Ipv4Prefix> destinations,
+      @Nullable InetSocketAddress proxy,
+      @Nullable User user)
       throws IOException, UserException {
     if (proxy != null && !isLocal(proxy.getAddress())) {
       checkProxy(tun, destinations, proxy.getAddress());
       return OptionalInt.empty();
     }
-    var user = proxy == null ? OptionalInt.empty() : listener(proxy);
-    if (user.isPresent() && user.getAsInt() >= FIRST_SERVICE && user.getAsInt() <= LAST_SERVICE) {
-      return user;
+    var tor = proxy != null ? listener(proxy) : own(user);
+    if (tor.isPresent() && tor.getAsInt() >= FIRST_SERVICE && tor.getAsInt() <= LAST_SERVICE) {
+      return tor;
     }
     for (var destination : destinations) {
       if (destination.hasPublicAddresses()) {
@@ -48,6 +53,10 @@ final class TorUser {
       }
     }
     return OptionalInt.empty();
+  }
+
+  private static OptionalInt own(@Nullable User user) {
+    return user == null ? OptionalInt.empty() : OptionalInt.of(user.uid());
   }
 
   private static boolean isLocal(InetAddress address) throws IOException {

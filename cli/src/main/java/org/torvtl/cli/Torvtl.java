@@ -43,6 +43,7 @@ public final class Torvtl implements Runnable {
 
   /** Runs one command and ends the process with its exit status. */
   public static void main(String[] arguments) {
+    ServiceUser.prepareToStartPrograms();
     System.exit(execute(arguments));
   }
 

@@ -147,8 +147,13 @@ class LinkChoiceTest {
 
   @Test
   void aRouteThatWouldSwallowTheRelaysIsRefusedForATorThatRunsAsRoot() throws Exception {
-    refused(torvtl("run", "--tun", "tun5", "--route", "default"), "Tor's relays", "service user");
-    refused(torvtl("run", "--tun", "tun5", "--route", "8.8.8.0/24"), "8.8.8.0/24", "Tor's relays");
+    for (var destination : List.of("0.0.0.0/0", "192.0.32.0/24")) {
+      refused(
+          torvtl("run", "--user", "root", "--tun", "tun5", "--route", destination),
+          destination,
+          "Tor's relays",
+          "service user");
+    }
     assertThat(machine.script("ip rule show").out()).doesNotContain("proto 84");
   }
 

@@ -38,6 +38,7 @@ final class Lane implements StackHandler {
   private final DnsCounters dnsCounters = new DnsCounters();
   private final LivenessCheck liveness;
   private final FlowCounters flowCounters = new FlowCounters();
+  private final FlowTimeouts timeouts;
   private final Consumer<IOException> onLinkFailure;
   private final List<Flow> unflushed = new ArrayList<>();
   private @Nullable ScheduledFuture<?> alarm;
@@ -48,10 +49,12 @@ final class Lane implements StackHandler {
       StackConfig config,
       Egress egress,
       SecureRandom random,
+      FlowTimeouts timeouts,
       Consumer<IOException> onLinkFailure) {
     this.loop = loop;
     this.link = link;
     this.egress = egress;
+    this.timeouts = timeouts;
     this.onLinkFailure = onLinkFailure;
     this.dns = new DnsService(loop, names(), DnsLimits.DEFAULT, dnsCounters);
     this.liveness = new LivenessCheck(loop, egress);
@@ -62,7 +65,11 @@ final class Lane implements StackHandler {
 
   /** Begins to serve. */
   void start() {
-    link.start(loop, stack);
+    try {
+      link.start(loop, stack);
+    } catch (RuntimeException e) {
+      linkFailed(new IOException("cannot start " + link.name() + ": " + e.getMessage(), e));
+    }
   }
 
   private NameResolver names() {
@@ -107,8 +114,11 @@ final class Lane implements StackHandler {
         payload,
         DnsTransport.UDP,
         answer -> {
-          stack.sendDatagram(flow, answer);
-          answer.release();
+          try {
+            stack.sendDatagram(flow, answer);
+          } finally {
+            answer.release();
+          }
         });
     return true;
   }
@@ -134,12 +144,15 @@ final class Lane implements StackHandler {
 
   /** Resets every flow and closes the link; to be called on the loop. */
   void close() {
-    dns.close();
-    stack.close();
-    if (alarm != null) {
-      alarm.cancel(false);
+    try {
+      dns.close();
+      stack.close();
+    } finally {
+      if (alarm != null) {
+        alarm.cancel(false);
+      }
+      link.close();
     }
-    link.close();
   }
 
   IoEventLoop loop() {
@@ -164,6 +177,10 @@ final class Lane implements StackHandler {
 
   DnsCounters dnsCounters() {
     return dnsCounters;
+  }
+
+  FlowTimeouts timeouts() {
+    return timeouts;
   }
 
   FlowCounters flowCounters() {

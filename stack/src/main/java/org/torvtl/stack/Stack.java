@@ -42,6 +42,8 @@ public final class Stack implements Link.Receiver, AutoCloseable {
   private final IcmpResponder icmp;
   private final TimerWheel timers;
   private final TcpTable tcp;
+  private final FailureLog failures;
+  private boolean closed;
 
   private final EthernetFrame ethernet = new EthernetFrame();
   private final ArpPacket arp = new ArpPacket();
@@ -71,6 +73,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     this.handler = handler;
     this.clock = clock;
     long now = clock.getAsLong();
+    failures = new FailureLog(counters, clock);
     writer = new PacketWriter(link, config.mac(), counters);
     icmp = new IcmpResponder(config.address(), writer, counters, now);
     timers = new TimerWheel(alarm::accept, now);
@@ -84,23 +87,34 @@ public final class Stack implements Link.Receiver, AutoCloseable {
             icmp,
             timers,
             clock,
-            new IsnGenerator(secret));
+            new IsnGenerator(secret),
+            failures);
   }
 
   @Override
   public void frame(ByteBuf frame) {
-    trusted = false;
-    receive(frame);
+    receive(frame, false);
   }
 
   @Override
   public void trustedFrame(ByteBuf frame) {
-    trusted = true;
-    receive(frame);
+    receive(frame, true);
   }
 
-  private void receive(ByteBuf frame) {
-    long now = clock.getAsLong();
+  private void receive(ByteBuf frame, boolean isTrusted) {
+    trusted = isTrusted;
+    if (closed) {
+      counters.drop(Drop.CLOSED);
+      return;
+    }
+    try {
+      frame(frame, clock.getAsLong());
+    } catch (RuntimeException e) {
+      failures.failed(e);
+    }
+  }
+
+  private void frame(ByteBuf frame, long now) {
     if (link.medium() == Link.Medium.IP) {
       ip(ONLY_GUEST, frame, frame.readerIndex(), frame.readableBytes(), now);
     } else {
@@ -239,7 +253,11 @@ public final class Stack implements Link.Receiver, AutoCloseable {
    * @param payload borrowed
    */
   public void sendDatagram(DatagramFlow flow, ByteBuf payload) {
-    writer.udp(flow, payload);
+    if (closed) {
+      counters.drop(Drop.CLOSED);
+    } else {
+      writer.udp(flow, payload);
+    }
   }
 
   /** The time the alarm was set to has come. */
@@ -263,6 +281,10 @@ public final class Stack implements Link.Receiver, AutoCloseable {
   /** Resets every connection and frees what is held. The link stays as it is. */
   @Override
   public void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
     tcp.close();
     reassembler.close();
     writer.close();

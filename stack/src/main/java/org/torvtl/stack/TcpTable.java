@@ -37,6 +37,7 @@ final class TcpTable {
   private final TimerWheel timers;
   private final LongSupplier clock;
   private final IsnGenerator isnGenerator;
+  private final FailureLog failures;
   private final TcpCounters tcpCounters = new TcpCounters();
   private final Map<GuestConnection.Key, GuestConnection> connections = new HashMap<>();
   private final TcpSegment segment = new TcpSegment();
@@ -51,7 +52,8 @@ final class TcpTable {
       IcmpResponder icmp,
       TimerWheel timers,
       LongSupplier clock,
-      IsnGenerator isnGenerator) {
+      IsnGenerator isnGenerator,
+      FailureLog failures) {
     this.config = config;
     this.tcpConfig = tcpConfig;
     this.handler = handler;
@@ -61,6 +63,7 @@ final class TcpTable {
     this.timers = timers;
     this.clock = clock;
     this.isnGenerator = isnGenerator;
+    this.failures = failures;
   }
 
   /**
@@ -114,7 +117,11 @@ final class TcpTable {
       var connection = new GuestConnection(this, key, segment, syn, nowNanos);
       connections.put(key, connection);
       pending++;
-      handler.connection(connection);
+      try {
+        handler.connection(connection);
+      } catch (RuntimeException e) {
+        connection.fail(e);
+      }
     }
   }
 
@@ -152,7 +159,11 @@ final class TcpTable {
 
   /** Ends every connection with a RST. */
   void close() {
-    List.copyOf(connections.values()).forEach(GuestConnection::abort);
+    List.copyOf(connections.values()).forEach(GuestConnection::end);
+  }
+
+  void failed(RuntimeException cause) {
+    failures.failed(cause);
   }
 
   int size() {

@@ -21,9 +21,10 @@ final class Libc {
   static final int O_RDWR = 2, O_NONBLOCK = 0x800, O_CLOEXEC = 0x80000;
   static final int AF_INET = 2, AF_PACKET = 17;
   static final int SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000;
-  static final int EPERM = 1, ENOENT = 2, EINTR = 4, EIO = 5, ENXIO = 6, EAGAIN = 11, EACCES = 13;
-  static final int EBUSY = 16, ENODEV = 19, EINVAL = 22, EBADFD = 77, EOPNOTSUPP = 95;
-  static final int ENETDOWN = 100;
+  static final int EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, EIO = 5, ENXIO = 6, EAGAIN = 11;
+  static final int EBUSY = 16, ENODEV = 19, EINVAL = 22, ERANGE = 34, EBADFD = 77;
+  static final int EOPNOTSUPP = 95, ENETDOWN = 100;
+  static final int PR_SET_DUMPABLE = 4, PR_SET_NO_NEW_PRIVS = 38;
 
   private static final Linker LINKER = Linker.nativeLinker();
   private static final Linker.Option ERRNO = Linker.Option.captureCallState("errno");
@@ -57,6 +58,15 @@ final class Libc {
       function("setresgid", -1, FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
   private static final MethodHandle SETGROUPS =
       function("setgroups", -1, FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle PRCTL =
+      function(
+          "prctl",
+          1,
+          FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle GETPWNAM_R =
+      LINKER.downcallHandle(
+          symbol("getpwnam_r"),
+          FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS));
   private static final MethodHandle GETEUID =
       LINKER.downcallHandle(symbol("geteuid"), FunctionDescriptor.of(JAVA_INT));
   private static final MethodHandle STRERROR =
@@ -196,6 +206,31 @@ final class Libc {
     var state = STATE.get();
     try {
       return (int) result((int) SETGROUPS.invokeExact(state, 0L, 0L), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  static int prctl(int option, long value) {
+    var state = STATE.get();
+    try {
+      return (int) result((int) PRCTL.invokeExact(state, option, value, 0L, 0L, 0L), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  /**
+   * Looks a user up.
+   *
+   * @param entry space for a {@code struct passwd}
+   * @param buffer space for its texts; the answer is minus {@link #ERANGE} if it is too small
+   * @param found space for a pointer: null afterwards if there is no such user
+   */
+  static int getpwnam(
+      MemorySegment name, MemorySegment entry, MemorySegment buffer, MemorySegment found) {
+    try {
+      return -(int) GETPWNAM_R.invokeExact(name, entry, buffer, buffer.byteSize(), found);
     } catch (Throwable e) {
       throw impossible(e);
     }

@@ -11,6 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.torvtl.link.Link;
 
 /**
@@ -38,6 +39,7 @@ public final class PacketSocket implements Device {
 
   private final int fd;
   private final NetworkInterface networkInterface;
+  private final AtomicBoolean closed = new AtomicBoolean();
 
   private PacketSocket(int fd, NetworkInterface networkInterface) {
     this.fd = fd;
@@ -217,6 +219,8 @@ public final class PacketSocket implements Device {
 
   @Override
   public void close() {
-    Libc.close(fd);
+    if (!closed.getAndSet(true)) {
+      Libc.close(fd);
+    }
   }
 }

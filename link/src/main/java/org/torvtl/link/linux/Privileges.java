@@ -43,18 +43,32 @@ public final class Privileges {
   }
 
   /**
-   * Becomes another user for good, with every thread of the process: supplementary groups, group
-   * and user ids. What was opened before stays open.
+   * Becomes another user for good, with every thread of the process: no supplementary groups, the
+   * user's own group and id, no capabilities. What was opened before stays open.
    *
-   * @throws SystemCallException if the process was not allowed to
-   * @throws IllegalStateException if root could be had back; the process must end then
+   * <p>Afterwards no other process of that user can trace this one or read its memory, and it
+   * leaves no core dump: the user may well run other programs. The calling thread, and what it
+   * starts from now on, threads and programs, cannot gain privileges by starting a program.
+   *
+   * @throws IOException if the process was not allowed to, or kept something: it must end then
+   * @throws IllegalArgumentException if the user is root, for then nothing is given away
    */
-  public static void become(int uid, int gid) throws SystemCallException {
+  public static void become(User user) throws IOException {
+    if (user.isRoot()) {
+      throw new IllegalArgumentException(user + " is root");
+    }
     check(Libc.dropGroups(), "cannot leave the groups of root");
-    check(Libc.setresgid(gid), "cannot become group " + gid);
-    check(Libc.setresuid(uid), "cannot become user " + uid);
+    check(Libc.setresgid(user.gid()), "cannot join the group of user " + user);
+    check(Libc.setresuid(user.uid()), "cannot become user " + user);
+    check(Libc.prctl(Libc.PR_SET_NO_NEW_PRIVS, 1), "cannot renounce new privileges");
+    check(Libc.prctl(Libc.PR_SET_DUMPABLE, 0), "cannot shield the memory");
     if (Libc.setresuid(0) == 0) {
-      throw new IllegalStateException("privileges were dropped, yet root could be had back");
+      throw new IOException("root was given away, yet could be had back");
+    }
+    for (var thread : ThreadCredentials.ofThisProcess()) {
+      if (!thread.areNoMoreThan(user)) {
+        throw new IOException("root was given away to " + user + ", yet not by all: " + thread);
+      }
     }
   }
 

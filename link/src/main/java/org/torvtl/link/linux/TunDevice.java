@@ -4,6 +4,7 @@ package org.torvtl.link.linux;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 import java.lang.foreign.Arena;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.torvtl.link.Link;
 
 /**
@@ -21,6 +22,7 @@ public final class TunDevice implements Device {
   private final int fd;
   private final NetworkInterface networkInterface;
   private final Link.Medium medium;
+  private final AtomicBoolean closed = new AtomicBoolean();
 
   private TunDevice(int fd, NetworkInterface networkInterface, Link.Medium medium) {
     this.fd = fd;
@@ -120,8 +122,11 @@ public final class TunDevice implements Device {
     }
   }
 
+  /** Closes the descriptor, once: its number may be another's by the second call. */
   @Override
   public void close() {
-    Libc.close(fd);
+    if (!closed.getAndSet(true)) {
+      Libc.close(fd);
+    }
   }
 }
