@@ -136,8 +136,7 @@ class HostOnlyTest {
   void anInterfaceThatGoesAwayEndsTheGatewayWithOneLine() throws Exception {
     var other = testbed.guestAtCable("vmnet8");
     var second =
-        testbed.gateway(
-            "vmnet8", "-a", "127.0.0.1", "-p", Integer.toString(PrivateLab.SOCKS_PORT));
+        testbed.gateway("vmnet8", "-a", "127.0.0.1", "-p", Integer.toString(PrivateLab.SOCKS_PORT));
     machine.script("ip link delete vmnet8");
     Waiting.until("the gateway to end", DEADLINE, () -> !second.isRunning());
     assertThat(second.log()).contains("cannot read from vmnet8").contains("taken down or deleted");

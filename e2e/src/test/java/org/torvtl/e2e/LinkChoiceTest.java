@@ -218,9 +218,7 @@ class LinkChoiceTest {
   void theDoctorNamesMissingPrivileges() throws Exception {
     var result =
         doctorUnder(
-            "setpriv",
-            "--bounding-set=-net_admin,-net_raw",
-            "--inh-caps=-net_admin,-net_raw");
+            "setpriv", "--bounding-set=-net_admin,-net_raw", "--inh-caps=-net_admin,-net_raw");
     finds(result, "CAP_NET_ADMIN is missing", "run as root, or grant CAP_NET_ADMIN");
     assertThat(result.out()).contains("CAP_NET_RAW is missing");
   }

@@ -44,8 +44,7 @@ class TunRouteTest {
     try (var gateway = start(server)) {
       assertThat(routeTo(server)).contains("dev " + DEVICE);
       assertThat(routeTo("203.0.113.80")).contains("dev " + DEVICE);
-      var answer =
-          machine.run(DEADLINE, "curl", "-sSf", "http://" + server + "/").orThrow().out();
+      var answer = machine.run(DEADLINE, "curl", "-sSf", "http://" + server + "/").orThrow().out();
       assertThat(answer.replaceFirst("(?s).*You came from ([0-9.]+).*", "$1"))
           .isIn(testbed.lab().exits());
       assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 128 + 15);
@@ -64,8 +63,7 @@ class TunRouteTest {
     try (var gateway = start(server)) {
       gateway.stop(Signal.KILL);
     }
-    var answer =
-        machine.run(DEADLINE, "curl", "-sS", "--max-time", "5", "http://" + server + "/");
+    var answer = machine.run(DEADLINE, "curl", "-sS", "--max-time", "5", "http://" + server + "/");
     assertThat(answer.exitStatus()).as("%s", answer).isEqualTo(7);
     assertThat(routeTo("203.0.113.80")).contains("No route to host");
 

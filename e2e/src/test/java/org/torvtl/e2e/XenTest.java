@@ -64,7 +64,8 @@ class XenTest {
     assertThat(ended.out() + ended.err()).contains("drop.own_frame");
     machine.script("ip link delete xenbr1");
     machine.start(Machine.torvtl("tap", "delete", "tap1")).await(DEADLINE).orThrow();
-    assertThat(machine.traces().since(before)).noneMatch(line -> line.matches(".*(tap1|xen|vif).*"));
+    assertThat(machine.traces().since(before))
+        .noneMatch(line -> line.matches(".*(tap1|xen|vif).*"));
   }
 
   private Guest guest(String port) throws Exception {

@@ -47,7 +47,12 @@ class StackTest {
   private long now;
   private final Stack stack =
       new Stack(
-          cable[0], StackConfig.of(GATEWAY_IP).withHostAddresses(address -> address == HOST_IP), recorder, () -> now, deadline -> {}, new byte[16]);
+          cable[0],
+          StackConfig.of(GATEWAY_IP).withHostAddresses(address -> address == HOST_IP),
+          recorder,
+          () -> now,
+          deadline -> {},
+          new byte[16]);
 
   StackTest() {
     cable[0].start(stack);
