@@ -8,6 +8,7 @@ import io.netty.buffer.Unpooled;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -30,7 +31,11 @@ class PcapngLinkTest {
   private static final int GUEST = Ipv4Address.parse("10.0.0.2");
   private static final int SERVER = Ipv4Address.parse("192.0.2.7");
 
-  @TempDir private Path folder;
+  private final Path folder;
+
+  PcapngLinkTest(@TempDir Path folder) {
+    this.folder = folder;
+  }
 
   /** What a link's receiver was given. */
   private static final class Received implements Link.Receiver {
@@ -84,7 +89,7 @@ class PcapngLinkTest {
     var command = new ArrayList<>(List.of("tcpdump", "-n", "-tttt", "-r", file.toString()));
     command.addAll(List.of(arguments));
     var process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    var output = new String(process.getInputStream().readAllBytes(), "UTF-8");
+    var output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
     assertThat(process.exitValue()).as(output).isZero();
     return output;
@@ -154,7 +159,7 @@ class PcapngLinkTest {
     var failures = new ArrayList<IOException>();
     var cable = MemoryLink.pair(Link.Medium.IP, 1500);
     var received = new Received();
-    try (var link =
+    var link =
         PcapngLink.open(
             cable[0],
             Path.of("/dev/full"),
@@ -162,16 +167,15 @@ class PcapngLinkTest {
             failure -> {
               failures.add(failure);
               told.countDown();
-            })) {
-      cable[0].start(link.recorded(received));
-      assertThat(told.await(20, TimeUnit.SECONDS)).isTrue();
-      for (int i = 0; i < 3; i++) {
-        cable[1].send(datagram(GUEST, SERVER, 53, 5), Unpooled.EMPTY_BUFFER);
-        cable[0].deliver();
-      }
-      link.close();
-      assertThat(link.counters().captureDrops).isEqualTo(3);
+            });
+    cable[0].start(link.recorded(received));
+    assertThat(told.await(20, TimeUnit.SECONDS)).isTrue();
+    for (int i = 0; i < 3; i++) {
+      cable[1].send(datagram(GUEST, SERVER, 53, 5), Unpooled.EMPTY_BUFFER);
+      cable[0].deliver();
     }
+    link.close();
+    assertThat(link.counters().captureDrops).isEqualTo(3);
     assertThat(received.frames).hasSize(3);
     assertThat(failures).hasSize(1);
     assertThat(failures.getFirst()).hasMessageContaining("No space left");

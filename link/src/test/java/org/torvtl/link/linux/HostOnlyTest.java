@@ -15,10 +15,14 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** On hosts made of files; on a real kernel e2e's LinkChoiceTest. */
 class HostOnlyTest {
-  @TempDir private Path root;
+  private final Path root;
 
   private final Map<String, String> drivers = new HashMap<>();
   private int count;
+
+  HostOnlyTest(@TempDir Path root) {
+    this.root = root;
+  }
 
   @BeforeEach
   void host() throws IOException {
