@@ -4,9 +4,11 @@ package org.torvtl.cli;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.nio.file.FileSystemException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
@@ -17,8 +19,8 @@ import org.slf4j.LoggerFactory;
 import org.torvtl.gateway.Gateway;
 import org.torvtl.gateway.TorEgress;
 import org.torvtl.link.Link;
-import org.torvtl.link.linux.DeviceLink;
-import org.torvtl.link.linux.TunDevice;
+import org.torvtl.link.PcapngLink;
+import org.torvtl.link.linux.HostAddresses;
 import org.torvtl.link.linux.User;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.tor.process.FileOwner;
@@ -27,6 +29,7 @@ import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Packet;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -50,7 +53,9 @@ import picocli.CommandLine.Spec;
       "  ip link set tap0 netns guest",
       "  ip -n guest addr add 10.0.0.2/8 dev tap0",
       "  ip -n guest link set tap0 up",
-      "  ip -n guest route add default via 10.0.0.1"
+      "  ip -n guest route add default via 10.0.0.1",
+      "",
+      "docs/guests has pages for VMware, Xen, QEMU and libvirt, VirtualBox and containers."
     })
 final class RunCommand implements Callable<Integer> {
   private static final Logger log = LoggerFactory.getLogger(RunCommand.class);
@@ -59,21 +64,6 @@ final class RunCommand implements Callable<Integer> {
   private static final int MIN_MTU = Ipv4Packet.MIN_REASSEMBLY_LENGTH;
 
   private static final int PROXY_CONNECT_MILLIS = 5_000;
-
-  /** Where frames come from. */
-  static final class DeviceOptions {
-    @Option(
-        names = {"-d", "--device"},
-        paramLabel = "DEV",
-        description = "TAP device guests are behind; made, and gone at the end, if not there.")
-    @Nullable String tap;
-
-    @Option(
-        names = "--tun",
-        paramLabel = "DEV",
-        description = "TUN device instead: one guest, IP packets without Ethernet.")
-    @Nullable String tun;
-  }
 
   /** A tor that runs already. */
   static final class ProxyOptions {
@@ -92,8 +82,7 @@ final class RunCommand implements Callable<Integer> {
     int port;
   }
 
-  @ArgGroup(multiplicity = "1")
-  private DeviceOptions device = new DeviceOptions();
+  @Mixin private Guests guests;
 
   @ArgGroup(exclusive = false)
   private @Nullable ProxyOptions proxy;
@@ -112,6 +101,12 @@ final class RunCommand implements Callable<Integer> {
           "The gateway's own IPv4 address, the one that answers ping. Guests may use any"
               + " other as their gateway. Default: ${DEFAULT-VALUE}")
   private String address = "";
+
+  @Option(
+      names = "--pcap",
+      paramLabel = "FILE",
+      description = "Record what guests send and get, for Wireshark or tcpdump (pcapng).")
+  private @Nullable Path capture;
 
   @Option(
       names = "--user",
@@ -135,9 +130,7 @@ final class RunCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException, UserException, InterruptedException {
     Logs.configure(verbose);
-    boolean ethernet = device.tap != null;
-    var networkInterface =
-        Arguments.networkInterface(spec, String.valueOf(ethernet ? device.tap : device.tun));
+    var place = guests.place(spec);
     int gatewayAddress = Arguments.ipv4Address(spec, address);
     var external = proxy == null ? null : Arguments.proxy(spec, proxy.address, proxy.port);
     if (external != null && torrc != null) {
@@ -146,24 +139,29 @@ final class RunCommand implements Callable<Integer> {
     var user = ServiceUser.choose(userName);
     var end = new CompletableFuture<Void>();
     try (var teardown = new Teardown()) {
-      var tap =
-          teardown.add(
-              TunDevice.open(networkInterface, ethernet ? Link.Medium.ETHERNET : Link.Medium.IP));
-      networkInterface.up();
-      if (networkInterface.mtu() < MIN_MTU) {
+      var link = teardown.add(place.open());
+      if (link.mtu() < MIN_MTU) {
         throw new UserException(
             "the MTU of %s is %d, and at least %d is needed (ip link set %1$s mtu 1500)"
-                .formatted(networkInterface.name(), networkInterface.mtu(), MIN_MTU));
+                .formatted(place.name(), link.mtu(), MIN_MTU));
       }
-      var own = external != null ? null : prepareTor(teardown, networkInterface.name(), user);
+      var config = config(place, gatewayAddress);
+      if (!place.destinations().isEmpty()) {
+        var exempt = TorUser.check(place.name(), place.destinations(), external, user);
+        teardown.add(PolicyRoutes.add(place.in(), place.destinations(), exempt));
+      }
+      if (capture != null) {
+        link = teardown.add(record(link, capture));
+      }
+      var own = external != null ? null : prepareTor(teardown, place.name(), user);
       if (user != null && !user.isRoot()) {
         ServiceUser.become(user);
       }
       var socks = own != null ? own.start() : reachable(Objects.requireNonNull(external));
       var gateway =
           new Gateway(
-              new DeviceLink(tap),
-              StackConfig.of(gatewayAddress),
+              link,
+              config,
               new TorEgress(socks, new SecureRandom()),
               new SecureRandom(),
               end::completeExceptionally);
@@ -174,7 +172,7 @@ final class RunCommand implements Callable<Integer> {
           .getOut()
           .printf(
               "ready: %s goes through Tor at %s; the gateway is %s; Ctrl-C ends it%n",
-              networkInterface.name(), text(socks), Ipv4Address.toString(gatewayAddress))
+              place.name(), text(socks), Ipv4Address.toString(gatewayAddress))
           .flush();
       end.get();
       return 0;
@@ -185,6 +183,52 @@ final class RunCommand implements Callable<Integer> {
       }
       throw new IllegalStateException(cause);
     }
+  }
+
+  private static StackConfig config(Guests.Place place, int gatewayAddress)
+      throws IOException, UserException {
+    var config = StackConfig.of(gatewayAddress);
+    if (!place.isSharedWithHost()) {
+      return config;
+    }
+    var hostAddresses = new HostAddresses(System::nanoTime);
+    if (hostAddresses.test(gatewayAddress)) {
+      throw new UserException(
+          "the gateway cannot be %s on %s: that is this host's own address (choose another with --address)"
+              .formatted(Ipv4Address.toString(gatewayAddress), place.name()));
+    }
+    return config.withHostAddresses(hostAddresses);
+  }
+
+  private PcapngLink record(Link link, Path file) throws UserException {
+    try {
+      return PcapngLink.open(
+          link,
+          file,
+          RunCommand::epochNanos,
+          failure ->
+              spec.commandLine()
+                  .getErr()
+                  .printf(
+                      "cannot write %s any more: %s; traffic passes, but is not recorded from here on%n",
+                      file, reason(failure))
+                  .flush());
+    } catch (IOException e) {
+      throw new UserException(
+          "cannot record to %s: %s (choose another file)".formatted(file, reason(e)), e);
+    }
+  }
+
+  private static String reason(IOException failure) {
+    if (failure instanceof FileSystemException file) {
+      return file.getReason() == null ? file.getClass().getSimpleName() : file.getReason();
+    }
+    return String.valueOf(failure.getMessage());
+  }
+
+  private static long epochNanos() {
+    var now = Instant.now();
+    return now.getEpochSecond() * 1_000_000_000L + now.getNano();
   }
 
   private static String text(InetSocketAddress address) {

@@ -29,6 +29,7 @@ import picocli.CommandLine.Spec;
       RunCommand.class,
       TapCommand.class,
       LabCommand.class,
+      DoctorCommand.class,
       DemoCommand.class,
       AutoComplete.GenerateCompletion.class,
       HelpCommand.class

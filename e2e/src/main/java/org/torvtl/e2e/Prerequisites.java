@@ -14,7 +14,7 @@ final class Prerequisites {
   private static final List<String> COMMANDS =
       List.of(
           "tor", "ip", "ss", "curl", "dig", "ping", "arping", "tcpdump", "nc", "nft", "ps",
-          "nsenter", "unshare", "setsid", "make");
+          "nsenter", "unshare", "setsid", "setpriv", "sysctl", "cpio", "make");
   private static final List<String> FOLDERS = List.of("/usr/sbin", "/sbin");
 
   private Prerequisites() {}

@@ -70,6 +70,8 @@ public final class Gateway implements AutoCloseable {
     counts.put("link.sent_bytes", link.sentBytes);
     counts.put("link.send_drops", link.sendDrops);
     counts.put("link.oversized_drops", link.oversizedDrops);
+    counts.put("link.offload_drops", link.offloadDrops);
+    counts.put("link.capture_drops", link.captureDrops);
     lane.flowCounters().forEach((name, count) -> counts.put("flow." + name, count));
     counts.put("egress.liveness_questions", lane.liveness().questions());
     counts.put("egress.liveness_failures", lane.liveness().failedQuestions());

@@ -50,6 +50,9 @@ public final class Stack implements Link.Receiver, AutoCloseable {
   private final Ipv4Packet ipv4 = new Ipv4Packet();
   private final UdpDatagram udp = new UdpDatagram();
 
+  /** Whether the checksum of the frame at hand needs no check. */
+  private boolean trusted;
+
   /**
    * A stack on a link, which the caller then starts with the stack as its receiver.
    *
@@ -90,6 +93,16 @@ public final class Stack implements Link.Receiver, AutoCloseable {
 
   @Override
   public void frame(ByteBuf frame) {
+    receive(frame, false);
+  }
+
+  @Override
+  public void trustedFrame(ByteBuf frame) {
+    receive(frame, true);
+  }
+
+  private void receive(ByteBuf frame, boolean isTrusted) {
+    trusted = isTrusted;
     if (closed) {
       counters.drop(Drop.CLOSED);
       return;
@@ -133,7 +146,10 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     }
   }
 
-  /** Answers for every address that is not a guest's own. RFC 826; RFC 5227 for probes. */
+  /**
+   * Answers for every address that is not a guest's own, nor the host's, whose kernel answers for
+   * them itself. RFC 826; RFC 5227 for probes.
+   */
   private void arp(long guest, ByteBuf frame, long now) {
     arp.wrap(frame, ethernet.payloadOffset(), ethernet.payloadLength());
     var defect = arp.defect();
@@ -146,7 +162,12 @@ public final class Stack implements Link.Receiver, AutoCloseable {
       neighbors.learn(arp.senderIp(), arp.senderMac(), now);
     }
     boolean asks = arp.operation() == ArpPacket.REQUEST && !arp.isProbe() && !arp.isAnnouncement();
-    if (asks && isAnyones(arp.targetIp(), arp.senderMac(), now)) {
+    if (!asks || !isAnyones(arp.targetIp(), arp.senderMac(), now)) {
+      return;
+    }
+    if (config.hostAddresses().test(arp.targetIp())) {
+      counters.drop(Drop.HOST_ADDRESS);
+    } else {
       writer.arpReply(guest, arp.senderIp(), arp.targetIp());
     }
   }
@@ -178,6 +199,8 @@ public final class Stack implements Link.Receiver, AutoCloseable {
         || ipv4.destination() == Ipv4Address.BROADCAST) {
       counters.drop(Drop.GROUP_DESTINATION);
     } else if (ipv4.isFragment()) {
+      // What is trusted is a checksum of the frame; a fragment has none.
+      trusted = false;
       ByteBuf whole = reassembler.add(guest, ipv4, frame, now);
       if (whole != null) {
         try {
@@ -194,7 +217,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
 
   private void transport(long guest, ByteBuf frame, long now) {
     switch (ipv4.protocol()) {
-      case Ipv4Packet.PROTOCOL_TCP -> tcp.receive(guest, ipv4, frame, now);
+      case Ipv4Packet.PROTOCOL_TCP -> tcp.receive(guest, ipv4, frame, trusted, now);
       case Ipv4Packet.PROTOCOL_UDP -> udp(guest, frame, now);
       case Ipv4Packet.PROTOCOL_ICMP -> icmp.receive(guest, ipv4, frame, now);
       default -> icmp.unreachable(guest, ipv4, frame, Icmpv4Message.PROTOCOL_UNREACHABLE, now);
@@ -203,7 +226,8 @@ public final class Stack implements Link.Receiver, AutoCloseable {
 
   private void udp(long guest, ByteBuf frame, long now) {
     udp.wrap(frame, ipv4.payloadOffset(), ipv4.payloadLength());
-    var defect = udp.defect(ipv4.source(), ipv4.destination());
+    var defect =
+        trusted ? udp.defectBesidesChecksum() : udp.defect(ipv4.source(), ipv4.destination());
     if (defect != null) {
       counters.malformed(Protocol.UDP, defect);
       return;

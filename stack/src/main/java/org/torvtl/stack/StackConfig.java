@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.stack;
 
+import java.util.function.IntPredicate;
 import org.torvtl.tcp.TcpConfig;
 import org.torvtl.wire.Ipv4Address;
 
@@ -15,9 +16,17 @@ import org.torvtl.wire.Ipv4Address;
  *     first connections get {@link #MAX_SHARE} for each direction, and the more there are the less
  *     each new one, down to {@link #MIN_SHARE}
  * @param tcp how the TCP engine behaves; segment size and capacities are set for each connection
+ * @param hostAddresses IPv4 addresses that the host answers ARP for on this link itself, in network
+ *     byte order; none where the host has no part in the link
  */
 public record StackConfig(
-    long mac, int address, int maxConnections, int maxPending, int bufferBytes, TcpConfig tcp) {
+    long mac,
+    int address,
+    int maxConnections,
+    int maxPending,
+    int bufferBytes,
+    TcpConfig tcp,
+    IntPredicate hostAddresses) {
   /** Bytes a connection may buffer in each direction. */
   public static final int MAX_SHARE = 256 << 10, MIN_SHARE = 16 << 10;
 
@@ -37,7 +46,14 @@ public record StackConfig(
         DEFAULT_MAX_CONNECTIONS,
         DEFAULT_MAX_PENDING,
         DEFAULT_BUFFER_BYTES,
-        TcpConfig.defaults());
+        TcpConfig.defaults(),
+        none -> false);
+  }
+
+  /** This, on a link where the host has addresses of its own. */
+  public StackConfig withHostAddresses(IntPredicate hostAddresses) {
+    return new StackConfig(
+        mac, address, maxConnections, maxPending, bufferBytes, tcp, hostAddresses);
   }
 
   /** Of the connection requests that may wait for an answer, how many may be of one guest. */

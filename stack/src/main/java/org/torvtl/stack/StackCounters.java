@@ -49,6 +49,8 @@ public final class StackCounters {
     TCP_PENDING_FULL,
     /** A TCP segment of no connection. */
     TCP_NO_CONNECTION,
+    /** A question for an address of the host's own, which the host answers itself. */
+    HOST_ADDRESS,
     /** A packet larger than the link carries. */
     TOO_LARGE,
     /** A frame that came after the stack was closed. */

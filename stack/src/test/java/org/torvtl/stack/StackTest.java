@@ -39,6 +39,7 @@ class StackTest {
   private static final long GATEWAY = StackConfig.DEFAULT_MAC;
   private static final int GUEST_IP = Ipv4Address.parse("203.0.113.9");
   private static final int GATEWAY_IP = StackConfig.DEFAULT_ADDRESS;
+  private static final int HOST_IP = Ipv4Address.parse("203.0.113.254");
   private static final int FAR_IP = Ipv4Address.parse("198.51.100.7");
 
   private final MemoryLink[] cable = MemoryLink.pair(Link.Medium.ETHERNET, 1500);
@@ -46,7 +47,12 @@ class StackTest {
   private long now;
   private final Stack stack =
       new Stack(
-          cable[0], StackConfig.of(GATEWAY_IP), recorder, () -> now, deadline -> {}, new byte[16]);
+          cable[0],
+          StackConfig.of(GATEWAY_IP).withHostAddresses(address -> address == HOST_IP),
+          recorder,
+          () -> now,
+          deadline -> {},
+          new byte[16]);
 
   StackTest() {
     cable[0].start(stack);
@@ -218,6 +224,41 @@ class StackTest {
   }
 
   // ARP.
+
+  /** The host's kernel answers for it; two answers would be a duplicate address. */
+  @Test
+  void leavesTheHostsAddressesToTheHost() {
+    sendArp(GUEST, ArpPacket.REQUEST, GUEST_IP, HOST_IP);
+    expectNothing();
+    assertThat(stack.counters().dropCount(StackCounters.Drop.HOST_ADDRESS)).isOne();
+  }
+
+  /** Within one kernel, segments and datagrams come without their checksums. */
+  @Test
+  void takesAFrameWithoutAChecksumOnlyFromALinkThatVouchesForIt() {
+    recorder.takesDatagrams = true;
+    var datagram = ipv4(GUEST_IP, FAR_IP, Ipv4Packet.PROTOCOL_UDP, udp(FAR_IP, 53, "query"));
+    var segment = tcp(TcpSegment.SYN, 1000, 0);
+    for (var frame : List.of(datagram, segment)) {
+      // Any byte of the source port: the checksum is wrong from then on.
+      frame.setByte(TRANSPORT, frame.getByte(TRANSPORT) + 1);
+      stack.frame(frame);
+    }
+    assertThat(recorder.datagrams).isEmpty();
+    assertThat(recorder.connections).isEmpty();
+    stack.trustedFrame(datagram);
+    stack.trustedFrame(segment);
+    assertThat(recorder.datagrams).hasSize(1);
+    assertThat(recorder.connections).hasSize(1);
+    // The trust was for those frames only.
+    stack.frame(segment);
+    assertThat(recorder.connections).hasSize(1);
+    assertThat(stack.counters().nonZero())
+        .containsEntry("tcp.bad_checksum", 2L)
+        .containsEntry("udp.bad_checksum", 1L);
+    datagram.release();
+    segment.release();
+  }
 
   @Test
   void answersArpForAnyAddress() {

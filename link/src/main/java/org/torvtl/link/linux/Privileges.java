@@ -2,12 +2,40 @@
 package org.torvtl.link.linux;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 
 /** What the process may do, and giving it away. credentials(7). */
 public final class Privileges {
   static final String NET_ADMIN_MEND = "run as root, or grant CAP_NET_ADMIN";
+  static final String NET_RAW_MEND = "run as root, or grant CAP_NET_RAW";
+
+  private static final Path STATUS = Path.of("/proc/self/status");
+  private static final String EFFECTIVE = "CapEff:";
+
+  /** Something a process may be allowed to do. capabilities(7). */
+  public enum Capability {
+    /** Make and change interfaces. */
+    NET_ADMIN(12),
+    /** Open packet sockets. */
+    NET_RAW(13);
+
+    private final int bit;
+
+    Capability(int bit) {
+      this.bit = bit;
+    }
+  }
 
   private Privileges() {}
+
+  /** Whether the process is allowed to. */
+  public static boolean has(Capability capability) throws IOException {
+    return Files.readAllLines(STATUS).stream()
+        .filter(line -> line.startsWith(EFFECTIVE))
+        .mapToLong(line -> Long.parseUnsignedLong(line.substring(EFFECTIVE.length()).strip(), 16))
+        .anyMatch(set -> (set >>> capability.bit & 1) != 0);
+  }
 
   /** Whether the process runs with the effective user id of root. */
   public static boolean isRoot() {

@@ -14,7 +14,7 @@ import org.torvtl.link.Link;
  * <p>An interface that does not exist is made, and goes away again when the descriptor is closed,
  * however the process ends. One that was made persistent is attached to, and stays.
  */
-public final class TunDevice implements AutoCloseable {
+public final class TunDevice implements Device {
   private static final String PATH = "/dev/net/tun";
   private static final long TUNSETIFF = 0x4004_54CAL, TUNSETPERSIST = 0x4004_54CBL;
   private static final short IFF_TUN = 1, IFF_TAP = 2, IFF_NO_PI = 0x1000;
@@ -40,10 +40,7 @@ public final class TunDevice implements AutoCloseable {
   public static TunDevice open(NetworkInterface networkInterface, Link.Medium medium)
       throws SystemCallException {
     String name = networkInterface.name();
-    int fd = Libc.open(PATH, Libc.O_RDWR | Libc.O_NONBLOCK | Libc.O_CLOEXEC);
-    if (fd < 0) {
-      throw new SystemCallException("cannot open " + name + ": " + PATH, -fd, openMend(-fd));
-    }
+    int fd = openDriver("cannot open " + name + ": " + PATH);
     try (var arena = Arena.ofConfined()) {
       var request = NetworkInterface.request(arena, name);
       short kind = medium == Link.Medium.ETHERNET ? IFF_TAP : IFF_TUN;
@@ -55,6 +52,23 @@ public final class TunDevice implements AutoCloseable {
       }
     }
     return new TunDevice(fd, networkInterface, medium);
+  }
+
+  /**
+   * Makes sure that the driver is there and may be opened.
+   *
+   * @throws SystemCallException if not
+   */
+  public static void checkDriver() throws SystemCallException {
+    Libc.close(openDriver("cannot open " + PATH));
+  }
+
+  private static int openDriver(String cannot) throws SystemCallException {
+    int fd = Libc.open(PATH, Libc.O_RDWR | Libc.O_NONBLOCK | Libc.O_CLOEXEC);
+    if (fd < 0) {
+      throw new SystemCallException(cannot, -fd, openMend(-fd));
+    }
+    return fd;
   }
 
   private static String openMend(int errno) {
@@ -76,17 +90,24 @@ public final class TunDevice implements AutoCloseable {
     };
   }
 
+  @Override
   public NetworkInterface networkInterface() {
     return networkInterface;
   }
 
+  @Override
   public Link.Medium medium() {
     return medium;
   }
 
-  /** The descriptor, non-blocking. */
-  int fd() {
+  @Override
+  public int fd() {
     return fd;
+  }
+
+  @Override
+  public boolean hasOffloads() {
+    return false;
   }
 
   /**
