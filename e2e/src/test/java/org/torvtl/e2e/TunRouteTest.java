@@ -4,6 +4,7 @@ package org.torvtl.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Programs of the host itself, led into a TUN by destination. */
@@ -31,6 +32,13 @@ class TunRouteTest {
         Integer.toString(PrivateLab.SOCKS_PORT));
   }
 
+  private List<String> leftBehind(Traces before) throws Exception {
+    return machine.traces().since(before).stream()
+        // The lab's own tor processes go on writing there.
+        .filter(line -> !line.startsWith("file: /run/torvtl/lab-" + testbed.lab().name() + "/"))
+        .toList();
+  }
+
   private String routeTo(String destination) throws Exception {
     return machine.run(DEADLINE, "ip", "route", "get", destination).toString();
   }
@@ -50,7 +58,7 @@ class TunRouteTest {
       assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 128 + 15);
     }
     assertThat(routeTo(server)).doesNotContain(DEVICE).doesNotContain("unreachable");
-    assertThat(machine.traces().since(before)).isEmpty();
+    assertThat(leftBehind(before)).isEmpty();
   }
 
   /** A gateway that is killed does not open a way around Tor, and does not stop the next one. */
@@ -71,6 +79,6 @@ class TunRouteTest {
       machine.run(DEADLINE, "curl", "-sSf", "http://" + server + "/").orThrow();
       assertThat(again.stop(Signal.TERM).exitStatus()).isIn(0, 128 + 15);
     }
-    assertThat(machine.traces().since(before)).isEmpty();
+    assertThat(leftBehind(before)).isEmpty();
   }
 }
