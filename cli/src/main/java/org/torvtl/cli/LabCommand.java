@@ -6,6 +6,7 @@ import java.io.PrintWriter;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.nio.file.Files;
 import java.time.Duration;
 import org.torvtl.tor.lab.LabOptions;
 import org.torvtl.tor.lab.PrivateTorNetwork;
@@ -86,8 +87,8 @@ final class LabCommand implements Runnable {
     } catch (IllegalArgumentException e) {
       throw Arguments.wrong(spec, e.getMessage());
     }
-    requireFree(socksPort);
-    requireFree(controlPort);
+    requireFree(socksPort, options);
+    requireFree(controlPort, options);
     long begun = System.nanoTime();
     PrivateTorNetwork lab;
     try (var bar = new ProgressBar("lab " + name.value)) {
@@ -113,7 +114,7 @@ final class LabCommand implements Runnable {
   }
 
   /** Tells at once what tor would tell at the end: that a port is taken. */
-  private void requireFree(int port) throws UserException {
+  private void requireFree(int port, LabOptions options) throws IOException, UserException {
     if (port < 0 || port > 0xFFFF) {
       throw Arguments.wrong(spec, port + " is no TCP port (0 to 65535)");
     }
@@ -121,6 +122,13 @@ final class LabCommand implements Runnable {
       socket.setReuseAddress(true);
       socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
     } catch (IOException e) {
+      if (Files.exists(options.base().resolve("lab-" + options.name()))
+          && PrivateTorNetwork.attach(options.base(), options.name()).isUp()) {
+        throw new UserException(
+            "lab %1$s is already up (end it: torvtl lab down --name %1$s)"
+                .formatted(options.name()),
+            e);
+      }
       throw new UserException(
           "cannot use port %d: %s (by another lab? choose with --socks-port and --control-port; 0 is any)"
               .formatted(port, e.getMessage()),
