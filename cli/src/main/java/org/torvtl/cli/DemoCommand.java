@@ -144,7 +144,7 @@ final class DemoCommand implements Callable<Integer> {
     var out = spec.commandLine().getOut();
     out.printf("%nthe guest, %s behind %s, asked for %s and got:%n", GUEST_ADDRESS, TAP, URL);
     page.text().lines().forEach(line -> out.println("  | " + line));
-    out.printf("%nthe server saw:      %s%n", page.seen());
+    out.printf("%nthe server saw:       %s%n", page.seen());
     var right = false;
     try (var control =
         TorControl.connect(
@@ -167,8 +167,8 @@ final class DemoCommand implements Callable<Integer> {
         out.println("which is the exit of no circuit of ours: this is a defect");
       }
     }
-    out.printf("name resolved after: %.0f ms%n", page.nameSeconds() * 1000);
-    out.printf("first byte after:    %.0f ms%n%n", page.firstByteSeconds() * 1000);
+    out.printf("name resolved after:  %.0f ms%n", page.nameSeconds() * 1000);
+    out.printf("first byte after:     %.0f ms%n%n", page.firstByteSeconds() * 1000);
     out.flush();
     return right;
   }

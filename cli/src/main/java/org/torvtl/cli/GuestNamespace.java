@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.torvtl.tor.lab.Command;
+import org.torvtl.tor.process.RunDirectory;
 
 /**
  * A guest for demonstrations: a network namespace whose only interface is a TAP of the gateway's.
@@ -17,6 +18,7 @@ final class GuestNamespace implements AutoCloseable {
   private static final Path CONFIGURATIONS = Path.of("/etc/netns");
 
   private final String name;
+  private final boolean ownConfigurations = !Files.exists(CONFIGURATIONS);
 
   private GuestNamespace(String name) {
     this.name = name;
@@ -80,13 +82,9 @@ final class GuestNamespace implements AutoCloseable {
       Command.run("ip", "netns", "delete", name);
     }
     Files.deleteIfExists(configuration().resolve("resolv.conf"));
-    if (Files.deleteIfExists(configuration())) {
-      try (var others = Files.list(CONFIGURATIONS)) {
-        if (others.findAny().isPresent()) {
-          return;
-        }
-      }
-      Files.deleteIfExists(CONFIGURATIONS);
+    Files.deleteIfExists(configuration());
+    if (ownConfigurations) {
+      RunDirectory.deleteIfEmpty(CONFIGURATIONS);
     }
   }
 

@@ -3,7 +3,10 @@ package org.torvtl.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
 import java.time.Duration;
 import org.torvtl.tor.lab.LabOptions;
 import org.torvtl.tor.lab.PrivateTorNetwork;
@@ -75,10 +78,17 @@ final class LabCommand implements Runnable {
                   "Relays besides the 3 directory authorities, which relay too. Default:"
                       + " ${DEFAULT-VALUE}")
           int relays)
-      throws IOException, InterruptedException {
+      throws IOException, UserException, InterruptedException {
     Logs.configure(false);
-    var options =
-        named(name.value).withPorts(socksPort, controlPort).withNodes(3, relays).asDetached();
+    LabOptions options;
+    try {
+      options =
+          named(name.value).withPorts(socksPort, controlPort).withNodes(3, relays).asDetached();
+    } catch (IllegalArgumentException e) {
+      throw Arguments.wrong(spec, e.getMessage());
+    }
+    requireFree(socksPort, options);
+    requireFree(controlPort, options);
     long begun = System.nanoTime();
     PrivateTorNetwork lab;
     try (var bar = new ProgressBar("lab " + name.value)) {
@@ -101,6 +111,29 @@ final class LabCommand implements Runnable {
         lab.socksAddress().getPort(),
         name.value.equals("lab") ? "" : " --name " + name.value);
     out.flush();
+  }
+
+  /** Tells at once what tor would tell at the end: that a port is taken. */
+  private void requireFree(int port, LabOptions options) throws IOException, UserException {
+    if (port < 0 || port > 0xFFFF) {
+      throw Arguments.wrong(spec, port + " is no TCP port (0 to 65535)");
+    }
+    try (var socket = new ServerSocket()) {
+      socket.setReuseAddress(true);
+      socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
+    } catch (IOException e) {
+      if (Files.exists(options.base().resolve("lab-" + options.name()))
+          && PrivateTorNetwork.attach(options.base(), options.name()).isUp()) {
+        throw new UserException(
+            "lab %1$s is already up (end it: torvtl lab down --name %1$s)"
+                .formatted(options.name()),
+            e);
+      }
+      throw new UserException(
+          "cannot use port %d: %s (by another lab? choose with --socks-port and --control-port; 0 is any)"
+              .formatted(port, e.getMessage()),
+          e);
+    }
   }
 
   @Command(

@@ -50,7 +50,7 @@ final class OnionDemoCommand implements Callable<Integer> {
     }
     var out = spec.commandLine().getOut();
     try (var teardown = new Teardown()) {
-      teardown.add(OnionDemoNetwork.create());
+      teardown.add(new OnionDemoNetwork()).make();
       var logs = Files.createTempDirectory("torvtl-onion-demo-");
       teardown.add(() -> remove(logs));
       out.printf("$ torvtl onion proxy --routers %d%n", ROUTERS);

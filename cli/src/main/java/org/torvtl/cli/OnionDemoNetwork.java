@@ -21,32 +21,26 @@ final class OnionDemoNetwork implements AutoCloseable {
   static final int INTERFACES = 4;
   private static final Path NAMESPACES = Path.of("/run/netns");
 
-  private OnionDemoNetwork() {}
+  private boolean closed;
 
-  /** Makes it; one that an earlier run left is replaced. */
-  static OnionDemoNetwork create() throws IOException, InterruptedException {
-    var network = new OnionDemoNetwork();
-    network.remove();
-    try {
-      for (var name : List.of(HOST, WORLD)) {
-        Command.run("ip", "netns", "add", name);
-        ip(name, "link set lo up");
-      }
-      ip(WORLD, "addr add " + WORLD_ADDRESS + "/32 dev lo");
-      for (int i = 0; i < INTERFACES; i++) {
-        ip(HOST, "link add eth%d type veth peer name world%d netns %s".formatted(i, i, WORLD));
-        ip(WORLD, "addr add 192.168.20%d.1/24 dev world%d".formatted(i, i));
-        ip(WORLD, "link set world%d up".formatted(i));
-        ip(HOST, "addr add 192.168.20%d.2/24 dev eth%d".formatted(i, i));
-        ip(HOST, "link set eth%d up".formatted(i));
-        ip(
-            HOST,
-            "route add default via 192.168.20%d.1 dev eth%d metric %d".formatted(i, i, 100 + i));
-      }
-      return network;
-    } catch (IOException | InterruptedException e) {
-      network.remove();
-      throw e;
+  /** Makes it; one that an earlier run left is replaced. Nothing, if it was closed meanwhile. */
+  synchronized void make() throws IOException, InterruptedException {
+    if (closed) {
+      return;
+    }
+    remove();
+    for (var name : List.of(HOST, WORLD)) {
+      Command.run("ip", "netns", "add", name);
+      ip(name, "link set lo up");
+    }
+    ip(WORLD, "addr add " + WORLD_ADDRESS + "/32 dev lo");
+    for (int i = 0; i < INTERFACES; i++) {
+      ip(HOST, "link add eth%d type veth peer name world%d netns %s".formatted(i, i, WORLD));
+      ip(WORLD, "addr add 192.168.20%d.1/24 dev world%d".formatted(i, i));
+      ip(WORLD, "link set world%d up".formatted(i));
+      ip(HOST, "addr add 192.168.20%d.2/24 dev eth%d".formatted(i, i));
+      ip(HOST, "link set eth%d up".formatted(i));
+      ip(HOST, "route add default via 192.168.20%d.1 dev eth%d metric 10%d".formatted(i, i, i));
     }
   }
 
@@ -77,8 +71,10 @@ final class OnionDemoNetwork implements AutoCloseable {
     }
   }
 
+  /** Removes it, also while it is being made: when that is done. */
   @Override
-  public void close() throws IOException {
+  public synchronized void close() throws IOException {
+    closed = true;
     try {
       remove();
     } catch (InterruptedException e) {

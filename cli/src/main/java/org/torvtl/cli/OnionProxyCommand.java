@@ -174,7 +174,7 @@ final class OnionProxyCommand implements Callable<Integer> {
   private RouterInterface way(String text) throws IOException, UserException {
     int at = text.indexOf('=');
     var name = Arguments.networkInterface(spec, at < 0 ? text : text.substring(0, at)).name();
-    var has = HostAddresses.of(name);
+    var has = LocalAddresses.of(name);
     Integer wanted = at < 0 ? null : Arguments.ipv4Network(spec, text.substring(at + 1)).address();
     @Nullable Integer own = wanted == null ? has.stream().findFirst().orElse(null) : wanted;
     if (own == null || !has.contains(own)) {
@@ -197,7 +197,7 @@ final class OnionProxyCommand implements Callable<Integer> {
   /** The host's addresses, but not those its routers have. */
   private static Set<Integer> sources(Ipv4Network tunnel, List<Optional<RouterInterface>> ways)
       throws IOException {
-    var sources = HostAddresses.all();
+    var sources = LocalAddresses.all();
     ways.forEach(way -> way.ifPresent(router -> sources.remove(router.address())));
     sources.add(tunnel.address());
     return sources;

@@ -33,7 +33,7 @@ record OnionRoute(
    * @throws IOException if it cannot be made; nothing of it is left then
    */
   void up() throws IOException, UserException, InterruptedException {
-    if (!HostAddresses.all().contains(from)) {
+    if (!LocalAddresses.all().contains(from)) {
       throw new UserException(
           "cannot route from %s: this host has no such address (ip addr shows those it has)"
               .formatted(Ipv4Address.toString(from)));

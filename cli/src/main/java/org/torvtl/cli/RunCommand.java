@@ -4,9 +4,12 @@ package org.torvtl.cli;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.nio.file.FileSystemException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -16,13 +19,17 @@ import org.slf4j.LoggerFactory;
 import org.torvtl.gateway.Gateway;
 import org.torvtl.gateway.TorEgress;
 import org.torvtl.link.Link;
-import org.torvtl.link.linux.DeviceLink;
-import org.torvtl.link.linux.TunDevice;
+import org.torvtl.link.PcapngLink;
+import org.torvtl.link.linux.HostAddresses;
+import org.torvtl.link.linux.User;
 import org.torvtl.stack.StackConfig;
+import org.torvtl.tor.process.FileOwner;
 import org.torvtl.tor.process.SupervisedTor;
 import org.torvtl.wire.Ipv4Address;
+import org.torvtl.wire.Ipv4Packet;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -46,26 +53,17 @@ import picocli.CommandLine.Spec;
       "  ip link set tap0 netns guest",
       "  ip -n guest addr add 10.0.0.2/8 dev tap0",
       "  ip -n guest link set tap0 up",
-      "  ip -n guest route add default via 10.0.0.1"
+      "  ip -n guest route add default via 10.0.0.1",
+      "",
+      "docs/guests has pages for VMware, Xen, QEMU and libvirt, VirtualBox and containers."
     })
 final class RunCommand implements Callable<Integer> {
   private static final Logger log = LoggerFactory.getLogger(RunCommand.class);
+
+  /** What every host must be able to receive: RFC 791, section 3.2. */
+  private static final int MIN_MTU = Ipv4Packet.MIN_REASSEMBLY_LENGTH;
+
   private static final int PROXY_CONNECT_MILLIS = 5_000;
-
-  /** Where frames come from. */
-  static final class DeviceOptions {
-    @Option(
-        names = {"-d", "--device"},
-        paramLabel = "DEV",
-        description = "TAP device guests are behind; made, and gone at the end, if not there.")
-    @Nullable String tap;
-
-    @Option(
-        names = "--tun",
-        paramLabel = "DEV",
-        description = "TUN device instead: one guest, IP packets without Ethernet.")
-    @Nullable String tun;
-  }
 
   /** A tor that runs already. */
   static final class ProxyOptions {
@@ -84,8 +82,7 @@ final class RunCommand implements Callable<Integer> {
     int port;
   }
 
-  @ArgGroup(multiplicity = "1")
-  private DeviceOptions device = new DeviceOptions();
+  @Mixin private Guests guests;
 
   @ArgGroup(exclusive = false)
   private @Nullable ProxyOptions proxy;
@@ -106,6 +103,20 @@ final class RunCommand implements Callable<Integer> {
   private String address = "";
 
   @Option(
+      names = "--pcap",
+      paramLabel = "FILE",
+      description = "Record what guests send and get, for Wireshark or tcpdump (pcapng).")
+  private @Nullable Path capture;
+
+  @Option(
+      names = "--user",
+      paramLabel = "NAME",
+      description =
+          "User to become, with torvtl's own tor, once the device is open; for root only. 'root'"
+              + " keeps root. Default: the first of debian-tor, tor, _tor, nobody there is.")
+  private @Nullable String userName;
+
+  @Option(
       names = {"-v", "--verbose"},
       description = "Log each flow.")
   private boolean verbose;
@@ -119,28 +130,38 @@ final class RunCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException, UserException, InterruptedException {
     Logs.configure(verbose);
-    boolean ethernet = device.tap != null;
-    var networkInterface =
-        Arguments.networkInterface(spec, String.valueOf(ethernet ? device.tap : device.tun));
+    var place = guests.place(spec);
     int gatewayAddress = Arguments.ipv4Address(spec, address);
     var external = proxy == null ? null : Arguments.proxy(spec, proxy.address, proxy.port);
     if (external != null && torrc != null) {
       throw Arguments.wrong(spec, "--torrc is for torvtl's own tor, which -a and -p replace");
     }
+    var user = ServiceUser.choose(userName);
     var end = new CompletableFuture<Void>();
     try (var teardown = new Teardown()) {
-      var tap =
-          teardown.add(
-              TunDevice.open(networkInterface, ethernet ? Link.Medium.ETHERNET : Link.Medium.IP));
-      networkInterface.up();
-      if (external != null) {
-        checkReachable(external);
+      var link = teardown.add(place.open());
+      if (link.mtu() < MIN_MTU) {
+        throw new UserException(
+            "the MTU of %s is %d, and at least %d is needed (ip link set %1$s mtu 1500)"
+                .formatted(place.name(), link.mtu(), MIN_MTU));
       }
-      var socks = external != null ? external : ownTor(teardown, networkInterface.name());
+      var config = config(place, gatewayAddress);
+      if (!place.destinations().isEmpty()) {
+        var exempt = TorUser.check(place.name(), place.destinations(), external, user);
+        teardown.add(PolicyRoutes.add(place.in(), place.destinations(), exempt));
+      }
+      if (capture != null) {
+        link = teardown.add(record(link, capture));
+      }
+      var own = external != null ? null : prepareTor(teardown, place.name(), user);
+      if (user != null && !user.isRoot()) {
+        ServiceUser.become(user);
+      }
+      var socks = own != null ? own.start() : reachable(Objects.requireNonNull(external));
       var gateway =
           new Gateway(
-              new DeviceLink(tap),
-              StackConfig.of(gatewayAddress),
+              link,
+              config,
               new TorEgress(socks, new SecureRandom()),
               new SecureRandom(),
               end::completeExceptionally);
@@ -151,7 +172,7 @@ final class RunCommand implements Callable<Integer> {
           .getOut()
           .printf(
               "ready: %s goes through Tor at %s; the gateway is %s; Ctrl-C ends it%n",
-              networkInterface.name(), text(socks), Ipv4Address.toString(gatewayAddress))
+              place.name(), text(socks), Ipv4Address.toString(gatewayAddress))
           .flush();
       end.get();
       return 0;
@@ -164,13 +185,60 @@ final class RunCommand implements Callable<Integer> {
     }
   }
 
+  private static StackConfig config(Guests.Place place, int gatewayAddress)
+      throws IOException, UserException {
+    var config = StackConfig.of(gatewayAddress);
+    if (!place.isSharedWithHost()) {
+      return config;
+    }
+    var hostAddresses = new HostAddresses(System::nanoTime);
+    if (hostAddresses.test(gatewayAddress)) {
+      throw new UserException(
+          "the gateway cannot be %s on %s: that is this host's own address (choose another with --address)"
+              .formatted(Ipv4Address.toString(gatewayAddress), place.name()));
+    }
+    return config.withHostAddresses(hostAddresses);
+  }
+
+  private PcapngLink record(Link link, Path file) throws UserException {
+    try {
+      return PcapngLink.open(
+          link,
+          file,
+          RunCommand::epochNanos,
+          failure ->
+              spec.commandLine()
+                  .getErr()
+                  .printf(
+                      "cannot write %s any more: %s; traffic passes, but is not recorded from here on%n",
+                      file, reason(failure))
+                  .flush());
+    } catch (IOException e) {
+      throw new UserException(
+          "cannot record to %s: %s (choose another file)".formatted(file, reason(e)), e);
+    }
+  }
+
+  private static String reason(IOException failure) {
+    if (failure instanceof FileSystemException file) {
+      return file.getReason() == null ? file.getClass().getSimpleName() : file.getReason();
+    }
+    return String.valueOf(failure.getMessage());
+  }
+
+  private static long epochNanos() {
+    var now = Instant.now();
+    return now.getEpochSecond() * 1_000_000_000L + now.getNano();
+  }
+
   private static String text(InetSocketAddress address) {
     return address.getAddress().getHostAddress() + ":" + address.getPort();
   }
 
-  private static void checkReachable(InetSocketAddress proxy) throws UserException {
+  private static InetSocketAddress reachable(InetSocketAddress proxy) throws UserException {
     try (var socket = new Socket()) {
       socket.connect(proxy, PROXY_CONNECT_MILLIS);
+      return proxy;
     } catch (IOException e) {
       throw new UserException(
           "cannot reach the Tor proxy %s: %s (is tor running with that SocksPort? without -a and -p torvtl runs its own)"
@@ -179,31 +247,40 @@ final class RunCommand implements Callable<Integer> {
     }
   }
 
-  /** Starts a tor of our own, and returns its SOCKS port once it carries streams. */
-  private InetSocketAddress ownTor(Teardown teardown, String name)
-      throws IOException, InterruptedException, ExecutionException {
-    var out = spec.commandLine().getErr();
-    try (var bar = new ProgressBar("tor")) {
-      var tor =
-          teardown.add(
-              SupervisedTor.start(
-                  SupervisedTor.Options.forDevice(name, torrc),
-                  event -> {
-                    switch (event) {
-                      case SupervisedTor.Event.Up up ->
-                          log.debug("tor listens at {}", text(up.socks()));
-                      case SupervisedTor.Event.Bootstrap(int percent, String summary) ->
-                          bar.show(percent, summary);
-                      case SupervisedTor.Event.Down(String reason, Duration next) -> {
-                        out.printf(
-                            "%s; no traffic passes; starting it again in %.1f s%n",
-                            reason, next.toMillis() / 1000.0);
-                        out.flush();
-                      }
-                    }
-                  }));
-      tor.bootstrapped().get();
-      return tor.socksAddress();
+  /** A tor of our own, and where it tells how far it is. */
+  private record OwnTor(SupervisedTor tor, ProgressBar bar) {
+    /** Starts it, and returns its SOCKS port once it carries streams. */
+    InetSocketAddress start() throws IOException, InterruptedException, ExecutionException {
+      try (bar) {
+        tor.start();
+        tor.bootstrapped().get();
+        return tor.socksAddress();
+      }
     }
+  }
+
+  /** What takes root, or the user's files. */
+  private OwnTor prepareTor(Teardown teardown, String name, @Nullable User user)
+      throws IOException, InterruptedException {
+    var out = spec.commandLine().getErr();
+    var bar = new ProgressBar("tor");
+    var tor =
+        SupervisedTor.prepare(
+            SupervisedTor.Options.forDevice(name, torrc),
+            event -> {
+              switch (event) {
+                case SupervisedTor.Event.Up up -> log.debug("tor listens at {}", text(up.socks()));
+                case SupervisedTor.Event.Bootstrap(int percent, String summary) ->
+                    bar.show(percent, summary);
+                case SupervisedTor.Event.Down(String reason, Duration next) -> {
+                  out.printf(
+                      "%s; no traffic passes; starting it again in %.1f s%n",
+                      reason, next.toMillis() / 1000.0);
+                  out.flush();
+                }
+              }
+            },
+            user == null ? null : new FileOwner(user.uid(), user.gid()));
+    return new OwnTor(teardown.add(tor), bar);
   }
 }

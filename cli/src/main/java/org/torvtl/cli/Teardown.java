@@ -63,7 +63,8 @@ final class Teardown implements AutoCloseable {
       thing.close();
     } catch (Exception e) {
       // The rest must be closed all the same.
-      System.err.println("torvtl: could not clean up: " + e.getMessage());
+      System.err.println(
+          "torvtl: could not clean up: " + (e.getMessage() == null ? e : e.getMessage()));
     }
   }
 }

@@ -29,6 +29,7 @@ import picocli.CommandLine.Spec;
       RunCommand.class,
       TapCommand.class,
       LabCommand.class,
+      DoctorCommand.class,
       DemoCommand.class,
       OnionCommand.class,
       AutoComplete.GenerateCompletion.class,
@@ -43,6 +44,7 @@ public final class Torvtl implements Runnable {
 
   /** Runs one command and ends the process with its exit status. */
   public static void main(String[] arguments) {
+    ServiceUser.prepareToStartPrograms();
     System.exit(execute(arguments));
   }
 

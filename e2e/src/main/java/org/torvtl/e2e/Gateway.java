@@ -32,8 +32,21 @@ public final class Gateway implements Closeable {
    */
   public static Gateway start(Machine machine, String device, String... arguments)
       throws IOException, InterruptedException {
-    var words = new ArrayList<>(List.of("run", device.startsWith("tun") ? "--tun" : "-d", device));
+    var words = new ArrayList<>(List.of(device.startsWith("tun") ? "--tun" : "-d", device));
     words.addAll(List.of(arguments));
+    return startWith(machine, device, words);
+  }
+
+  /**
+   * Starts a gateway and waits until it serves.
+   *
+   * @param device where it receives
+   * @param arguments of {@code torvtl run}, all of them
+   */
+  static Gateway startWith(Machine machine, String device, List<String> arguments)
+      throws IOException, InterruptedException {
+    var words = new ArrayList<>(List.of("run"));
+    words.addAll(arguments);
     var command = machine.start(Machine.torvtl(words.toArray(String[]::new)));
     try {
       command.awaitLine("ready", READY_DEADLINE);

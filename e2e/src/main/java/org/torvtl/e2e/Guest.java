@@ -22,8 +22,15 @@ public final class Guest extends NetworkNamespace {
 
   public Guest(Machine machine, String name, Gateway gateway)
       throws IOException, InterruptedException {
+    this(machine, name, gateway.device());
+  }
+
+  /**
+   * @param device is moved here; its other end is on a link of a gateway's
+   */
+  Guest(Machine machine, String name, String device) throws IOException, InterruptedException {
     super(machine, name);
-    this.device = gateway.device();
+    this.device = device;
     machine.script(
         "ip link set \"$1\" netns \"$2\"; ip -n \"$2\" link set \"$1\" up", device, name);
     nameserver(ANY_NAMESERVER);

@@ -20,8 +20,16 @@ import java.util.Optional;
  * namespaces and files away.
  */
 public final class Machine implements Closeable {
+  /**
+   * A home of root's that is closed to all others. The project and the JDK are in there: a gateway
+   * that gave root away must do without either.
+   */
+  static final String HOME = "/run/torvtl-home";
+
   /** Where the project is on the machine. */
-  public static final String PROJECT = "/run/torvtl-project";
+  public static final String PROJECT = HOME + "/project";
+
+  private static final String JDK = HOME + "/jdk";
 
   /** Where what it changes in /etc and /var/lib is kept. */
   static final String CHANGES = "/run/torvtl-machine";
@@ -34,8 +42,10 @@ public final class Machine implements Closeable {
       set -e
       cd "$1"
       mount -t tmpfs -o mode=755 tmpfs /run
-      mkdir "$2"
+      mkdir -m 700 "$4"
+      mkdir "$2" "$5"
       mount --no-canonicalize --bind . "$2"
+      mount --bind "$6" "$5"
       cd /
       mount -t tmpfs -o mode=1777 tmpfs /tmp
       for folder in /etc /var/lib; do
@@ -81,7 +91,10 @@ public final class Machine implements Closeable {
                 "init",
                 project().toString(),
                 PROJECT,
-                CHANGES),
+                CHANGES,
+                HOME,
+                JDK,
+                System.getProperty("java.home")),
             true);
     try {
       init.awaitLine("up", BOOT_DEADLINE);
@@ -109,6 +122,7 @@ public final class Machine implements Closeable {
         List.of(
             "env",
             "--default-signal=INT,QUIT,PIPE",
+            "JAVA_HOME=" + JDK,
             "nsenter",
             "--target=" + firstProcess.pid(),
             "--mount",

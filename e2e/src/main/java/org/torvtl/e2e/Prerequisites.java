@@ -28,6 +28,9 @@ final class Prerequisites {
           "nsenter",
           "unshare",
           "setsid",
+          "setpriv",
+          "sysctl",
+          "cpio",
           "make");
   private static final List<String> FOLDERS = List.of("/usr/sbin", "/sbin");
 

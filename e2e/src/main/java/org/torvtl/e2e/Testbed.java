@@ -74,11 +74,55 @@ public final class Testbed implements Closeable {
   /** Starts a gateway on this machine. */
   public Gateway gateway(String device, String... arguments)
       throws IOException, InterruptedException {
-    var gateway = keep(Gateway.start(machine, device, arguments));
+    return gateway(Gateway.start(machine, device, arguments));
+  }
+
+  /** Starts a gateway that receives on one device and sends into another. */
+  public Gateway gatewayBetween(String receive, String transmit, String... arguments)
+      throws IOException, InterruptedException {
+    var words = new ArrayList<>(List.of("-r", receive, "-t", transmit));
+    words.addAll(List.of(arguments));
+    noteGuestSide(transmit);
+    return gateway(Gateway.startWith(machine, receive, words));
+  }
+
+  private Gateway gateway(Gateway gateway) throws IOException, InterruptedException {
+    keep(gateway);
     gateways.add(gateway);
     deviceIndexes.add(gateway.deviceIndex());
     noteTorPorts();
     return gateway;
+  }
+
+  /** An interface of the machine that guests are behind: what they send may be seen there. */
+  public void noteGuestSide(String networkInterface) throws IOException, InterruptedException {
+    deviceIndexes.add(
+        Integer.valueOf(
+            machine.script("cat /sys/class/net/\"$1\"/ifindex", networkInterface).line()));
+  }
+
+  /** An address that is to be seen where guests are, and nowhere else. */
+  public void noteGuestAddress(String address) {
+    guestAddresses.add(address);
+  }
+
+  /** A guest that is no network namespace. */
+  public void noteGuest(String mac, String address) {
+    guestMacs.add(mac);
+    noteGuestAddress(address);
+  }
+
+  /**
+   * A guest at the far end of a cable whose near end is a new interface of the machine.
+   *
+   * @param near the new interface; up, and whatever else the caller makes of it
+   */
+  public Guest guestAtCable(String near) throws IOException, InterruptedException {
+    String far = near.replace('.', '_') + "-far";
+    machine.script(
+        "ip link add \"$1\" type veth peer name \"$2\"; ip link set \"$1\" up", near, far);
+    noteGuestSide(near);
+    return guest(new Guest(machine, "guest-" + near, far));
   }
 
   /** A client of the lab that can be killed. */
@@ -99,7 +143,11 @@ public final class Testbed implements Closeable {
 
   /** A guest with a gateway's device as its interface, not yet configured. */
   public Guest guestBehind(Gateway gateway) throws IOException, InterruptedException {
-    var behind = keep(new Guest(machine, "guest-" + gateway.device(), gateway));
+    return guest(new Guest(machine, "guest-" + gateway.device(), gateway));
+  }
+
+  private Guest guest(Guest behind) throws IOException, InterruptedException {
+    keep(behind);
     guests.add(behind);
     guestMacs.add(behind.mac());
     return behind;

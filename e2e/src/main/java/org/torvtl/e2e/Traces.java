@@ -39,7 +39,7 @@ public record Traces(List<String> lines) {
         .filter(line -> !line.startsWith("Z") && !line.endsWith(String.join(" ", LIST_PROCESSES)))
         .map(line -> "process: " + line.replaceFirst("^\\S+\\s+", ""))
         .forEach(lines::add);
-    machine.script(LIST, Machine.PROJECT, Machine.CHANGES).out().lines().forEach(lines::add);
+    machine.script(LIST, Machine.HOME, Machine.CHANGES).out().lines().forEach(lines::add);
     return new Traces(lines.stream().sorted().toList());
   }
 

@@ -131,6 +131,36 @@ class UsageTest {
         .contains("CAP_NET_ADMIN");
   }
 
+  @Test
+  void aUserThatIsNotThereIsOneLine() throws Exception {
+    var result =
+        torvtl("run", "-d", "tap7", "--user", "no-such-user", "-a", "127.0.0.1", "-p", "1");
+    assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+    assertThat(result.err().strip()).matches(ONE_LINE).contains("no-such-user").contains("--user");
+  }
+
+  /** It does not go on as root. */
+  @ParameterizedTest
+  @ValueSource(strings = {"setuid", "setgid"})
+  void rootThatCannotBeGivenAwayIsOneLine(String missing) throws Exception {
+    var result =
+        withWrapper(
+            List.of("setpriv", "--bounding-set=-" + missing, "--inh-caps=-" + missing),
+            "run",
+            "-d",
+            "tap7",
+            "-a",
+            "127.0.0.1",
+            "-p",
+            "1");
+    assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+    assertThat(result.err().strip())
+        .matches(ONE_LINE)
+        .contains("Operation not permitted")
+        .contains("CAP_SETUID")
+        .contains("--user root");
+  }
+
   /** A PATH with everything on it but tor. */
   @Test
   void withoutTorItIsOneLine() throws Exception {

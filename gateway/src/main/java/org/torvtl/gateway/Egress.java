@@ -30,6 +30,9 @@ public interface Egress {
   /** What to tell a guest whose stream failed to open with {@code cause}. */
   Refusal refusal(Throwable cause);
 
+  /** Whether {@code cause} is that the egress itself is not there. */
+  boolean isGone(Throwable cause);
+
   /** Asks for the address of a name. */
   Future<InetAddress> resolve(EventLoop loop, String isolationKey, String name);
 

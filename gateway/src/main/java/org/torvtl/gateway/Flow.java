@@ -2,14 +2,18 @@
 package org.torvtl.gateway;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.ScheduledFuture;
+import java.io.IOException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -17,7 +21,6 @@ import org.slf4j.LoggerFactory;
 import org.torvtl.stack.GuestConnection;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.ConnectionHandler;
-import org.torvtl.tcp.TcpState;
 import org.torvtl.wire.Icmpv4Message;
 
 /**
@@ -28,7 +31,7 @@ import org.torvtl.wire.Icmpv4Message;
  *
  * <ul>
  *   <li>Guest to egress: what arrives is written at once and flushed at the end of the batch; the
- *       guest's window reopens as the socket takes the bytes.
+ *       guest's window reopens as the socket takes the batches.
  *   <li>Egress to guest: the stream is read while the guest's send queue has room. When the stream
  *       ends, the guest gets a FIN, but only once it is sure that the egress itself is alive: were
  *       it dead, a FIN would pass a cut download off as a complete one, so the guest gets a RST.
@@ -36,17 +39,13 @@ import org.torvtl.wire.Icmpv4Message;
  *
  * <p>Tor has no half-closed streams: shutting down one direction ends both. So a guest's FIN is not
  * passed on while the far end may still answer. It goes on as the end of the whole stream when the
- * far end has ended its direction, or has been silent for a while: {@link #ANSWER_SECONDS} where an
- * answer may be under way, {@link #LINGER_SECONDS} where the far end had the last word already and
- * the guest was most likely just done.
+ * far end has ended its direction, or nothing has moved in either direction for a while, which
+ * {@link FlowTimeouts} bounds. And what a guest sends after the far end has ended may find no taker
+ * any more; then the guest still gets all that is queued for it, and a RST after that.
+ *
+ * <p>Whatever fails here cuts this flow and no other.
  */
 final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandler {
-  /** Seconds a far end may be silent after the guest's FIN, having heard the guest last. */
-  static final int ANSWER_SECONDS = 60;
-
-  /** Seconds a far end may be silent after the guest's FIN, having spoken last. */
-  static final int LINGER_SECONDS = 15;
-
   private static final int MIN_READ_BYTES = 2048, MAX_READ_BYTES = 64 << 10;
 
   private static final Logger log = LoggerFactory.getLogger(Flow.class);
@@ -54,27 +53,33 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   private final GuestConnection guest;
   private final Lane lane;
   private final FlowCounters counters;
-  private final Future<Channel> connecting;
+  private @Nullable Future<Channel> connecting;
   private @Nullable Channel channel;
-  private @Nullable ScheduledFuture<?> idle;
-  private boolean farEndSpokeLast;
+  private long openedNanos;
+
+  /** Bytes written and not yet part of a batch that was flushed. */
+  private int batchBytes;
+
+  /** Bytes from the egress the guest has not acknowledged. */
+  private int waitingIn;
+
+  /** The stream takes nothing any more, but the guest is still to get what is queued for it. */
+  private boolean streamGone;
+
+  private boolean streamEnded;
+  private boolean outputShut;
   private boolean guestEnded;
   private boolean guestClosed;
-  private boolean streamEnded;
-  private boolean flushPending;
+
+  private boolean farEndSpokeLast;
+  private long waitEndNanos;
+  private @Nullable ScheduledFuture<?> wait;
+  private long wakeNanos;
 
   private Flow(GuestConnection guest, Lane lane) {
     this.guest = guest;
     this.lane = lane;
     this.counters = lane.flowCounters();
-    this.connecting =
-        lane.egress()
-            .connect(
-                lane.loop(),
-                lane.egress().isolationKey(guest.guest()),
-                guest.address(),
-                guest.port(),
-                this);
   }
 
   /** Begins a flow for a guest's request. */
@@ -83,35 +88,58 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     log.debug("{} asked for", guest);
     var flow = new Flow(guest, lane);
     guest.handler(flow);
-    flow.connecting.addListener(flow::connected);
+    if (lane.isShortOfMemory()) {
+      lane.flowCounters().refused++;
+      lane.flowCounters().refusedForMemory++;
+      guest.refuse();
+      return;
+    }
+    var egress = lane.egress();
+    var connecting =
+        egress.connect(
+            lane.loop(), egress.isolationKey(guest.guest()), guest.address(), guest.port(), flow);
+    flow.connecting = connecting;
+    connecting.addListener(result -> flow.guarded(() -> flow.connected(connecting)));
   }
 
-  private void connected(Future<? super Channel> result) {
+  private void connected(Future<Channel> result) {
+    connecting = null;
     if (!result.isSuccess()) {
       if (!guestClosed) {
         refuse(result.cause());
       }
       return;
     }
-    channel = connecting.getNow();
+    var stream = result.getNow();
+    channel = stream;
     if (guestClosed) {
-      channel.close();
+      stream.close();
       return;
     }
     counters.opened++;
     log.debug("{} open", guest);
     // A read may overshoot what the guest's queue has room for by one buffer, not by many.
     int most = Math.min(MAX_READ_BYTES, guest.sendCapacityBytes());
-    channel
+    stream
         .config()
         .setRecvByteBufAllocator(
-            new AdaptiveRecvByteBufAllocator(MIN_READ_BYTES, most, most).maxMessagesPerRead(1));
+            new AdaptiveRecvByteBufAllocator(MIN_READ_BYTES, MIN_READ_BYTES, most)
+                .maxMessagesPerRead(1));
+    // Once the egress has sent its FIN, Netty reads all that is left whether it was asked to or
+    // not, so this bounds what then lies here in place of there; and what waits in a large send
+    // buffer is far behind the guest's FIN.
+    stream.config().setOption(ChannelOption.SO_RCVBUF, guest.sendCapacityBytes());
+    stream.config().setOption(ChannelOption.SO_SNDBUF, guest.sendCapacityBytes());
+    openedNanos = System.nanoTime();
     guest.accept();
     readWhileWritable();
   }
 
   private void refuse(Throwable cause) {
     counters.refused++;
+    if (lane.egress().isGone(cause)) {
+      lane.liveness().noteGone(System.nanoTime());
+    }
     log.debug("{} refused: {}", guest, cause.getMessage());
     switch (lane.egress().refusal(cause)) {
       case RESET -> guest.refuse();
@@ -132,32 +160,43 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   public void data(ByteBuf data) {
     var stream = channel;
     int length = data.readableBytes();
-    if (stream == null) {
-      data.release();
-      throw new IllegalStateException("data before the connection was accepted");
-    }
     counters.bytesOut += length;
+    if (stream == null || streamGone) {
+      // Not consumed either: the guest's window closes on what nobody takes.
+      counters.discardedBytesOut += length;
+      data.release();
+      return;
+    }
     farEndSpokeLast = false;
-    stream
-        .write(data)
-        .addListener(written -> {
-          if (written.isSuccess()) {
-            guest.consumed(length);
-          } else {
-            cut(written.cause());
-          }
-        });
-    if (!flushPending) {
-      flushPending = true;
+    counters.waitingBytesOut += length;
+    if (batchBytes == 0) {
       lane.flushAtEndOfBatch(this);
     }
+    batchBytes += length;
+    stream.write(data, stream.voidPromise());
   }
 
   /** Gives what was written since the last call to the stream's socket. */
   void flush() {
-    flushPending = false;
-    if (channel != null) {
-      channel.flush();
+    var stream = channel;
+    int length = batchBytes;
+    batchBytes = 0;
+    if (stream != null && length > 0) {
+      // One promise for the batch, on an empty buffer behind it, rather than one for each segment.
+      guarded(() ->
+          stream
+              .writeAndFlush(Unpooled.EMPTY_BUFFER)
+              .addListener(written -> guarded(() -> written(length, written))));
+    }
+  }
+
+  private void written(int length, Future<?> result) {
+    counters.waitingBytesOut -= length;
+    if (result.isSuccess()) {
+      guest.consumed(length);
+    } else {
+      counters.discardedBytesOut += length;
+      streamFailed(result.cause());
     }
   }
 
@@ -165,32 +204,78 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   public void endOfStream() {
     guestEnded = true;
     if (!streamEnded) {
-      restartIdle();
+      restartWait();
     }
   }
 
   @Override
   public void acknowledged(int bytes) {
-    readWhileWritable();
+    waitingIn -= bytes;
+    counters.waitingBytesIn -= bytes;
+    if (guestEnded && !streamEnded) {
+      restartWait();
+    }
+    if (streamGone) {
+      cutOnceDelivered();
+    } else {
+      readWhileWritable();
+    }
   }
 
   @Override
   public void closed(CloseReason reason) {
-    log.debug("{} closed: {}", guest, reason);
-    guestClosed = true;
-    stopIdle();
-    if (channel == null) {
-      connecting.cancel(false);
+    if (guestClosed) {
       return;
     }
+    guestIsClosed();
+    log.debug("{} closed: {}", guest, reason);
+    stopWait();
+    var stream = channel;
+    if (stream == null) {
+      closedUnopened(reason);
+      return;
+    }
+    switch (reason) {
+      case NORMAL -> counters.ended++;
+      case RESET_BY_PEER, REFUSED_BY_PEER -> counters.resetByGuest++;
+      case TIMED_OUT -> counters.guestVanished++;
+      case ABORTED, REFUSED, DROPPED -> counters.shutDown++;
+    }
     if (reason == CloseReason.NORMAL) {
-      // The last bytes may still be on their way into the socket.
-      channel.flush();
-      channel.write(channel.alloc().buffer(0)).addListener(ChannelFutureListener.CLOSE);
-      channel.flush();
+      drain(stream);
     } else {
-      counters.cut++;
-      channel.close();
+      stream.close();
+    }
+  }
+
+  private void closedUnopened(CloseReason reason) {
+    switch (reason) {
+      case REFUSED, DROPPED -> {
+        // Counted where it was refused.
+      }
+      case ABORTED -> counters.shutDown++;
+      case NORMAL, RESET_BY_PEER, REFUSED_BY_PEER, TIMED_OUT -> counters.abandoned++;
+    }
+    if (connecting != null) {
+      connecting.cancel(false);
+    }
+  }
+
+  /** Closes the stream once the guest's last bytes are in its socket, or after a while. */
+  private void drain(Channel stream) {
+    flush();
+    stream.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
+    if (stream.isOpen()) {
+      var timeout =
+          lane.loop()
+              .schedule(
+                  () -> {
+                    counters.undrained++;
+                    stream.close();
+                  },
+                  lane.timeouts().drain().toNanos(),
+                  TimeUnit.NANOSECONDS);
+      stream.closeFuture().addListener(closed -> timeout.cancel(false));
     }
   }
 
@@ -199,16 +284,26 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   @Override
   public void channelRead(ChannelHandlerContext context, Object message) {
     var data = (ByteBuf) message;
-    if (guestClosed) {
+    counters.bytesIn += data.readableBytes();
+    if (guestClosed || outputShut) {
+      counters.discardedBytesIn += data.readableBytes();
       data.release();
       return;
     }
-    counters.bytesIn += data.readableBytes();
-    farEndSpokeLast = true;
-    if (guestEnded) {
-      restartIdle();
+    if (guest.queuedBytes() > guest.sendCapacityBytes() && lane.isShortOfMemory()) {
+      counters.discardedBytesIn += data.readableBytes();
+      data.release();
+      counters.cutForMemory++;
+      cut("memory is short");
+      return;
     }
-    guest.send(data);
+    farEndSpokeLast = true;
+    waitingIn += data.readableBytes();
+    counters.waitingBytesIn += data.readableBytes();
+    if (guestEnded) {
+      restartWait();
+    }
+    guest.send(compact(data));
   }
 
   @Override
@@ -231,64 +326,173 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
 
   @Override
   public void channelInactive(ChannelHandlerContext context) {
-    if (!streamEnded) {
-      cut(null);
-    }
+    streamFailed(null);
   }
 
   @Override
   public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-    cut(cause);
+    if (cause instanceof IOException) {
+      streamFailed(cause);
+    } else {
+      failed(cause);
+    }
   }
 
   private void streamEnded() {
-    if (streamEnded) {
+    if (streamEnded || guestClosed) {
       return;
     }
     streamEnded = true;
-    stopIdle();
+    stopWait();
     lane.liveness()
-        .ask(alive -> {
-          if (guestClosed) {
-            return;
-          }
-          if (alive) {
-            guest.shutdownOutput();
-          } else {
-            cut(null);
-          }
-        });
+        .ask(alive ->
+            guarded(() -> {
+              if (guestClosed) {
+                return;
+              }
+              // One that has died since is another, though it is back: the stream died with it.
+              if (alive && !lane.liveness().wasGoneSince(openedNanos)) {
+                outputShut = true;
+                guest.shutdownOutput();
+                cutOnceDelivered();
+              } else {
+                counters.egressLost++;
+                cut("the egress is gone");
+              }
+            }));
   }
 
-  /** Ends both sides at once: the guest gets a RST. */
-  private void cut(@Nullable Throwable cause) {
+  /** The stream is gone, as a whole, or takes no more bytes. */
+  private void streamFailed(@Nullable Throwable cause) {
+    if (channel != null) {
+      channel.close();
+    }
+    if (guestClosed || streamGone) {
+      return;
+    }
+    if (!streamEnded) {
+      counters.streamLost++;
+      cut(cause == null ? "the stream is gone" : String.valueOf(cause.getMessage()));
+    } else {
+      streamGone = true;
+      cutOnceDelivered();
+    }
+  }
+
+  /** Tells a guest whose stream is gone, but not before it has all that came through the stream. */
+  private void cutOnceDelivered() {
+    if (streamGone && outputShut && !guestClosed && guest.queuedBytes() == 0) {
+      counters.streamLost++;
+      cut("the stream is gone, what came is delivered");
+    }
+  }
+
+  // When something goes wrong.
+
+  /** Ends both sides at once: the guest gets a RST. Whoever calls it counts the reason. */
+  private void cut(String reason) {
     if (!guestClosed) {
-      log.debug("{} cut: {}", guest, cause == null ? "the stream is gone" : cause.getMessage());
+      guestIsClosed();
+      log.debug("{} cut: {}", guest, reason);
+      stopWait();
       guest.abort();
+    }
+    if (connecting != null) {
+      connecting.cancel(false);
     }
     if (channel != null) {
       channel.close();
     }
   }
 
-  // The wait of a half-closed flow.
+  private void guestIsClosed() {
+    guestClosed = true;
+    counters.waitingBytesIn -= waitingIn;
+    waitingIn = 0;
+  }
 
-  private void restartIdle() {
-    stopIdle();
-    if (guest.state() != TcpState.CLOSED) {
-      idle =
-          lane.loop()
-              .schedule(
-                  () -> cut(null),
-                  farEndSpokeLast ? LINGER_SECONDS : ANSWER_SECONDS,
-                  TimeUnit.SECONDS);
+  /** A few bytes must not keep a large buffer: they wait in one of their own size. */
+  private static ByteBuf compact(ByteBuf data) {
+    if (data.readableBytes() >= data.capacity() / 2) {
+      return data;
+    }
+    try {
+      return data.alloc().directBuffer(data.readableBytes()).writeBytes(data);
+    } finally {
+      data.release();
     }
   }
 
-  private void stopIdle() {
-    if (idle != null) {
-      idle.cancel(false);
-      idle = null;
+  /** Runs what Netty would log an exception of and go on. */
+  private void guarded(Runnable event) {
+    try {
+      event.run();
+    } catch (RuntimeException e) {
+      failed(e);
+    }
+  }
+
+  private void failed(Throwable cause) {
+    counters.failed++;
+    lane.failed(cause);
+    cut("handling it failed");
+  }
+
+  // The wait of a half-closed flow.
+
+  private void restartWait() {
+    var timeouts = lane.timeouts();
+    var longest = farEndSpokeLast ? timeouts.linger() : timeouts.answer();
+    waitFrom(System.nanoTime(), longest.toNanos());
+  }
+
+  /** Moves the end of the wait; a timer that is set for an earlier time finds that out itself. */
+  private void waitFrom(long nowNanos, long nanos) {
+    waitEndNanos = nowNanos + nanos;
+    if (wait != null && wakeNanos - waitEndNanos > 0) {
+      stopWait();
+    }
+    if (wait == null && !guestClosed) {
+      wakeNanos = waitEndNanos;
+      wait = lane.loop().schedule(() -> guarded(this::waitIsOver), nanos, TimeUnit.NANOSECONDS);
+    }
+  }
+
+  private void waitIsOver() {
+    wait = null;
+    long now = System.nanoTime();
+    if (now - waitEndNanos < 0) {
+      waitFrom(now, waitEndNanos - now);
+      return;
+    }
+    var timeouts = lane.timeouts();
+    long longest = (farEndSpokeLast ? timeouts.linger() : timeouts.answer()).toNanos();
+    long sinceSent = nanosSinceStreamTookBytes();
+    if (guest.queuedBytes() > 0) {
+      // The far end may have a lot to say: it is the guest that is slow to listen.
+      waitFrom(now, longest);
+    } else if (sinceSent < longest) {
+      waitFrom(now, longest - sinceSent);
+    } else {
+      counters.silent++;
+      cut("the far end is silent");
+    }
+  }
+
+  /**
+   * How long ago the egress last took bytes: a guest's FIN may be far ahead of its last bytes,
+   * which wait in the socket.
+   */
+  private long nanosSinceStreamTookBytes() {
+    return channel instanceof EpollSocketChannel socket && socket.isActive()
+        ? TimeUnit.MILLISECONDS.toNanos(socket.tcpInfo().lastDataSent())
+        : Long.MAX_VALUE;
+  }
+
+  private void stopWait() {
+    if (wait != null) {
+      wait.cancel(false);
+      wait = null;
     }
   }
 }

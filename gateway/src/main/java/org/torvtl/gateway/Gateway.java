@@ -9,7 +9,10 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.torvtl.gateway.dns.DnsEvent;
 import org.torvtl.link.Link;
 import org.torvtl.stack.StackConfig;
@@ -22,8 +25,11 @@ import org.torvtl.tor.socks.LastingEpollIoHandler;
 public final class Gateway implements AutoCloseable {
   private static final long CLOSE_TIMEOUT_SECONDS = 5;
 
+  private static final Logger log = LoggerFactory.getLogger(Gateway.class);
+
   private final MultiThreadIoEventLoopGroup group;
   private final Lane lane;
+  private final AtomicBoolean closing = new AtomicBoolean();
 
   /**
    * A gateway that does not serve yet.
@@ -40,7 +46,8 @@ public final class Gateway implements AutoCloseable {
     group =
         new MultiThreadIoEventLoopGroup(
             1, new DefaultThreadFactory("lane"), LastingEpollIoHandler.newFactory());
-    lane = new Lane(group.next(), link, config, egress, random, onLinkFailure);
+    lane =
+        new Lane(group.next(), link, config, egress, random, FlowTimeouts.DEFAULT, onLinkFailure);
   }
 
   /** Begins to serve. */
@@ -63,28 +70,40 @@ public final class Gateway implements AutoCloseable {
     counts.put("link.sent_bytes", link.sentBytes);
     counts.put("link.send_drops", link.sendDrops);
     counts.put("link.oversized_drops", link.oversizedDrops);
-    var flows = lane.flowCounters();
-    counts.put("flow.requested", flows.requested);
-    counts.put("flow.opened", flows.opened);
-    counts.put("flow.refused", flows.refused);
-    counts.put("flow.cut", flows.cut);
-    counts.put("flow.bytes_out", flows.bytesOut);
-    counts.put("flow.bytes_in", flows.bytesIn);
+    counts.put("link.offload_drops", link.offloadDrops);
+    counts.put("link.capture_drops", link.captureDrops);
+    lane.flowCounters().forEach((name, count) -> counts.put("flow." + name, count));
+    counts.put("egress.liveness_questions", lane.liveness().questions());
+    counts.put("egress.liveness_failures", lane.liveness().failedQuestions());
     for (var event : DnsEvent.values()) {
       counts.put("dns." + event.name().toLowerCase(Locale.ROOT), lane.dnsCounters().count(event));
     }
     counts.putAll(lane.stack().counters().nonZero());
+    lane.stack().tcpCounters().forEach((name, count) -> counts.put("tcp." + name, count));
     counts.values().removeIf(count -> count == 0);
     return counts;
   }
 
-  /** Resets every flow, closes the link, and ends the threads. More calls do nothing. */
+  /**
+   * Resets every flow, closes the link, and ends the threads; waits for that, except on one of
+   * those threads. More calls do nothing but wait.
+   */
   @Override
   public void close() {
-    if (!group.isShuttingDown()) {
-      lane.loop().execute(lane::close);
-      group.shutdownGracefully(0, CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
+    if (closing.compareAndSet(false, true)) {
+      // The group closes every channel and device as soon as it is told to end, and the guests'
+      // resets need the device, so it is told only afterwards.
+      lane.loop()
+          .submit(lane::close)
+          .addListener(closed -> {
+            if (!closed.isSuccess()) {
+              log.error("the lane was not closed in order; please report this", closed.cause());
+            }
+            group.shutdownGracefully(0, CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
+          });
     }
-    group.terminationFuture().awaitUninterruptibly(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
+    if (!lane.loop().inEventLoop()) {
+      group.terminationFuture().awaitUninterruptibly(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
+    }
   }
 }

@@ -13,6 +13,8 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.torvtl.gateway.dns.DnsCounters;
 import org.torvtl.gateway.dns.DnsLimits;
 import org.torvtl.gateway.dns.DnsService;
@@ -30,6 +32,8 @@ import org.torvtl.tcp.IsnGenerator;
 final class Lane implements StackHandler {
   private static final int DNS_PORT = 53;
 
+  private static final Logger log = LoggerFactory.getLogger(Lane.class);
+
   private final IoEventLoop loop;
   private final Link link;
   private final Egress egress;
@@ -38,7 +42,10 @@ final class Lane implements StackHandler {
   private final DnsCounters dnsCounters = new DnsCounters();
   private final LivenessCheck liveness;
   private final FlowCounters flowCounters = new FlowCounters();
+  private final FlowTimeouts timeouts;
   private final Consumer<IOException> onLinkFailure;
+  private final int bufferBytes;
+  private long failureLoggedNanos = System.nanoTime() - TimeUnit.SECONDS.toNanos(1);
   private final List<Flow> unflushed = new ArrayList<>();
   private @Nullable ScheduledFuture<?> alarm;
 
@@ -48,11 +55,14 @@ final class Lane implements StackHandler {
       StackConfig config,
       Egress egress,
       SecureRandom random,
+      FlowTimeouts timeouts,
       Consumer<IOException> onLinkFailure) {
     this.loop = loop;
     this.link = link;
     this.egress = egress;
+    this.timeouts = timeouts;
     this.onLinkFailure = onLinkFailure;
+    this.bufferBytes = config.bufferBytes();
     this.dns = new DnsService(loop, names(), DnsLimits.DEFAULT, dnsCounters);
     this.liveness = new LivenessCheck(loop, egress);
     var secret = new byte[IsnGenerator.SECRET_LENGTH];
@@ -60,9 +70,38 @@ final class Lane implements StackHandler {
     this.stack = new Stack(link, config, this, System::nanoTime, this::setAlarm, secret);
   }
 
+  /**
+   * Whether all flows together hold as much as they may: then no new one begins, and one that holds
+   * more than its share is cut.
+   */
+  boolean isShortOfMemory() {
+    return flowCounters.waitingBytesIn + flowCounters.waitingBytesOut > bufferBytes;
+  }
+
+  /**
+   * Handling something failed: a defect, or memory is out. The first costs what it happened to; the
+   * second ends the lane, for without memory it can serve nobody, and must not seem to.
+   */
+  void failed(Throwable cause) {
+    if (cause instanceof OutOfMemoryError) {
+      linkFailed(new IOException("out of memory: " + cause.getMessage(), cause));
+      return;
+    }
+    long now = System.nanoTime();
+    if (now - failureLoggedNanos >= TimeUnit.SECONDS.toNanos(1)) {
+      failureLoggedNanos = now;
+      // Without the flow's name: logs that are not asked for do not tell who spoke to whom.
+      log.error("a flow is cut, handling it failed; please report this", cause);
+    }
+  }
+
   /** Begins to serve. */
   void start() {
-    link.start(loop, stack);
+    try {
+      link.start(loop, stack);
+    } catch (RuntimeException e) {
+      linkFailed(new IOException("cannot start " + link.name() + ": " + e.getMessage(), e));
+    }
   }
 
   private NameResolver names() {
@@ -88,8 +127,12 @@ final class Lane implements StackHandler {
 
   private void alarm() {
     alarm = null;
-    stack.onDeadline();
-    endOfBatch();
+    try {
+      stack.onDeadline();
+      endOfBatch();
+    } catch (RuntimeException | OutOfMemoryError e) {
+      failed(e);
+    }
   }
 
   @Override
@@ -107,8 +150,11 @@ final class Lane implements StackHandler {
         payload,
         DnsTransport.UDP,
         answer -> {
-          stack.sendDatagram(flow, answer);
-          answer.release();
+          try {
+            stack.sendDatagram(flow, answer);
+          } finally {
+            answer.release();
+          }
         });
     return true;
   }
@@ -134,12 +180,15 @@ final class Lane implements StackHandler {
 
   /** Resets every flow and closes the link; to be called on the loop. */
   void close() {
-    dns.close();
-    stack.close();
-    if (alarm != null) {
-      alarm.cancel(false);
+    try {
+      dns.close();
+      stack.close();
+    } finally {
+      if (alarm != null) {
+        alarm.cancel(false);
+      }
+      link.close();
     }
-    link.close();
   }
 
   IoEventLoop loop() {
@@ -164,6 +213,10 @@ final class Lane implements StackHandler {
 
   DnsCounters dnsCounters() {
     return dnsCounters;
+  }
+
+  FlowTimeouts timeouts() {
+    return timeouts;
   }
 
   FlowCounters flowCounters() {

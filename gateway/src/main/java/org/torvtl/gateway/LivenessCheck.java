@@ -6,23 +6,31 @@ import io.netty.util.concurrent.Future;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Asks whether the egress is there on behalf of many streams at once. An answer counts only for
  * those that asked before the question was put: one more question at most is waiting.
  */
 final class LivenessCheck {
+  private static final Logger log = LoggerFactory.getLogger(LivenessCheck.class);
+
   private final EventLoop loop;
   private final Egress egress;
   private List<Consumer<Boolean>> waiting = new ArrayList<>();
   private boolean asking;
+  private boolean everGone;
+  private long goneNanos;
+  private long questions;
+  private long failedQuestions;
 
   LivenessCheck(EventLoop loop, Egress egress) {
     this.loop = loop;
     this.egress = egress;
   }
 
-  /** Tells {@code answer}, later and on the loop, whether the egress is there from now on. */
+  /** Tells {@code answer}, on the loop, whether the egress is there from now on. */
   void ask(Consumer<Boolean> answer) {
     waiting.add(answer);
     if (!asking) {
@@ -30,19 +38,57 @@ final class LivenessCheck {
     }
   }
 
+  /** The egress was found not to be there. */
+  void noteGone(long nowNanos) {
+    everGone = true;
+    goneNanos = nowNanos;
+  }
+
+  /** Whether the egress was found not to be there after the given time. */
+  boolean wasGoneSince(long nanos) {
+    return everGone && goneNanos - nanos > 0;
+  }
+
+  /** Questions put to the egress, and those that were not answered with yes. */
+  long questions() {
+    return questions;
+  }
+
+  long failedQuestions() {
+    return failedQuestions;
+  }
+
   private void put() {
     asking = true;
+    questions++;
     var asked = waiting;
     waiting = new ArrayList<>();
-    egress
-        .isAlive(loop)
-        .addListener((Future<Boolean> alive) -> {
-          boolean there = alive.isSuccess() && alive.getNow();
-          asked.forEach(answer -> answer.accept(there));
-          asking = false;
-          if (!waiting.isEmpty()) {
-            put();
-          }
-        });
+    Future<Boolean> question;
+    try {
+      question = egress.isAlive(loop);
+    } catch (RuntimeException e) {
+      question = loop.newFailedFuture(e);
+    }
+    question.addListener((Future<Boolean> alive) -> {
+      boolean there = alive.isSuccess() && alive.getNow();
+      if (!there) {
+        failedQuestions++;
+        noteGone(System.nanoTime());
+      }
+      asked.forEach(answer -> tell(answer, there));
+      asking = false;
+      if (!waiting.isEmpty()) {
+        put();
+      }
+    });
+  }
+
+  /** One that fails to hear the answer does not keep it from the others. */
+  private static void tell(Consumer<Boolean> answer, boolean there) {
+    try {
+      answer.accept(there);
+    } catch (RuntimeException e) {
+      log.error("an answer was not taken; please report this", e);
+    }
   }
 }

@@ -2,19 +2,23 @@
 package org.torvtl.gateway;
 
 import io.netty.bootstrap.Bootstrap;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
 import io.netty.channel.epoll.EpollSocketChannel;
+import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.security.SecureRandom;
 import java.util.HexFormat;
+import java.util.concurrent.TimeUnit;
 import org.torvtl.tor.socks.SocksClient;
 import org.torvtl.tor.socks.SocksCredentials;
 import org.torvtl.tor.socks.SocksDestination;
@@ -76,6 +80,11 @@ public final class TorEgress implements Egress {
   }
 
   @Override
+  public boolean isGone(Throwable cause) {
+    return cause instanceof SocksException.ProxyUnreachable;
+  }
+
+  @Override
   public Future<InetAddress> resolve(EventLoop loop, String isolationKey, String name) {
     return socks.resolve(loop, name, SocksCredentials.isolation(isolationKey));
   }
@@ -87,17 +96,64 @@ public final class TorEgress implements Egress {
 
   @Override
   public Future<Boolean> isAlive(EventLoop loop) {
-    Promise<Boolean> alive = loop.newPromise();
+    var greeting = new Greeting(loop.newPromise());
     new Bootstrap()
         .group(loop)
         .channel(EpollSocketChannel.class)
         .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, PROBE_TIMEOUT_MILLIS)
-        .handler(new ChannelInboundHandlerAdapter())
+        .handler(greeting)
         .connect(proxy)
         .addListener((ChannelFuture connected) -> {
-          connected.channel().close();
-          alive.setSuccess(connected.isSuccess());
+          if (!connected.isSuccess()) {
+            greeting.answered.trySuccess(false);
+          }
         });
-    return alive;
+    return greeting.answered;
+  }
+
+  /**
+   * Says hello to a SOCKS server and hears whether it answers. That its port takes connections
+   * would not do: the kernel takes them for a process that is just ending.
+   */
+  private static final class Greeting extends ChannelInboundHandlerAdapter {
+    /** Version 5, one method offered: username and password. RFC 1928, section 3. */
+    private static final byte[] HELLO = {5, 1, 2};
+
+    private final Promise<Boolean> answered;
+
+    Greeting(Promise<Boolean> answered) {
+      this.answered = answered;
+    }
+
+    @Override
+    public void channelActive(ChannelHandlerContext context) {
+      context.writeAndFlush(Unpooled.wrappedBuffer(HELLO));
+      var timeout =
+          context
+              .executor()
+              .schedule(() -> end(context, false), PROBE_TIMEOUT_MILLIS, TimeUnit.MILLISECONDS);
+      answered.addListener(done -> timeout.cancel(false));
+    }
+
+    @Override
+    public void channelRead(ChannelHandlerContext context, Object message) {
+      ReferenceCountUtil.release(message);
+      end(context, true);
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext context) {
+      end(context, false);
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+      end(context, false);
+    }
+
+    private void end(ChannelHandlerContext context, boolean alive) {
+      answered.trySuccess(alive);
+      context.close();
+    }
   }
 }

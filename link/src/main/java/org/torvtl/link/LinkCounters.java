@@ -14,4 +14,13 @@ public final class LinkCounters {
 
   /** Frames longer than the link's MTU allows, dropped on arrival. */
   public long oversizedDrops;
+
+  /**
+   * Frames that bundle packets in a way other than TCP's, which the link asked nobody to do:
+   * dropped on arrival.
+   */
+  public long offloadDrops;
+
+  /** Frames that were not written to the capture file: it could not be written, or not in time. */
+  public long captureDrops;
 }

@@ -13,8 +13,9 @@
  * <p>Frames are borrowed in both directions. A receiver that keeps a part of one retains a slice; a
  * link that cannot write a frame drops it, as a cable would, and counts it.
  *
- * <p>{@link org.torvtl.link.MemoryLink} is a cable between two ends in one process. The devices of
- * the kernel are in {@link org.torvtl.link.linux}.
+ * <p>{@link org.torvtl.link.MemoryLink} is a cable between two ends in one process; {@link
+ * org.torvtl.link.PcapngLink} wraps another link and records what passes it. The devices of the
+ * kernel are in {@link org.torvtl.link.linux}.
  */
 @NullMarked
 package org.torvtl.link;

@@ -158,6 +158,11 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     return tcp.isWritable();
   }
 
+  /** Bytes queued for the guest that it has not acknowledged. */
+  public int queuedBytes() {
+    return tcp.queuedBytes();
+  }
+
   /** Bytes that may be queued for the guest before {@link #isWritable} answers no. */
   public int sendCapacityBytes() {
     return sendCapacityBytes;
@@ -168,8 +173,41 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   }
 
   void receive(TcpSegment segment, ByteBuf payload, long nowNanos) {
-    tcp.receive(segment, payload, nowNanos);
-    settle();
+    try {
+      tcp.receive(segment, payload, nowNanos);
+      settle();
+    } catch (RuntimeException e) {
+      fail(e);
+    }
+  }
+
+  /** Handling the connection has failed. It ends, and no other. */
+  void fail(RuntimeException cause) {
+    table.failed(cause);
+    end(() -> tcp.abort(table.nowNanos()), cause);
+    // Where not even that works, it ends without a word.
+    end(tcp::drop, cause);
+  }
+
+  private void end(Runnable how, RuntimeException cause) {
+    try {
+      how.run();
+    } catch (RuntimeException e) {
+      if (e != cause) {
+        cause.addSuppressed(e);
+      }
+    } finally {
+      settle();
+    }
+  }
+
+  /** Ends the connection with a RST, whatever else goes wrong. */
+  void end() {
+    try {
+      abort();
+    } catch (RuntimeException e) {
+      fail(e);
+    }
   }
 
   boolean yieldsTo(TcpSegment segment) {
@@ -185,7 +223,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   private void answered() {
     if (syn != null) {
       syn = null;
-      table.answered();
+      table.answered(key.guest);
     }
   }
 
@@ -196,6 +234,9 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
       table.forget(key, this);
       table.timers().cancel(timeout);
       return;
+    }
+    if (tcp.state() == TcpState.TIME_WAIT) {
+      table.isOver(this);
     }
     long deadline = tcp.deadlineNanos();
     // A deadline that has moved away is looked at when the old one fires: most of them move with
@@ -211,8 +252,12 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
 
     @Override
     void fire(long nowNanos) {
-      tcp.onDeadline(nowNanos);
-      settle();
+      try {
+        tcp.onDeadline(nowNanos);
+        settle();
+      } catch (RuntimeException e) {
+        fail(e);
+      }
     }
   }
 

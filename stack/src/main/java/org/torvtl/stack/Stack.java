@@ -42,11 +42,16 @@ public final class Stack implements Link.Receiver, AutoCloseable {
   private final IcmpResponder icmp;
   private final TimerWheel timers;
   private final TcpTable tcp;
+  private final FailureLog failures;
+  private boolean closed;
 
   private final EthernetFrame ethernet = new EthernetFrame();
   private final ArpPacket arp = new ArpPacket();
   private final Ipv4Packet ipv4 = new Ipv4Packet();
   private final UdpDatagram udp = new UdpDatagram();
+
+  /** Whether the checksum of the frame at hand needs no check. */
+  private boolean trusted;
 
   /**
    * A stack on a link, which the caller then starts with the stack as its receiver.
@@ -68,6 +73,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     this.handler = handler;
     this.clock = clock;
     long now = clock.getAsLong();
+    failures = new FailureLog(counters, clock);
     writer = new PacketWriter(link, config.mac(), counters);
     icmp = new IcmpResponder(config.address(), writer, counters, now);
     timers = new TimerWheel(alarm::accept, now);
@@ -81,12 +87,34 @@ public final class Stack implements Link.Receiver, AutoCloseable {
             icmp,
             timers,
             clock,
-            new IsnGenerator(secret));
+            new IsnGenerator(secret),
+            failures);
   }
 
   @Override
   public void frame(ByteBuf frame) {
-    long now = clock.getAsLong();
+    receive(frame, false);
+  }
+
+  @Override
+  public void trustedFrame(ByteBuf frame) {
+    receive(frame, true);
+  }
+
+  private void receive(ByteBuf frame, boolean isTrusted) {
+    trusted = isTrusted;
+    if (closed) {
+      counters.drop(Drop.CLOSED);
+      return;
+    }
+    try {
+      frame(frame, clock.getAsLong());
+    } catch (RuntimeException e) {
+      failures.failed(e);
+    }
+  }
+
+  private void frame(ByteBuf frame, long now) {
     if (link.medium() == Link.Medium.IP) {
       ip(ONLY_GUEST, frame, frame.readerIndex(), frame.readableBytes(), now);
     } else {
@@ -118,7 +146,10 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     }
   }
 
-  /** Answers for every address that is not a guest's own. RFC 826; RFC 5227 for probes. */
+  /**
+   * Answers for every address that is not a guest's own, nor the host's, whose kernel answers for
+   * them itself. RFC 826; RFC 5227 for probes.
+   */
   private void arp(long guest, ByteBuf frame, long now) {
     arp.wrap(frame, ethernet.payloadOffset(), ethernet.payloadLength());
     var defect = arp.defect();
@@ -126,13 +157,25 @@ public final class Stack implements Link.Receiver, AutoCloseable {
       counters.malformed(Protocol.ARP, defect);
       return;
     }
-    if (!arp.isProbe()) {
+    // Nobody else is the gateway, whatever they say.
+    if (!arp.isProbe() && arp.senderIp() != config.address()) {
       neighbors.learn(arp.senderIp(), arp.senderMac(), now);
     }
     boolean asks = arp.operation() == ArpPacket.REQUEST && !arp.isProbe() && !arp.isAnnouncement();
-    if (asks && neighbors.owner(arp.targetIp(), now) == null) {
+    if (!asks || !isAnyones(arp.targetIp(), arp.senderMac(), now)) {
+      return;
+    }
+    if (config.hostAddresses().test(arp.targetIp())) {
+      counters.drop(Drop.HOST_ADDRESS);
+    } else {
       writer.arpReply(guest, arp.senderIp(), arp.targetIp());
     }
+  }
+
+  /** Whether no other guest has the address; one that asks for an address has given it up. */
+  private boolean isAnyones(int address, long asker, long now) {
+    var owner = neighbors.owner(address, now);
+    return owner == null || owner == asker;
   }
 
   private void ip(long guest, ByteBuf packet, int offset, int length, long now) {
@@ -156,6 +199,8 @@ public final class Stack implements Link.Receiver, AutoCloseable {
         || ipv4.destination() == Ipv4Address.BROADCAST) {
       counters.drop(Drop.GROUP_DESTINATION);
     } else if (ipv4.isFragment()) {
+      // What is trusted is a checksum of the frame; a fragment has none.
+      trusted = false;
       ByteBuf whole = reassembler.add(guest, ipv4, frame, now);
       if (whole != null) {
         try {
@@ -172,7 +217,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
 
   private void transport(long guest, ByteBuf frame, long now) {
     switch (ipv4.protocol()) {
-      case Ipv4Packet.PROTOCOL_TCP -> tcp.receive(guest, ipv4, frame, now);
+      case Ipv4Packet.PROTOCOL_TCP -> tcp.receive(guest, ipv4, frame, trusted, now);
       case Ipv4Packet.PROTOCOL_UDP -> udp(guest, frame, now);
       case Ipv4Packet.PROTOCOL_ICMP -> icmp.receive(guest, ipv4, frame, now);
       default -> icmp.unreachable(guest, ipv4, frame, Icmpv4Message.PROTOCOL_UNREACHABLE, now);
@@ -181,7 +226,8 @@ public final class Stack implements Link.Receiver, AutoCloseable {
 
   private void udp(long guest, ByteBuf frame, long now) {
     udp.wrap(frame, ipv4.payloadOffset(), ipv4.payloadLength());
-    var defect = udp.defect(ipv4.source(), ipv4.destination());
+    var defect =
+        trusted ? udp.defectBesidesChecksum() : udp.defect(ipv4.source(), ipv4.destination());
     if (defect != null) {
       counters.malformed(Protocol.UDP, defect);
       return;
@@ -214,7 +260,11 @@ public final class Stack implements Link.Receiver, AutoCloseable {
    * @param payload borrowed
    */
   public void sendDatagram(DatagramFlow flow, ByteBuf payload) {
-    writer.udp(flow, payload);
+    if (closed) {
+      counters.drop(Drop.CLOSED);
+    } else {
+      writer.udp(flow, payload);
+    }
   }
 
   /** The time the alarm was set to has come. */
@@ -238,6 +288,10 @@ public final class Stack implements Link.Receiver, AutoCloseable {
   /** Resets every connection and frees what is held. The link stays as it is. */
   @Override
   public void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
     tcp.close();
     reassembler.close();
     writer.close();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.stack;
 
+import java.util.function.IntPredicate;
 import org.torvtl.tcp.TcpConfig;
 import org.torvtl.wire.Ipv4Address;
 
@@ -11,13 +12,21 @@ import org.torvtl.wire.Ipv4Address;
  * @param address the gateway's own IPv4 address, the one that answers ping; network byte order
  * @param maxConnections TCP connections open at a time; requests beyond are dropped
  * @param maxPending TCP connection requests waiting for an answer at a time, part of those
- * @param bufferBytes what the payload of all connections may take, roughly: it is shared out so
- *     that the first connections get {@link #MAX_SHARE} for each direction, and the more there are
- *     the less each new one, down to {@link #MIN_SHARE}
+ * @param bufferBytes what the payload of all connections may take, it is shared out so that the
+ *     first connections get {@link #MAX_SHARE} for each direction, and the more there are the less
+ *     each new one, down to {@link #MIN_SHARE}
  * @param tcp how the TCP engine behaves; segment size and capacities are set for each connection
+ * @param hostAddresses IPv4 addresses that the host answers ARP for on this link itself, in network
+ *     byte order; none where the host has no part in the link
  */
 public record StackConfig(
-    long mac, int address, int maxConnections, int maxPending, int bufferBytes, TcpConfig tcp) {
+    long mac,
+    int address,
+    int maxConnections,
+    int maxPending,
+    int bufferBytes,
+    TcpConfig tcp,
+    IntPredicate hostAddresses) {
   /** Bytes a connection may buffer in each direction. */
   public static final int MAX_SHARE = 256 << 10, MIN_SHARE = 16 << 10;
 
@@ -37,7 +46,19 @@ public record StackConfig(
         DEFAULT_MAX_CONNECTIONS,
         DEFAULT_MAX_PENDING,
         DEFAULT_BUFFER_BYTES,
-        TcpConfig.defaults());
+        TcpConfig.defaults(),
+        none -> false);
+  }
+
+  /** This, on a link where the host has addresses of its own. */
+  public StackConfig withHostAddresses(IntPredicate hostAddresses) {
+    return new StackConfig(
+        mac, address, maxConnections, maxPending, bufferBytes, tcp, hostAddresses);
+  }
+
+  /** Of the connection requests that may wait for an answer, how many may be of one guest. */
+  int maxPendingOfOneGuest() {
+    return Math.max(1, maxPending / 4);
   }
 
   /**
@@ -46,7 +67,8 @@ public record StackConfig(
    * @param connections how many there are besides
    */
   int share(int connections) {
-    // An eighth: a half for each direction, and a fair part left for those that come after.
-    return Math.clamp(bufferBytes / 8 / (connections + 1), MIN_SHARE, MAX_SHARE);
+    // A sixteenth: half of all is for each direction, and shares of so much, one less than the
+    // other, with the least share for the many that come last, add up to about that half.
+    return Math.clamp(bufferBytes / 16 / (connections + 1), MIN_SHARE, MAX_SHARE);
   }
 }

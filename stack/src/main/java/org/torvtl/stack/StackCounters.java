@@ -49,8 +49,14 @@ public final class StackCounters {
     TCP_PENDING_FULL,
     /** A TCP segment of no connection. */
     TCP_NO_CONNECTION,
+    /** A question for an address of the host's own, which the host answers itself. */
+    HOST_ADDRESS,
     /** A packet larger than the link carries. */
-    TOO_LARGE
+    TOO_LARGE,
+    /** A frame that came after the stack was closed. */
+    CLOSED,
+    /** A frame or timer whose handling failed: a defect of the gateway, and logged as one. */
+    FAILED
   }
 
   private final long[][] malformed = new long[Protocol.values().length][Defect.values().length];

@@ -3,8 +3,10 @@ package org.torvtl.stack;
 
 import io.netty.buffer.ByteBuf;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.SequencedSet;
 import java.util.function.LongSupplier;
 import org.torvtl.stack.StackCounters.Drop;
 import org.torvtl.stack.StackCounters.Protocol;
@@ -37,9 +39,12 @@ final class TcpTable {
   private final TimerWheel timers;
   private final LongSupplier clock;
   private final IsnGenerator isnGenerator;
+  private final FailureLog failures;
   private final TcpCounters tcpCounters = new TcpCounters();
   private final Map<GuestConnection.Key, GuestConnection> connections = new HashMap<>();
   private final TcpSegment segment = new TcpSegment();
+  private final SequencedSet<GuestConnection> over = new LinkedHashSet<>();
+  private final Map<Long, Integer> pendingByGuest = new HashMap<>();
   private int pending;
 
   TcpTable(
@@ -51,7 +56,8 @@ final class TcpTable {
       IcmpResponder icmp,
       TimerWheel timers,
       LongSupplier clock,
-      IsnGenerator isnGenerator) {
+      IsnGenerator isnGenerator,
+      FailureLog failures) {
     this.config = config;
     this.tcpConfig = tcpConfig;
     this.handler = handler;
@@ -61,16 +67,19 @@ final class TcpTable {
     this.timers = timers;
     this.clock = clock;
     this.isnGenerator = isnGenerator;
+    this.failures = failures;
   }
 
   /**
    * Takes a TCP segment from a guest.
    *
    * @param packet laid over {@code frame}, without a defect, and no fragment
+   * @param trusted whether the checksum needs no check
    */
-  void receive(long guest, Ipv4Packet packet, ByteBuf frame, long nowNanos) {
+  void receive(long guest, Ipv4Packet packet, ByteBuf frame, boolean trusted, long nowNanos) {
     segment.wrap(frame, packet.payloadOffset(), packet.payloadLength());
-    var defect = segment.defect(packet.pseudoHeaderSum());
+    var defect =
+        trusted ? segment.defectBesidesChecksum() : segment.defect(packet.pseudoHeaderSum());
     if (defect != null) {
       counters.malformed(Protocol.TCP, defect);
       return;
@@ -102,9 +111,10 @@ final class TcpTable {
     if (key.address() == config.address()) {
       // Nothing listens on the gateway itself.
       reset(key);
-    } else if (connections.size() >= config.maxConnections()) {
+    } else if (connections.size() >= config.maxConnections() && !forgetOneThatIsOver()) {
       counters.drop(Drop.TCP_TABLE_FULL);
-    } else if (pending >= config.maxPending()) {
+    } else if (pending >= config.maxPending()
+        || pendingByGuest.getOrDefault(key.guest(), 0) >= config.maxPendingOfOneGuest()) {
       counters.drop(Drop.TCP_PENDING_FULL);
     } else {
       var syn = new byte[packet.headerLength() + QUOTED_BYTES];
@@ -112,7 +122,12 @@ final class TcpTable {
       var connection = new GuestConnection(this, key, segment, syn, nowNanos);
       connections.put(key, connection);
       pending++;
-      handler.connection(connection);
+      pendingByGuest.merge(key.guest(), 1, Integer::sum);
+      try {
+        handler.connection(connection);
+      } catch (RuntimeException e) {
+        connection.fail(e);
+      }
     }
   }
 
@@ -134,11 +149,28 @@ final class TcpTable {
                 payload));
   }
 
-  void answered() {
+  /** A request of a guest no longer waits for an answer. */
+  void answered(long guest) {
     pending--;
+    pendingByGuest.computeIfPresent(guest, (key, count) -> count == 1 ? null : count - 1);
+  }
+
+  /** A connection is over but for old segments that may still arrive: it may have to make room. */
+  void isOver(GuestConnection connection) {
+    over.add(connection);
+  }
+
+  /** Forgets the connection that has been over longest; {@code false} if there is none. */
+  private boolean forgetOneThatIsOver() {
+    if (over.isEmpty()) {
+      return false;
+    }
+    over.getFirst().drop();
+    return true;
   }
 
   void forget(GuestConnection.Key key, GuestConnection connection) {
+    over.remove(connection);
     connections.remove(key, connection);
   }
 
@@ -150,7 +182,11 @@ final class TcpTable {
 
   /** Ends every connection with a RST. */
   void close() {
-    List.copyOf(connections.values()).forEach(GuestConnection::abort);
+    List.copyOf(connections.values()).forEach(GuestConnection::end);
+  }
+
+  void failed(RuntimeException cause) {
+    failures.failed(cause);
   }
 
   int size() {

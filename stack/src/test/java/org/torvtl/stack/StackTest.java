@@ -39,6 +39,7 @@ class StackTest {
   private static final long GATEWAY = StackConfig.DEFAULT_MAC;
   private static final int GUEST_IP = Ipv4Address.parse("203.0.113.9");
   private static final int GATEWAY_IP = StackConfig.DEFAULT_ADDRESS;
+  private static final int HOST_IP = Ipv4Address.parse("203.0.113.254");
   private static final int FAR_IP = Ipv4Address.parse("198.51.100.7");
 
   private final MemoryLink[] cable = MemoryLink.pair(Link.Medium.ETHERNET, 1500);
@@ -46,7 +47,12 @@ class StackTest {
   private long now;
   private final Stack stack =
       new Stack(
-          cable[0], StackConfig.of(GATEWAY_IP), recorder, () -> now, deadline -> {}, new byte[16]);
+          cable[0],
+          StackConfig.of(GATEWAY_IP).withHostAddresses(address -> address == HOST_IP),
+          recorder,
+          () -> now,
+          deadline -> {},
+          new byte[16]);
 
   StackTest() {
     cable[0].start(stack);
@@ -219,6 +225,41 @@ class StackTest {
 
   // ARP.
 
+  /** The host's kernel answers for it; two answers would be a duplicate address. */
+  @Test
+  void leavesTheHostsAddressesToTheHost() {
+    sendArp(GUEST, ArpPacket.REQUEST, GUEST_IP, HOST_IP);
+    expectNothing();
+    assertThat(stack.counters().dropCount(StackCounters.Drop.HOST_ADDRESS)).isOne();
+  }
+
+  /** Within one kernel, segments and datagrams come without their checksums. */
+  @Test
+  void takesAFrameWithoutAChecksumOnlyFromALinkThatVouchesForIt() {
+    recorder.takesDatagrams = true;
+    var datagram = ipv4(GUEST_IP, FAR_IP, Ipv4Packet.PROTOCOL_UDP, udp(FAR_IP, 53, "query"));
+    var segment = tcp(TcpSegment.SYN, 1000, 0);
+    for (var frame : List.of(datagram, segment)) {
+      // Any byte of the source port: the checksum is wrong from then on.
+      frame.setByte(TRANSPORT, frame.getByte(TRANSPORT) + 1);
+      stack.frame(frame);
+    }
+    assertThat(recorder.datagrams).isEmpty();
+    assertThat(recorder.connections).isEmpty();
+    stack.trustedFrame(datagram);
+    stack.trustedFrame(segment);
+    assertThat(recorder.datagrams).hasSize(1);
+    assertThat(recorder.connections).hasSize(1);
+    // The trust was for those frames only.
+    stack.frame(segment);
+    assertThat(recorder.connections).hasSize(1);
+    assertThat(stack.counters().nonZero())
+        .containsEntry("tcp.bad_checksum", 2L)
+        .containsEntry("udp.bad_checksum", 1L);
+    datagram.release();
+    segment.release();
+  }
+
   @Test
   void answersArpForAnyAddress() {
     for (int address : new int[] {GATEWAY_IP, FAR_IP, Ipv4Address.parse("192.168.7.7")}) {
@@ -250,6 +291,20 @@ class StackTest {
     sendArp(GUEST, ArpPacket.REQUEST, GUEST_IP, FAR_IP);
     expectNothing();
     now += NeighborCache.LIFETIME_NANOS;
+    sendArp(GUEST, ArpPacket.REQUEST, GUEST_IP, FAR_IP);
+    receive();
+  }
+
+  @Test
+  void theGatewaysOwnAddressIsNobodyElses() {
+    sendArp(OTHER_GUEST, ArpPacket.REQUEST, GATEWAY_IP, GATEWAY_IP);
+    sendArp(GUEST, ArpPacket.REQUEST, GUEST_IP, GATEWAY_IP);
+    receive();
+  }
+
+  @Test
+  void aGuestThatHasAnotherAddressNowMayUseItsOldOneAsGateway() {
+    sendArp(GUEST, ArpPacket.REQUEST, FAR_IP, FAR_IP);
     sendArp(GUEST, ArpPacket.REQUEST, GUEST_IP, FAR_IP);
     receive();
   }
@@ -403,6 +458,22 @@ class StackTest {
     assertThat(reset.sequence()).isEqualTo(777);
     send(tcp(TcpSegment.RST, 100, 0));
     expectNothing();
+  }
+
+  @Test
+  void oneGuestsRequestsLeaveRoomForTheOthers() {
+    for (int i = 0; i < StackConfig.DEFAULT_MAX_PENDING; i++) {
+      var syn = tcp(TcpSegment.SYN, 1, 0);
+      // Another source address each: the checksums stay right, for the destination makes up for it.
+      syn.setInt(IP + 12, GUEST_IP + i);
+      syn.setInt(IP + 16, FAR_IP - i);
+      send(syn);
+    }
+    assertThat(recorder.connections).hasSize(StackConfig.DEFAULT_MAX_PENDING / 4);
+    var other = tcp(TcpSegment.SYN, 1, 0);
+    MacAddress.set(other, 6, OTHER_GUEST);
+    send(other);
+    assertThat(recorder.connections).hasSize(StackConfig.DEFAULT_MAX_PENDING / 4 + 1);
   }
 
   @Test

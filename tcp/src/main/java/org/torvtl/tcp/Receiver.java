@@ -228,9 +228,6 @@ final class Receiver {
 
   /** The next bytes in order that waited for others, which the caller owns; or {@code null}. */
   @Nullable ByteBuf poll() {
-    if (next >= fin) {
-      return null;
-    }
     var data = queue.poll(next);
     return data == null ? null : deliver(data);
   }

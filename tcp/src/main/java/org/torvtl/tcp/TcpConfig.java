@@ -54,7 +54,7 @@ public record TcpConfig(
           1460,
           1 << 20,
           1 << 20,
-          512,
+          1024,
           SECONDS.toNanos(1),
           MILLISECONDS.toNanos(200),
           SECONDS.toNanos(60),
@@ -90,7 +90,7 @@ public record TcpConfig(
 
   /**
    * For an Ethernet-like link with an MTU of 1500 and no offload: packets of 1460 bytes, 1 MiB each
-   * way, payload copied below 512 bytes, retransmission timeout 200 ms to 60 s, delayed
+   * way, payload copied below 1024 bytes, retransmission timeout 200 ms to 60 s, delayed
    * acknowledgments 40 ms, give up after 3 minutes, TIME-WAIT 60 s.
    */
   public static TcpConfig defaults() {

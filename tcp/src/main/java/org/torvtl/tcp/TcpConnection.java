@@ -658,7 +658,7 @@ public final class TcpConnection {
     if (state == TcpState.TIME_WAIT && hasFin) {
       lifeDeadlineNanos = nowNanos + config.timeWaitNanos();
     }
-    if (inputShut && input.isNews(sequence + payload.readableBytes())) {
+    if (inputShut && payload.isReadable() && input.isNews(sequence + payload.readableBytes())) {
       resetAfterClose();
       return;
     }

@@ -153,6 +153,12 @@ class CloseTest {
   }
 
   @Test
+  void afterCloseAnAcknowledgmentAheadOfLostDataDoesNotReset() {
+    guest.established().weClose().expect(fin(0)).sends(ack(1).seq(100));
+    guest.expectNothing().expectState(TcpState.FIN_WAIT_2);
+  }
+
+  @Test
   void afterCloseTheWaitForTheGuestIsBounded() {
     guest.established().weClose().expect(fin(0)).after(millis(100)).sends(ack(1));
     guest.expectNothingFor(millis(59_999)).expectEvents().after(millis(1));

@@ -173,6 +173,13 @@ class LossTest {
   }
 
   @Test
+  void theEchoOfAnEarlierCopySaysNothing() {
+    guest.timestamps().established().weSend(100).skip().at(millis(200)).expect(data(0, 100));
+    guest.after(millis(10)).sends(ack(100).ts(1210, 0)).weSend(100).expect(data(100, 100));
+    guest.at(millis(400)).expect(data(100, 100)).sends(ack(200));
+  }
+
+  @Test
   void aReportOfWhatWasNeverSentIsIgnored() {
     guest.mss(1460).sackPermitted().established();
     sendFour();

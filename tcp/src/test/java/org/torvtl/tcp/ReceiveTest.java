@@ -185,6 +185,7 @@ class ReceiveTest {
   void aFinBelowWhatCameBeforeIsIgnored() {
     guest.established().sends(data(50, 100)).sends(fin(60)).sends(data(0, 50)).skip();
     guest.expectEvents("data 50", "data 100").expectState(TcpState.ESTABLISHED);
+    guest.sends(data(150, 10)).expectEvents("data 10").sends(fin(160)).expect(ack(161));
   }
 
   @Test

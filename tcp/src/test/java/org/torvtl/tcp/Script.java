@@ -363,6 +363,11 @@ final class Script {
     return this;
   }
 
+  /** Bytes of buffers, given to the connection or made by it, that are not released. */
+  long allocatedBytes() {
+    return allocator.metric().usedHeapMemory();
+  }
+
   Script expectState(TcpState state) {
     assertThat(connection().state()).isEqualTo(state);
     return this;

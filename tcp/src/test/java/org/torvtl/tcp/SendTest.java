@@ -169,6 +169,14 @@ class SendTest {
   }
 
   @Test
+  void whatIsAcknowledgedIsReleasedAtOnce() {
+    guest.established().weSend(5000).weSend(10).weSend(2000).skip().sends(ack(1460));
+    assertThat(guest.allocatedBytes()).isPositive();
+    guest.sends(ack(7010));
+    assertThat(guest.allocatedBytes()).isZero();
+  }
+
+  @Test
   void littlePiecesLeaveTogether() {
     guest.guestWindow(0).established().weSend(100).weSend(2000).weSend(3).weSend(7).weSend(600);
     guest.guestWindow(10_000).sends(ack(0)).expect(data(0, 1460), data(1460, 1250));

@@ -30,6 +30,18 @@ public final class UdpDatagram {
    * @param destination address of the packet around it
    */
   public @Nullable Defect defect(int source, int destination) {
+    var defect = defectBesidesChecksum();
+    if (defect != null || buf.getUnsignedShort(offset + CHECKSUM) == 0) {
+      return defect;
+    }
+    return checksum(source, destination) != 0 ? Defect.BAD_CHECKSUM : null;
+  }
+
+  /**
+   * What is wrong with the datagram, or {@code null}, where the checksum needs no check: the device
+   * has checked it, or the datagram never left this machine's memory and carries none.
+   */
+  public @Nullable Defect defectBesidesChecksum() {
     if (length < HEADER_LENGTH) {
       return Defect.TRUNCATED;
     }
@@ -37,13 +49,7 @@ public final class UdpDatagram {
     if (datagramLength < HEADER_LENGTH) {
       return Defect.BAD_LENGTH;
     }
-    if (datagramLength > length) {
-      return Defect.TRUNCATED;
-    }
-    if (buf.getUnsignedShort(offset + CHECKSUM) == 0) {
-      return null;
-    }
-    return checksum(source, destination) != 0 ? Defect.BAD_CHECKSUM : null;
+    return datagramLength > length ? Defect.TRUNCATED : null;
   }
 
   public int sourcePort() {

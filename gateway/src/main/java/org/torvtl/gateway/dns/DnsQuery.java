@@ -5,6 +5,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 import org.xbill.DNS.Flags;
 import org.xbill.DNS.Header;
@@ -76,7 +77,11 @@ record DnsQuery(
     }
     Message parsed;
     try {
-      parsed = new Message(ByteBufUtil.getBytes(message));
+      var bytes = ByteBuffer.wrap(ByteBufUtil.getBytes(message));
+      parsed = new Message(bytes);
+      if (bytes.hasRemaining()) {
+        return new DnsQuery(header, null, null, transport, DnsEvent.MALFORMED);
+      }
     } catch (IOException | RuntimeException e) {
       // The parser meets hostile bytes here and has many ways to say so; all mean the same.
       return new DnsQuery(header, null, null, transport, DnsEvent.MALFORMED);

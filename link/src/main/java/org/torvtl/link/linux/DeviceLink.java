@@ -24,8 +24,13 @@ import org.torvtl.link.LinkCounters;
 import org.torvtl.wire.EthernetFrame;
 
 /**
- * A {@link Link} over a TUN or TAP device, whose descriptor stands in Netty's epoll loop beside the
- * loop's sockets. One frame is one {@code read} or one {@code writev}.
+ * A {@link Link} over a device of the kernel, whose descriptor stands in Netty's epoll loop beside
+ * the loop's sockets. One frame is one {@code readv} or one {@code writev}. It may also receive
+ * from one device and send into another.
+ *
+ * <p>Where frames may be much longer than the MTU, each is read into two buffers: a small one that
+ * most frames fit in, and a large one for the rest of a long frame, in which room is left to put
+ * the beginning in front. So a receiver that keeps a part of a short frame does not keep 64 KiB.
  */
 public final class DeviceLink implements Link {
   /** Frames taken in one turn, so that a busy guest does not starve the sockets of the loop. */
@@ -37,38 +42,62 @@ public final class DeviceLink implements Link {
   private static final int VECTOR_LENGTH = 16;
   private static final int VLAN_TAG_LENGTH = 4;
 
+  /** Bytes of the longest super-segment: an IP packet can be no longer. */
+  private static final int MAX_PACKET_LENGTH = 0xFFFF;
+
   private static final Logger log = LoggerFactory.getLogger(DeviceLink.class);
 
-  private final TunDevice device;
+  private final Device in;
+  private final Device out;
   private final int mtu;
+  private final int shortFrameLength;
   private final int maxFrameLength;
   private final LinkCounters counters = new LinkCounters();
   private final Arena arena = Arena.ofShared();
   private final MemorySegment vectors =
       arena.allocate((long) MAX_VECTORS * VECTOR_LENGTH, Long.BYTES);
+  private final MemorySegment arriving = arena.allocate(3L * VECTOR_LENGTH, Long.BYTES);
+  private final MemorySegment receivedHeader = arena.allocate(VnetHeader.LENGTH, Long.BYTES);
+  private final MemorySegment sentHeader = arena.allocate(VnetHeader.LENGTH, Long.BYTES);
+  private @Nullable Receiver receiver;
+  private @Nullable IoEventLoop loop;
   private @Nullable IoRegistration registration;
-  private boolean started;
   private boolean closed;
 
   /** Takes the device over: it is closed with the link. */
-  public DeviceLink(TunDevice device) throws SystemCallException {
-    this.device = device;
-    this.mtu = device.networkInterface().mtu();
+  public DeviceLink(Device device) throws SystemCallException {
+    this(device, device);
+  }
+
+  /**
+   * Receives from one device and sends into another; both are taken over.
+   *
+   * @throws IllegalArgumentException if one carries Ethernet frames and the other does not
+   */
+  public DeviceLink(Device in, Device out) throws SystemCallException {
+    if (in.medium() != out.medium()) {
+      throw new IllegalArgumentException("devices of two kinds");
+    }
+    this.in = in;
+    this.out = out;
+    this.mtu = Math.min(in.networkInterface().mtu(), out.networkInterface().mtu());
+    int linkHeader =
+        in.medium() == Medium.ETHERNET ? EthernetFrame.HEADER_LENGTH + VLAN_TAG_LENGTH : 0;
+    this.shortFrameLength = in.networkInterface().mtu() + linkHeader;
     this.maxFrameLength =
-        mtu
-            + (device.medium() == Medium.ETHERNET
-                ? EthernetFrame.HEADER_LENGTH + VLAN_TAG_LENGTH
-                : 0);
+        in.hasOffloads()
+            ? Math.max(MAX_PACKET_LENGTH + linkHeader, shortFrameLength)
+            : shortFrameLength;
   }
 
   @Override
   public String name() {
-    return device.networkInterface().name();
+    return in.networkInterface().name();
   }
 
   @Override
   public Medium medium() {
-    return device.medium();
+    return in.medium();
   }
 
   @Override
@@ -83,10 +112,11 @@ public final class DeviceLink implements Link {
 
   @Override
   public void start(IoEventLoop loop, Receiver receiver) {
-    if (started) {
+    if (this.receiver != null) {
       throw new IllegalStateException(name() + " was started before");
     }
-    started = true;
+    this.receiver = receiver;
+    this.loop = loop;
     loop.register(new Handle(receiver))
         .addListener((Future<IoRegistration> registered) -> {
           if (!registered.isSuccess()) {
@@ -102,9 +132,10 @@ public final class DeviceLink implements Link {
 
   /** What the loop calls when the device has frames. */
   private final class Handle implements EpollIoHandle {
-    private final FileDescriptor descriptor = new FileDescriptor(device.fd());
+    private final FileDescriptor descriptor = new FileDescriptor(in.fd());
     private final Receiver receiver;
-    private @Nullable ByteBuf buffer;
+    private @Nullable ByteBuf shortBuffer;
+    private @Nullable ByteBuf longBuffer;
 
     Handle(Receiver receiver) {
       this.receiver = receiver;
@@ -117,62 +148,138 @@ public final class DeviceLink implements Link {
 
     @Override
     public void handle(IoRegistration registration, IoEvent event) {
+      try {
+        receive();
+      } catch (OutOfMemoryError e) {
+        close0();
+        receiver.failed(new IOException("out of memory: " + e.getMessage(), e));
+      }
+    }
+
+    private void receive() {
       for (int i = 0; i < FRAMES_PER_TURN && !closed; i++) {
         // One byte more than may come, so that a longer frame is seen to be one.
-        ByteBuf frame = buffer();
-        long length = Libc.read(device.fd(), frame.memoryAddress(), maxFrameLength + 1L);
-        if (length < 0) {
+        var first = unshared(shortBuffer, shortFrameLength + 1);
+        shortBuffer = first;
+        var rest = in.hasOffloads() ? unshared(longBuffer, maxFrameLength + 1) : null;
+        longBuffer = rest;
+        long length = read(first, rest);
+        if (length >= 0) {
+          frame(first, rest, (int) length);
+        } else if (length == -Libc.EINVAL && in.hasOffloads()) {
+          // Bundled in a way that the kernel has no virtio header for.
+          counters.offloadDrops++;
+        } else {
           if (length != -Libc.EAGAIN && length != -Libc.EINTR) {
-            fail((int) -length);
+            fail("cannot read from " + name(), (int) -length);
           }
           break;
         }
-        if (length > maxFrameLength) {
-          counters.oversizedDrops++;
-          continue;
-        }
-        counters.receivedFrames++;
-        counters.receivedBytes += length;
-        frame.setIndex(0, (int) length);
-        receiver.frame(frame);
       }
       receiver.endOfBatch();
     }
 
+    /** Reads a frame; its beginning is in {@code first}, the rest behind as much room. */
+    private long read(ByteBuf first, @Nullable ByteBuf rest) {
+      int count = 0;
+      int header = 0;
+      if (in.hasOffloads()) {
+        header = VnetHeader.LENGTH;
+        count = vector(arriving, count, receivedHeader.address(), header);
+      }
+      count = vector(arriving, count, first.memoryAddress(), shortFrameLength + 1);
+      if (rest != null) {
+        int room = shortFrameLength + 1;
+        count = vector(arriving, count, rest.memoryAddress() + room, maxFrameLength + 1 - room);
+      }
+      long length = Libc.readv(in.fd(), arriving.address(), count);
+      return length < 0 ? length : Math.max(length - header, 0);
+    }
+
+    private void frame(ByteBuf first, @Nullable ByteBuf rest, int length) {
+      if (length > maxFrameLength) {
+        counters.oversizedDrops++;
+        return;
+      }
+      if (in.hasOffloads() && !VnetHeader.isTakeable(receivedHeader)) {
+        counters.offloadDrops++;
+        return;
+      }
+      counters.receivedFrames++;
+      counters.receivedBytes += length;
+      boolean trusted = in.hasOffloads() && VnetHeader.isChecksumTrusted(receivedHeader);
+      if (rest == null || length <= shortFrameLength + 1) {
+        deliver(first.setIndex(0, length), trusted);
+        return;
+      }
+      rest.setBytes(0, first, 0, shortFrameLength + 1).setIndex(0, length);
+      if (length >= maxFrameLength / 4) {
+        deliver(rest, trusted);
+        return;
+      }
+      ByteBuf fitting = ByteBufAllocator.DEFAULT.directBuffer(length).writeBytes(rest);
+      try {
+        deliver(fitting, trusted);
+      } finally {
+        fitting.release();
+      }
+    }
+
+    private void deliver(ByteBuf frame, boolean trusted) {
+      if (trusted) {
+        receiver.trustedFrame(frame);
+      } else {
+        receiver.frame(frame);
+      }
+    }
+
     /** A buffer nobody else holds: the last one again, unless a part of it was kept. */
-    private ByteBuf buffer() {
-      var last = buffer;
+    private static ByteBuf unshared(@Nullable ByteBuf last, int length) {
       if (last != null) {
         if (last.refCnt() == 1) {
           return last;
         }
         last.release();
       }
-      buffer = last = ByteBufAllocator.DEFAULT.directBuffer(maxFrameLength + 1);
-      return last;
-    }
-
-    private void fail(int errno) {
-      var cause =
-          new SystemCallException(
-              "cannot read from " + name(), errno, errno == Libc.EBADFD ? "it was deleted" : "");
-      close0();
-      receiver.failed(cause);
+      return ByteBufAllocator.DEFAULT.directBuffer(length);
     }
 
     @Override
     public void unregistered() {
-      if (buffer != null) {
-        buffer.release();
-        buffer = null;
+      if (shortBuffer != null) {
+        shortBuffer.release();
+        shortBuffer = null;
       }
-      device.close();
-      arena.close();
+      if (longBuffer != null) {
+        longBuffer.release();
+        longBuffer = null;
+      }
+      closeDevices();
     }
 
     @Override
     public void close() {
       close0();
+    }
+  }
+
+  private void fail(String what, int errno) {
+    if (closed) {
+      return;
+    }
+    var cause =
+        new SystemCallException(
+            what,
+            errno,
+            switch (errno) {
+              case Libc.EBADFD -> "it was deleted";
+              case Libc.ENETDOWN, Libc.ENXIO, Libc.ENODEV ->
+                  "it was taken down or deleted; bring it up and start torvtl again";
+              default -> "";
+            });
+    close0();
+    if (receiver != null) {
+      receiver.failed(cause);
     }
   }
 
@@ -182,23 +289,38 @@ public final class DeviceLink implements Link {
       counters.sendDrops++;
       return;
     }
-    int count = vector(0, headers);
+    int prefix = 0;
+    int prefixLength = 0;
+    if (out.hasOffloads()) {
+      prefixLength = VnetHeader.LENGTH;
+      prefix = vector(vectors, 0, sentHeader.address(), prefixLength);
+    }
+    int count = vector(prefix, headers);
     count = payload.isReadable() && count > 0 ? vector(count, payload) : count;
-    long written = count > 0 ? write(count) : writeCopy(headers, payload);
-    if (written < 0) {
-      counters.sendDrops++;
-      if (log.isDebugEnabled()) {
-        log.debug("{} did not take a frame: {}", name(), Libc.message((int) -written));
-      }
-    } else {
+    long written = count > 0 ? write(count) : writeCopy(prefix, headers, payload);
+    if (written >= 0) {
       counters.sentFrames++;
-      counters.sentBytes += written;
+      counters.sentBytes += written - prefixLength;
+      return;
+    }
+    counters.sendDrops++;
+    if (log.isDebugEnabled()) {
+      log.debug("{} did not take a frame: {}", outName(), Libc.message((int) -written));
+    }
+    var loop = this.loop;
+    if (loop != null && (written == -Libc.ENETDOWN || written == -Libc.ENXIO)) {
+      // The system tells it once, and not the next read. The caller may still hold a frame of ours.
+      loop.execute(() -> fail("cannot send into " + outName(), (int) -written));
     }
   }
 
+  private String outName() {
+    return out.networkInterface().name();
+  }
+
   private long write(int count) {
-    long written = Libc.writev(device.fd(), vectors.address(), count);
-    return written == -Libc.EINTR ? Libc.writev(device.fd(), vectors.address(), count) : written;
+    long written = Libc.writev(out.fd(), vectors.address(), count);
+    return written == -Libc.EINTR ? Libc.writev(out.fd(), vectors.address(), count) : written;
   }
 
   /** Adds the readable parts of {@code buf} behind the first {@code count}; 0 if that cannot be. */
@@ -206,30 +328,30 @@ public final class DeviceLink implements Link {
     if (buf.hasMemoryAddress()) {
       return count == MAX_VECTORS
           ? 0
-          : vector(count, buf.memoryAddress() + buf.readerIndex(), buf.readableBytes());
+          : vector(vectors, count, buf.memoryAddress() + buf.readerIndex(), buf.readableBytes());
     }
     if (!buf.isDirect() || buf.nioBufferCount() > MAX_VECTORS - count) {
       return 0;
     }
     for (ByteBuffer part : buf.nioBuffers()) {
-      count = vector(count, MemorySegment.ofBuffer(part).address(), part.remaining());
+      count = vector(vectors, count, MemorySegment.ofBuffer(part).address(), part.remaining());
     }
     return count;
   }
 
-  private int vector(int count, long address, int length) {
+  private static int vector(MemorySegment vectors, int count, long address, int length) {
     vectors.set(JAVA_LONG, (long) count * VECTOR_LENGTH, address);
     vectors.set(JAVA_LONG, (long) count * VECTOR_LENGTH + Long.BYTES, length);
     return count + 1;
   }
 
-  private long writeCopy(ByteBuf headers, ByteBuf payload) {
+  private long writeCopy(int prefix, ByteBuf headers, ByteBuf payload) {
     int length = headers.readableBytes() + payload.readableBytes();
     ByteBuf copy = ByteBufAllocator.DEFAULT.directBuffer(length);
     try {
       copy.writeBytes(headers, headers.readerIndex(), headers.readableBytes());
       copy.writeBytes(payload, payload.readerIndex(), payload.readableBytes());
-      return write(vector(0, copy));
+      return write(vector(prefix, copy));
     } finally {
       copy.release();
     }
@@ -248,9 +370,16 @@ public final class DeviceLink implements Link {
     closed = true;
     if (registration != null) {
       registration.cancel();
-    } else if (!started) {
-      device.close();
-      arena.close();
+    } else if (receiver == null) {
+      closeDevices();
     }
+  }
+
+  private void closeDevices() {
+    in.close();
+    if (out != in) {
+      out.close();
+    }
+    arena.close();
   }
 }

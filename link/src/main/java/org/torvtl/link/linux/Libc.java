@@ -19,10 +19,12 @@ import java.lang.invoke.VarHandle;
  */
 final class Libc {
   static final int O_RDWR = 2, O_NONBLOCK = 0x800, O_CLOEXEC = 0x80000;
-  static final int AF_INET = 2, SOCK_DGRAM = 2, SOCK_RAW = 3;
-  static final int SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000;
-  static final int EPERM = 1, ENOENT = 2, EINTR = 4, EIO = 5, EAGAIN = 11, EBUSY = 16, EINVAL = 22;
-  static final int ENODEV = 19, EBADFD = 77;
+  static final int AF_INET = 2, AF_PACKET = 17;
+  static final int SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000;
+  static final int EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, EIO = 5, ENXIO = 6, EAGAIN = 11;
+  static final int EBUSY = 16, ENODEV = 19, EINVAL = 22, ERANGE = 34, EBADFD = 77;
+  static final int EOPNOTSUPP = 95, ENETDOWN = 100;
+  static final int PR_SET_DUMPABLE = 4, PR_SET_NO_NEW_PRIVS = 38;
 
   private static final Linker LINKER = Linker.nativeLinker();
   private static final Linker.Option ERRNO = Linker.Option.captureCallState("errno");
@@ -39,8 +41,15 @@ final class Libc {
       function("socket", -1, FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
   private static final MethodHandle CLOSE =
       function("close", -1, FunctionDescriptor.of(JAVA_INT, JAVA_INT));
-  private static final MethodHandle READ =
-      function("read", -1, FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle READV =
+      function("readv", -1, FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT));
+  private static final MethodHandle BIND =
+      function("bind", -1, FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
+  private static final MethodHandle SETSOCKOPT =
+      function(
+          "setsockopt",
+          -1,
+          FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
   private static final MethodHandle WRITEV =
       function("writev", -1, FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT));
   private static final MethodHandle SETRESUID =
@@ -49,23 +58,25 @@ final class Libc {
       function("setresgid", -1, FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
   private static final MethodHandle SETGROUPS =
       function("setgroups", -1, FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG));
-  private static final MethodHandle SETSOCKOPT =
-      function(
-          "setsockopt",
-          -1,
-          FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT));
-  private static final MethodHandle BIND =
-      function("bind", -1, FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT));
   private static final MethodHandle SENDTO =
       function(
           "sendto",
           -1,
           FunctionDescriptor.of(
               JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT));
-  private static final MethodHandle PRCTL =
-      function("prctl", 1, FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG));
   private static final MethodHandle GETPPID =
       LINKER.downcallHandle(symbol("getppid"), FunctionDescriptor.of(JAVA_INT));
+  private static final MethodHandle READ =
+      function("read", -1, FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle PRCTL =
+      function(
+          "prctl",
+          1,
+          FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle GETPWNAM_R =
+      LINKER.downcallHandle(
+          symbol("getpwnam_r"),
+          FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS));
   private static final MethodHandle GETEUID =
       LINKER.downcallHandle(symbol("geteuid"), FunctionDescriptor.of(JAVA_INT));
   private static final MethodHandle STRERROR =
@@ -132,10 +143,33 @@ final class Libc {
     }
   }
 
-  static long read(int fd, long address, long length) {
+  static int bind(int fd, MemorySegment address) {
     var state = STATE.get();
     try {
-      return result((long) READ.invokeExact(state, fd, address, length), state);
+      return (int)
+          result((int) BIND.invokeExact(state, fd, address, (int) address.byteSize()), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  static int setsockopt(int fd, int level, int option, MemorySegment value) {
+    var state = STATE.get();
+    try {
+      return (int)
+          result(
+              (int) SETSOCKOPT.invokeExact(state, fd, level, option, value, (int) value.byteSize()),
+              state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  /** {@code vectors} is the address of {@code count} pairs of address and length. */
+  static long readv(int fd, long vectors, int count) {
+    var state = STATE.get();
+    try {
+      return result((long) READV.invokeExact(state, fd, vectors, count), state);
     } catch (Throwable e) {
       throw impossible(e);
     }
@@ -151,20 +185,10 @@ final class Libc {
     }
   }
 
-  static int setsockopt(int fd, int level, int name, long value, int length) {
+  static long read(int fd, long address, long length) {
     var state = STATE.get();
     try {
-      return (int)
-          result((int) SETSOCKOPT.invokeExact(state, fd, level, name, value, length), state);
-    } catch (Throwable e) {
-      throw impossible(e);
-    }
-  }
-
-  static int bind(int fd, long address, int length) {
-    var state = STATE.get();
-    try {
-      return (int) result((int) BIND.invokeExact(state, fd, address, length), state);
+      return result((long) READ.invokeExact(state, fd, address, length), state);
     } catch (Throwable e) {
       throw impossible(e);
     }
@@ -175,15 +199,6 @@ final class Libc {
     try {
       return result(
           (long) SENDTO.invokeExact(state, fd, data, length, flags, address, addressLength), state);
-    } catch (Throwable e) {
-      throw impossible(e);
-    }
-  }
-
-  static int prctl(int option, long argument) {
-    var state = STATE.get();
-    try {
-      return (int) result((int) PRCTL.invokeExact(state, option, argument), state);
     } catch (Throwable e) {
       throw impossible(e);
     }
@@ -228,6 +243,31 @@ final class Libc {
     var state = STATE.get();
     try {
       return (int) result((int) SETGROUPS.invokeExact(state, 0L, 0L), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  static int prctl(int option, long value) {
+    var state = STATE.get();
+    try {
+      return (int) result((int) PRCTL.invokeExact(state, option, value, 0L, 0L, 0L), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  /**
+   * Looks a user up.
+   *
+   * @param entry space for a {@code struct passwd}
+   * @param buffer space for its texts; the answer is minus {@link #ERANGE} if it is too small
+   * @param found space for a pointer: null afterwards if there is no such user
+   */
+  static int getpwnam(
+      MemorySegment name, MemorySegment entry, MemorySegment buffer, MemorySegment found) {
+    try {
+      return -(int) GETPWNAM_R.invokeExact(name, entry, buffer, buffer.byteSize(), found);
     } catch (Throwable e) {
       throw impossible(e);
     }

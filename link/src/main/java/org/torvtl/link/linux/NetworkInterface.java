@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.link.linux;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 import java.lang.foreign.Arena;
@@ -15,11 +17,18 @@ public final class NetworkInterface {
   /** The longest name, in bytes. */
   public static final int MAX_NAME_LENGTH = 15;
 
+  /** What {@link #driver} says of a TAP. */
+  static final String TAP_DRIVER = "tun tap";
+
   static final int IFREQ_LENGTH = 40;
   static final int IFREQ_VALUE = 16;
 
   private static final long SIOCGIFFLAGS = 0x8913, SIOCSIFFLAGS = 0x8914, SIOCGIFMTU = 0x8921;
-  private static final int IFF_UP = 1;
+  private static final long SIOCGIFHWADDR = 0x8927, SIOCGIFINDEX = 0x8933, SIOCETHTOOL = 0x8946;
+  private static final int IFF_UP = 1, IFF_RUNNING = 0x40;
+  private static final int ETHTOOL_GDRVINFO = 3, DRVINFO_LENGTH = 196;
+  private static final int DRVINFO_DRIVER = 4, DRVINFO_BUS = 100;
+  private static final short ARPHRD_ETHER = 1;
 
   private final String name;
 
@@ -65,6 +74,82 @@ public final class NetworkInterface {
     }
   }
 
+  /** The kernel's number of the interface. */
+  public int index() throws SystemCallException {
+    try (var arena = Arena.ofConfined()) {
+      var request = request(arena, name);
+      check(control(SIOCGIFINDEX, request), "cannot look at " + name);
+      return request.get(JAVA_INT_UNALIGNED, IFREQ_VALUE);
+    }
+  }
+
+  /** Whether it has been brought up. */
+  public boolean isUp() throws SystemCallException {
+    return (flags() & IFF_UP) != 0;
+  }
+
+  /** Whether it is up and something is at the other end. */
+  public boolean isRunning() throws SystemCallException {
+    return (flags() & IFF_RUNNING) != 0;
+  }
+
+  /** Whether its frames are Ethernet's. */
+  public boolean isEthernet() throws SystemCallException {
+    try (var arena = Arena.ofConfined()) {
+      return hardware(arena).get(JAVA_SHORT_UNALIGNED, IFREQ_VALUE) == ARPHRD_ETHER;
+    }
+  }
+
+  /** Its MAC address, as of {@link org.torvtl.wire.MacAddress}. */
+  public long macAddress() throws SystemCallException {
+    try (var arena = Arena.ofConfined()) {
+      var request = hardware(arena);
+      long mac = 0;
+      for (int i = 0; i < 6; i++) {
+        mac = mac << 8 | request.get(JAVA_BYTE, IFREQ_VALUE + 2 + i) & 0xFF;
+      }
+      return mac;
+    }
+  }
+
+  private MemorySegment hardware(Arena arena) throws SystemCallException {
+    var request = request(arena, name);
+    check(control(SIOCGIFHWADDR, request), "cannot read the hardware address of " + name);
+    return request;
+  }
+
+  /**
+   * Its driver and where that sits, as {@code ethtool -i} tells: {@code veth}, {@code tun tap},
+   * {@code bridge N/A}; empty for a driver that does not tell.
+   */
+  public String driver() throws SystemCallException {
+    try (var arena = Arena.ofConfined()) {
+      var info = arena.allocate(DRVINFO_LENGTH, Long.BYTES);
+      info.set(JAVA_INT_UNALIGNED, 0, ETHTOOL_GDRVINFO);
+      var request = request(arena, name);
+      request.set(JAVA_LONG_UNALIGNED, IFREQ_VALUE, info.address());
+      int result = control(SIOCETHTOOL, request);
+      if (result == -Libc.EOPNOTSUPP) {
+        return "";
+      }
+      check(result, "cannot ask for the driver of " + name);
+      return (info.getString(DRVINFO_DRIVER) + " " + info.getString(DRVINFO_BUS)).strip();
+    }
+  }
+
+  /** Whether it is a TAP, made by any program. */
+  public boolean isTap() throws SystemCallException {
+    return driver().equals(TAP_DRIVER);
+  }
+
+  private short flags() throws SystemCallException {
+    try (var arena = Arena.ofConfined()) {
+      var request = request(arena, name);
+      check(control(SIOCGIFFLAGS, request), "cannot read the state of " + name);
+      return request.get(JAVA_SHORT_UNALIGNED, IFREQ_VALUE);
+    }
+  }
+
   /** Brings the interface up, as {@code ip link set NAME up}. */
   public void up() throws SystemCallException {
     try (var arena = Arena.ofConfined()) {
@@ -95,8 +180,15 @@ public final class NetworkInterface {
 
   private static void check(int result, String what) throws SystemCallException {
     if (result < 0) {
-      throw new SystemCallException(
-          what, -result, result == -Libc.EPERM ? Privileges.NET_ADMIN_MEND : "");
+      throw new SystemCallException(what, -result, mend(-result));
     }
+  }
+
+  private static String mend(int errno) {
+    return switch (errno) {
+      case Libc.EPERM -> Privileges.NET_ADMIN_MEND;
+      case Libc.ENODEV -> "there is no such interface; ip link lists those there are";
+      default -> "";
+    };
   }
 }

@@ -1,11 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.link.linux;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
 /** What the process may do, and giving it away. credentials(7). */
 public final class Privileges {
   static final String NET_ADMIN_MEND = "run as root, or grant CAP_NET_ADMIN";
+  static final String NET_RAW_MEND = "run as root, or grant CAP_NET_RAW";
+
+  private static final Path STATUS = Path.of("/proc/self/status");
+  private static final String EFFECTIVE = "CapEff:";
+
+  /** Something a process may be allowed to do. capabilities(7). */
+  public enum Capability {
+    /** Make and change interfaces. */
+    NET_ADMIN(12),
+    /** Open packet sockets. */
+    NET_RAW(13);
+
+    private final int bit;
+
+    Capability(int bit) {
+      this.bit = bit;
+    }
+  }
 
   private Privileges() {}
+
+  /** Whether the process is allowed to. */
+  public static boolean has(Capability capability) throws IOException {
+    return Files.readAllLines(STATUS).stream()
+        .filter(line -> line.startsWith(EFFECTIVE))
+        .mapToLong(line -> Long.parseUnsignedLong(line.substring(EFFECTIVE.length()).strip(), 16))
+        .anyMatch(set -> (set >>> capability.bit & 1) != 0);
+  }
 
   /** Whether the process runs with the effective user id of root. */
   public static boolean isRoot() {
@@ -13,18 +43,32 @@ public final class Privileges {
   }
 
   /**
-   * Becomes another user for good, with every thread of the process: supplementary groups, group
-   * and user ids. What was opened before stays open.
+   * Becomes another user for good, with every thread of the process: no supplementary groups, the
+   * user's own group and id, no capabilities. What was opened before stays open.
    *
-   * @throws SystemCallException if the process was not allowed to
-   * @throws IllegalStateException if root could be had back; the process must end then
+   * <p>Afterwards no other process of that user can trace this one or read its memory, and it
+   * leaves no core dump: the user may well run other programs. The calling thread, and what it
+   * starts from now on, threads and programs, cannot gain privileges by starting a program.
+   *
+   * @throws IOException if the process was not allowed to, or kept something: it must end then
+   * @throws IllegalArgumentException if the user is root, for then nothing is given away
    */
-  public static void become(int uid, int gid) throws SystemCallException {
+  public static void become(User user) throws IOException {
+    if (user.isRoot()) {
+      throw new IllegalArgumentException(user + " is root");
+    }
     check(Libc.dropGroups(), "cannot leave the groups of root");
-    check(Libc.setresgid(gid), "cannot become group " + gid);
-    check(Libc.setresuid(uid), "cannot become user " + uid);
+    check(Libc.setresgid(user.gid()), "cannot join the group of user " + user);
+    check(Libc.setresuid(user.uid()), "cannot become user " + user);
+    check(Libc.prctl(Libc.PR_SET_NO_NEW_PRIVS, 1), "cannot renounce new privileges");
+    check(Libc.prctl(Libc.PR_SET_DUMPABLE, 0), "cannot shield the memory");
     if (Libc.setresuid(0) == 0) {
-      throw new IllegalStateException("privileges were dropped, yet root could be had back");
+      throw new IOException("root was given away, yet could be had back");
+    }
+    for (var thread : ThreadCredentials.ofThisProcess()) {
+      if (!thread.areNoMoreThan(user)) {
+        throw new IOException("root was given away to " + user + ", yet not by all: " + thread);
+      }
     }
   }
 

@@ -109,9 +109,7 @@ public final class RawIpLink implements Link {
     }
     try (var arena = Arena.ofConfined()) {
       var device = arena.allocateFrom(networkInterface.name());
-      int result =
-          Libc.setsockopt(
-              fd, SOL_SOCKET, SO_BINDTODEVICE, device.address(), (int) device.byteSize());
+      int result = Libc.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device);
       if (result < 0) {
         Libc.close(fd);
         throw new SystemCallException(
@@ -131,19 +129,17 @@ public final class RawIpLink implements Link {
                 | 1 << Icmpv4Message.TIME_EXCEEDED
                 | 1 << Icmpv4Message.PARAMETER_PROBLEM;
         var filter = arena.allocateFrom(JAVA_INT, ~wanted);
-        check(
-            Libc.setsockopt(fd, SOL_RAW, ICMP_FILTER, filter.address(), Integer.BYTES),
-            "cannot filter ICMP on " + name);
+        check(Libc.setsockopt(fd, SOL_RAW, ICMP_FILTER, filter), "cannot filter ICMP on " + name);
       }
       var size = arena.allocateFrom(JAVA_INT, RECEIVE_BUFFER_BYTES);
       check(
-          Libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, size.address(), Integer.BYTES),
+          Libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, size),
           "cannot make room for packets from " + name);
       var own = arena.allocate(SOCKADDR_LENGTH, Integer.BYTES);
       own.set(JAVA_SHORT, 0, (short) Libc.AF_INET);
       own.set(NETWORK_INT, SOCKADDR_ADDRESS, address);
       check(
-          Libc.bind(fd, own.address(), SOCKADDR_LENGTH),
+          Libc.bind(fd, own),
           "cannot use the address %s on %s".formatted(Ipv4Address.toString(address), name));
     }
   }

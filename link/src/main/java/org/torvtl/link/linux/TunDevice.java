@@ -4,6 +4,7 @@ package org.torvtl.link.linux;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 import java.lang.foreign.Arena;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.torvtl.link.Link;
 
 /**
@@ -13,7 +14,7 @@ import org.torvtl.link.Link;
  * <p>An interface that does not exist is made, and goes away again when the descriptor is closed,
  * however the process ends. One that was made persistent is attached to, and stays.
  */
-public final class TunDevice implements AutoCloseable {
+public final class TunDevice implements Device {
   private static final String PATH = "/dev/net/tun";
   private static final long TUNSETIFF = 0x4004_54CAL, TUNSETPERSIST = 0x4004_54CBL;
   private static final short IFF_TUN = 1, IFF_TAP = 2, IFF_NO_PI = 0x1000;
@@ -21,6 +22,7 @@ public final class TunDevice implements AutoCloseable {
   private final int fd;
   private final NetworkInterface networkInterface;
   private final Link.Medium medium;
+  private final AtomicBoolean closed = new AtomicBoolean();
 
   private TunDevice(int fd, NetworkInterface networkInterface, Link.Medium medium) {
     this.fd = fd;
@@ -38,10 +40,7 @@ public final class TunDevice implements AutoCloseable {
   public static TunDevice open(NetworkInterface networkInterface, Link.Medium medium)
       throws SystemCallException {
     String name = networkInterface.name();
-    int fd = Libc.open(PATH, Libc.O_RDWR | Libc.O_NONBLOCK | Libc.O_CLOEXEC);
-    if (fd < 0) {
-      throw new SystemCallException("cannot open " + name + ": " + PATH, -fd, openMend(-fd));
-    }
+    int fd = openDriver("cannot open " + name + ": " + PATH);
     try (var arena = Arena.ofConfined()) {
       var request = NetworkInterface.request(arena, name);
       short kind = medium == Link.Medium.ETHERNET ? IFF_TAP : IFF_TUN;
@@ -53,6 +52,23 @@ public final class TunDevice implements AutoCloseable {
       }
     }
     return new TunDevice(fd, networkInterface, medium);
+  }
+
+  /**
+   * Makes sure that the driver is there and may be opened.
+   *
+   * @throws SystemCallException if not
+   */
+  public static void checkDriver() throws SystemCallException {
+    Libc.close(openDriver("cannot open " + PATH));
+  }
+
+  private static int openDriver(String cannot) throws SystemCallException {
+    int fd = Libc.open(PATH, Libc.O_RDWR | Libc.O_NONBLOCK | Libc.O_CLOEXEC);
+    if (fd < 0) {
+      throw new SystemCallException(cannot, -fd, openMend(-fd));
+    }
+    return fd;
   }
 
   private static String openMend(int errno) {
@@ -68,22 +84,30 @@ public final class TunDevice implements AutoCloseable {
       case Libc.EBUSY -> "another program is attached to it; end that, or choose another name";
       case Libc.EINVAL ->
           "there is an interface of that name which is not a "
-              + (medium == Link.Medium.ETHERNET ? "TAP" : "TUN");
+              + (medium == Link.Medium.ETHERNET ? "TAP" : "TUN")
+              + ", or one with several queues";
       default -> "";
     };
   }
 
+  @Override
   public NetworkInterface networkInterface() {
     return networkInterface;
   }
 
+  @Override
   public Link.Medium medium() {
     return medium;
   }
 
-  /** The descriptor, non-blocking. */
-  int fd() {
+  @Override
+  public int fd() {
     return fd;
+  }
+
+  @Override
+  public boolean hasOffloads() {
+    return false;
   }
 
   /**
@@ -99,8 +123,11 @@ public final class TunDevice implements AutoCloseable {
     }
   }
 
+  /** Closes the descriptor, once: its number may be another's by the second call. */
   @Override
   public void close() {
-    Libc.close(fd);
+    if (!closed.getAndSet(true)) {
+      Libc.close(fd);
+    }
   }
 }

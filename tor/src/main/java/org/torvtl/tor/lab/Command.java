@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.tor.lab;
 
-import java.io.File;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
 
 /** Runs a program to its end. */
 public final class Command {
@@ -33,36 +33,44 @@ public final class Command {
 
   private static String run(String input, String[] command)
       throws IOException, InterruptedException {
-    var errors = File.createTempFile("torvtl-", ".err");
+    Process process;
     try {
-      Process process;
-      try {
-        process = new ProcessBuilder(command).redirectError(errors).start();
-      } catch (IOException e) {
-        throw new IOException("cannot run " + command[0] + ": " + e.getMessage(), e);
-      }
-      try {
-        try (var stdin = process.outputWriter(StandardCharsets.UTF_8)) {
-          stdin.write(input);
-        }
-        String output;
-        try (var stdout = process.inputReader(StandardCharsets.UTF_8)) {
-          output = stdout.lines().map(line -> line + "\n").collect(Collectors.joining());
-        }
-        if (!process.waitFor(DEADLINE_SECONDS, TimeUnit.SECONDS)) {
-          throw new IOException(
-              String.join(" ", command) + ": no end after " + DEADLINE_SECONDS + " s");
-        }
-        if (process.exitValue() != 0) {
-          throw new IOException(
-              String.join(" ", command) + ": " + Files.readString(errors.toPath()).strip());
-        }
-        return output;
-      } finally {
-        process.destroyForcibly();
-      }
-    } finally {
-      Files.deleteIfExists(errors.toPath());
+      process = new ProcessBuilder(command).start();
+    } catch (IOException e) {
+      throw new IOException("cannot run " + command[0] + ": " + e.getMessage(), e);
     }
+    try {
+      // Both are read at once, so that neither fills up and stops the command.
+      var output = read(process.getInputStream());
+      var errors = read(process.getErrorStream());
+      try (var stdin = process.outputWriter(StandardCharsets.UTF_8)) {
+        stdin.write(input);
+      }
+      if (!process.waitFor(DEADLINE_SECONDS, TimeUnit.SECONDS)) {
+        throw new IOException(
+            String.join(" ", command) + ": no end after " + DEADLINE_SECONDS + " s");
+      }
+      if (process.exitValue() != 0) {
+        throw new IOException(String.join(" ", command) + ": " + errors.join().strip());
+      }
+      return output.join();
+    } catch (CompletionException e) {
+      throw new IOException("cannot read what " + command[0] + " writes", e);
+    } finally {
+      process.destroyForcibly();
+    }
+  }
+
+  private static CompletableFuture<String> read(InputStream stream) {
+    var text = new CompletableFuture<String>();
+    Thread.ofVirtual()
+        .start(() -> {
+          try {
+            text.complete(new String(stream.readAllBytes(), StandardCharsets.UTF_8));
+          } catch (IOException e) {
+            text.completeExceptionally(e);
+          }
+        });
+    return text;
   }
 }

@@ -29,8 +29,17 @@ final class Consensus {
     return flags;
   }
 
-  /** How many relays' descriptors a document of descriptors holds. */
-  static long descriptors(String document) {
-    return document.lines().filter(line -> line.startsWith("router ")).count();
+  /**
+   * The identity fingerprints in a document of relays' descriptors, 40 hexadecimal digits each.
+   * Section 2.1.1.
+   */
+  static Set<String> fingerprints(String descriptors) {
+    var found = new TreeSet<String>();
+    for (var line : descriptors.split("\n", -1)) {
+      if (line.startsWith("fingerprint ")) {
+        found.add(line.substring("fingerprint ".length()).replace(" ", ""));
+      }
+    }
+    return found;
   }
 }

@@ -10,6 +10,7 @@ import java.net.HttpURLConnection;
 import java.net.InetSocketAddress;
 import java.net.Proxy;
 import java.net.Socket;
+import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.net.URI;
 import java.net.URISyntaxException;
@@ -23,7 +24,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeSet;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
@@ -79,7 +80,6 @@ final class LabStart {
     var addresses = new LinkedHashMap<String, String>();
     nodes.forEach(node -> addresses.put(node.nickname(), node.address()));
     lab.update(s -> s.withAddresses(addresses));
-    var world = startWorld(namespace);
     var authorities = makeKeys(nodes);
     var torrcs =
         new LabTorrcs(
@@ -90,6 +90,8 @@ final class LabStart {
     startNodes(nodes, namespace, torrcs);
     awaitDescriptors(nodes);
     vote(nodes, torrcs);
+    // While the authorities wait for each other the processors have nothing else to do.
+    var world = startWorld(namespace);
     awaitConsensus(nodes);
     awaitWorld(world);
     startClient(torrcs);
@@ -261,7 +263,8 @@ final class LabStart {
         await(
             "the relays' descriptors at " + authority.nickname(),
             () -> {
-              long known = get(authority, "/tor/server/all").map(Consensus::descriptors).orElse(0L);
+              int known =
+                  Consensus.fingerprints(get(authority, "/tor/server/all").orElse("")).size();
               report(
                   0.15 + 0.15 * known / nodes.size(),
                   "%d of %d relays have registered".formatted(known, nodes.size()));
@@ -273,6 +276,10 @@ final class LabStart {
 
   private void vote(List<LabNode> nodes, LabTorrcs torrcs)
       throws IOException, InterruptedException {
+    var relays = Consensus.fingerprints(get(nodes.getFirst(), "/tor/server/all").orElse(""));
+    Files.writeString(
+        LabTorrcs.bandwidthsFile(directory),
+        LabTorrcs.equalBandwidths(relays, Instant.now().getEpochSecond()));
     var clock = LabTorrcs.VotingClock.at(Instant.now().getEpochSecond() + CONSENSUS_SECONDS);
     var hangUp = new StringBuilder("kill -HUP");
     for (var node : nodes) {
@@ -305,24 +312,21 @@ final class LabStart {
             return get(authority, "/tor/status-vote/current/consensus-microdesc").isPresent();
           });
     }
-    var listed =
-        Consensus.flags(get(nodes.getFirst(), "/tor/status-vote/current/consensus").orElse(""));
-    var missing = new TreeSet<String>();
-    for (var node : nodes) {
-      var flags = listed.get(node.nickname());
-      if (flags == null || !flags.containsAll(List.of("Running", "Exit", "Guard"))) {
-        missing.add(node.nickname());
-      }
-    }
-    if (!missing.isEmpty()) {
-      throw new IOException(
-          "cannot start lab "
-              + options.name()
-              + ": the consensus does not have "
-              + missing
-              + " as running exits and guards");
-    }
-    report(0.6, "the authorities agree on a consensus of " + listed.size() + " relays");
+    // Asked until it is answered: a busy authority may let one question time out.
+    await(
+        "consensus with all nodes as running exits and guards",
+        () -> {
+          var listed =
+              Consensus.flags(
+                  get(nodes.getFirst(), "/tor/status-vote/current/consensus").orElse(""));
+          return nodes.stream()
+              .filter(node -> node.role() != LabNode.Role.CLIENT)
+              .allMatch(node ->
+                  listed
+                      .getOrDefault(node.nickname(), Set.of())
+                      .containsAll(List.of("Running", "Exit", "Guard")));
+        });
+    report(0.6, "the authorities agree on a consensus of " + nodes.size() + " relays");
   }
 
   private void awaitWorld(Process world) throws IOException, InterruptedException {
@@ -413,7 +417,8 @@ final class LabStart {
       try (InputStream body = connection.getInputStream()) {
         return Optional.of(new String(body.readAllBytes(), StandardCharsets.UTF_8));
       }
-    } catch (SocketTimeoutException e) {
+    } catch (SocketException | SocketTimeoutException e) {
+      // Whether it is still there is what checkNodes looks at, and it knows why it is not.
       return Optional.empty();
     } finally {
       connection.disconnect();

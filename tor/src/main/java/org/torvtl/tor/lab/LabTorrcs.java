@@ -51,12 +51,20 @@ record LabTorrcs(Path directory, LabSubnet subnet, List<Authority> authorities, 
   static final int VOTE_SECONDS = 2, DISTRIBUTION_SECONDS = 2;
 
   /**
-   * What every tor of this network needs, ours or another. All fetch what they need to know from
-   * the authorities: just after the start the relays do not have it yet, and a client that asked
-   * one of them would wait ten seconds before it asks another.
+   * What every tor of this network needs, ours or another.
+   *
+   * <p>All fetch what they need to know from the authorities: just after the start the relays do
+   * not have it yet, and a client that asked one of them would wait ten seconds before it asks
+   * another. And none uses the KIST scheduler, which sends what the kernel's TCP congestion window
+   * takes, every 10 ms: between sockets of one machine that is a third of the throughput, and
+   * measures nothing.
    */
   Torrc joining() {
-    var torrc = new Torrc().add("TestingTorNetwork", 1).add("FetchDirInfoEarly", 1);
+    var torrc =
+        new Torrc()
+            .add("TestingTorNetwork", 1)
+            .add("FetchDirInfoEarly", 1)
+            .add("Schedulers", "Vanilla");
     for (var authority : authorities) {
       torrc.add(
           "DirAuthority",
@@ -103,6 +111,9 @@ record LabTorrcs(Path directory, LabSubnet subnet, List<Authority> authorities, 
         .add("SocksPort", 0)
         .add("AssumeReachable", 1)
         .add("ExitRelay", 1)
+        // Until it has the consensus itself, some seconds after the network is ready, an exit knows
+        // no other relay.
+        .add("RefuseUnknownExits", 0)
         .add("ExitPolicy", "reject " + subnet.address(LabSubnet.HOST) + ":*,accept *:*")
         .add("ServerDNSResolvConfFile", resolverFile(directory))
         .add("ServerDNSAllowBrokenConfig", 1)
@@ -130,7 +141,8 @@ record LabTorrcs(Path directory, LabSubnet subnet, List<Authority> authorities, 
         .add("TestingDirAuthVoteExit", "*")
         .add("TestingDirAuthVoteGuard", "*")
         .add("TestingDirAuthVoteHSDir", "*")
-        .add("TestingMinExitFlagThreshold", 0);
+        .add("TestingMinExitFlagThreshold", 0)
+        .add("V3BandwidthsFile", bandwidthsFile(directory));
   }
 
   /** The client; a port of 0 is any. */
@@ -145,6 +157,24 @@ record LabTorrcs(Path directory, LabSubnet subnet, List<Authority> authorities, 
 
   private static String port(int number) {
     return "127.0.0.1:" + (number == 0 ? "auto" : Integer.toString(number));
+  }
+
+  /** What the authorities take for the relays' measured bandwidths. */
+  static Path bandwidthsFile(Path directory) {
+    return directory.resolve("bandwidths");
+  }
+
+  /**
+   * The same bandwidth for every relay. Without it they have what little they had observed of
+   * themselves before the vote, some of them nothing, and clients would use one or two of them
+   * only. Tor's bandwidth-file specification.
+   */
+  static String equalBandwidths(Iterable<String> fingerprints, long nowSeconds) {
+    var file = new StringBuilder().append(nowSeconds).append("\nversion=1.0.0\n=====\n");
+    for (var fingerprint : fingerprints) {
+      file.append("node_id=$").append(fingerprint).append(" bw=10000\n");
+    }
+    return file.toString();
   }
 
   /** The exits' resolv.conf. */

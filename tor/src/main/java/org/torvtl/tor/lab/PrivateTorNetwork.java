@@ -3,8 +3,10 @@ package org.torvtl.tor.lab;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -17,6 +19,7 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.tor.process.ProcessIdentity;
 import org.torvtl.tor.process.RunDirectory;
+import org.torvtl.tor.process.TorProcess;
 
 /**
  * A private Tor network on this machine. See the package's description.
@@ -58,6 +61,7 @@ public final class PrivateTorNetwork implements AutoCloseable {
    */
   public static PrivateTorNetwork start(LabOptions options, LabProgress progress)
       throws IOException, InterruptedException {
+    TorProcess.checkInstalled();
     var lab = claim(options);
     var hook = new Thread(lab::removeAtExit, "lab-removal");
     lab.hook = hook;
@@ -97,6 +101,12 @@ public final class PrivateTorNetwork implements AutoCloseable {
   private static PrivateTorNetwork claim(LabOptions options)
       throws IOException, InterruptedException {
     var directory = options.directory();
+    try {
+      RunDirectory.makePrivate(options.base());
+    } catch (AccessDeniedException e) {
+      throw new IOException(
+          "cannot make " + options.base() + ": permission denied (run as root)", e);
+    }
     if (Files.exists(directory)) {
       var old = LabState.load(directory);
       if (old.isPresent() && old.get().isInUse()) {
@@ -105,10 +115,14 @@ public final class PrivateTorNetwork implements AutoCloseable {
                 .formatted(options.name(), options.name()));
       }
     }
-    // What a killed owner left, in whatever state.
-    remove(directory, options.name(), old(directory));
+    sweep(options.base());
+    remove(directory, options.name(), null);
+    // Removing the last of what was left removed the base, too.
     RunDirectory.makePrivate(options.base());
-    Files.createDirectory(directory);
+    // The base may let others pass: a gateway gives root away and still has its directory there.
+    Files.createDirectory(
+        directory,
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     var state =
         new LabState(
             options.name(),
@@ -125,8 +139,19 @@ public final class PrivateTorNetwork implements AutoCloseable {
     return new PrivateTorNetwork(directory, state);
   }
 
-  private static @Nullable String old(Path directory) throws IOException {
-    return LabState.load(directory).map(LabState::hostInterface).orElse(null);
+  /** Removes every lab that a dead owner left, in whatever state. */
+  private static void sweep(Path base) throws IOException, InterruptedException {
+    var left = new LinkedHashMap<Path, LabState>();
+    try (var labs = Files.newDirectoryStream(base, "lab-*")) {
+      for (var lab : labs) {
+        LabState.load(lab)
+            .filter(state -> !state.isInUse())
+            .ifPresent(state -> left.put(lab, state));
+      }
+    }
+    for (var lab : left.entrySet()) {
+      remove(lab.getKey(), lab.getValue().name(), lab.getValue().hostInterface());
+    }
   }
 
   /** What is known about it. */

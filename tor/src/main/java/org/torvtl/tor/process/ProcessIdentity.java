@@ -2,6 +2,7 @@
 package org.torvtl.tor.process;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -54,6 +55,22 @@ public record ProcessIdentity(long pid, long startTicks) {
       throw new IllegalArgumentException("not a process identity: " + text);
     }
     return new ProcessIdentity(Long.parseLong(parts[0]), Long.parseLong(parts[1]));
+  }
+
+  /**
+   * Whether this very process still runs, and runs as that user.
+   *
+   * @param uid the real user id
+   */
+  boolean isAliveAs(int uid) {
+    try (var lines = Files.lines(Path.of("/proc", Long.toString(pid), "status"))) {
+      return lines.anyMatch(
+              line -> line.startsWith("Uid:\t" + Integer.toUnsignedString(uid) + "\t"))
+          && isAlive();
+    } catch (IOException | UncheckedIOException e) {
+      // It has ended.
+      return false;
+    }
   }
 
   /** Whether this very process still runs. */

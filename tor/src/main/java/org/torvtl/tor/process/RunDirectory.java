@@ -6,6 +6,7 @@ import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
@@ -13,6 +14,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -25,9 +27,11 @@ public final class RunDirectory implements AutoCloseable {
   private static final String OWNER = "owner";
 
   private final Path path;
+  private final @Nullable DirectoryReaper reaper;
 
-  private RunDirectory(Path path) {
+  private RunDirectory(Path path, @Nullable DirectoryReaper reaper) {
     this.path = path;
+    this.reaper = reaper;
   }
 
   /**
@@ -36,11 +40,13 @@ public final class RunDirectory implements AutoCloseable {
    *
    * @param base made if it is missing
    * @param name one path component
+   * @param user whom root makes it for, and is about to become; null to stay who we are
    * @throws IOException if a live process owns it, or it cannot be made
    */
-  public static RunDirectory create(Path base, String name) throws IOException {
+  public static RunDirectory create(Path base, String name, @Nullable FileOwner user)
+      throws IOException {
     makePrivate(base);
-    removeAbandoned(base);
+    removeAbandoned(base, user != null);
     var path = base.resolve(name);
     try {
       Files.createDirectory(path, privateMode());
@@ -52,7 +58,22 @@ public final class RunDirectory implements AutoCloseable {
           e);
     }
     Torrc.writePrivate(path.resolve(OWNER), ProcessIdentity.current().toString());
-    return new RunDirectory(path);
+    if (user == null || user.isRoot()) {
+      return new RunDirectory(path, null);
+    }
+    return handedTo(user, base, path);
+  }
+
+  private static RunDirectory handedTo(FileOwner user, Path base, Path path) throws IOException {
+    try {
+      user.admitTo(base);
+      user.give(path);
+      return new RunDirectory(path, DirectoryReaper.start(List.of(path, base)));
+    } catch (IOException e) {
+      FileOwner.ROOT.give(path);
+      delete(path);
+      throw e;
+    }
   }
 
   /** The directory. */
@@ -63,8 +84,27 @@ public final class RunDirectory implements AutoCloseable {
   /** Removes the directory and all in it, and the base if nothing else is in there. */
   @Override
   public void close() throws IOException {
-    delete(path);
-    deleteIfEmpty(path.getParent());
+    if (reaper == null) {
+      delete(path);
+      deleteIfEmpty(path.getParent());
+      return;
+    }
+    try (reaper) {
+      deleteContent(path);
+    }
+    if (Files.exists(path)) {
+      throw new IOException("cannot remove " + path + " (remove it: rmdir " + path + ")");
+    }
+  }
+
+  private static void deleteContent(Path directory) throws IOException {
+    if (Files.exists(directory)) {
+      try (var entries = Files.newDirectoryStream(directory)) {
+        for (var entry : entries) {
+          delete(entry);
+        }
+      }
+    }
   }
 
   /**
@@ -101,7 +141,7 @@ public final class RunDirectory implements AutoCloseable {
    * @throws IOException if something in it cannot be removed
    */
   public static void delete(Path directory) throws IOException {
-    if (!Files.exists(directory)) {
+    if (!Files.exists(directory, LinkOption.NOFOLLOW_LINKS)) {
       return;
     }
     Files.walkFileTree(
@@ -134,10 +174,14 @@ public final class RunDirectory implements AutoCloseable {
         });
   }
 
-  private static void removeAbandoned(Path base) throws IOException {
+  private static void removeAbandoned(Path base, boolean asRoot) throws IOException {
     try (var entries = Files.newDirectoryStream(base, Files::isDirectory)) {
       for (var entry : entries) {
         if (owner(entry).map(o -> !o.isAlive()).orElse(false)) {
+          if (asRoot) {
+            // Nobody is to move things about in there while root deletes them.
+            FileOwner.ROOT.give(entry);
+          }
           delete(entry);
         }
       }
@@ -146,6 +190,9 @@ public final class RunDirectory implements AutoCloseable {
 
   private static Optional<ProcessIdentity> owner(Path directory) throws IOException {
     try {
+      if (!Files.isRegularFile(directory.resolve(OWNER), LinkOption.NOFOLLOW_LINKS)) {
+        return Optional.empty();
+      }
       return Optional.of(ProcessIdentity.parse(Files.readString(directory.resolve(OWNER))));
     } catch (NoSuchFileException | IllegalArgumentException e) {
       return Optional.empty();

@@ -8,9 +8,11 @@ import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +21,9 @@ import org.jspecify.annotations.Nullable;
  * seconds longer, and the next holder of the lock ends it.
  */
 final class StateDirectory implements AutoCloseable {
+  private static final String TOR_NOTE = "torvtl.tor";
+  private static final Duration ORPHAN_DEADLINE = Duration.ofSeconds(3);
+
   private final Path path;
   private final FileChannel lockFile;
 
@@ -64,6 +69,32 @@ final class StateDirectory implements AutoCloseable {
     }
   }
 
+  /**
+   * Root makes the directory for a user, or gives it to that user if it was another's. A tor that a
+   * killed owner left in it is that other's, out of the new user's reach: it is ended before. The
+   * note of it is not to be trusted, so nothing is ended that is not the other's.
+   *
+   * @throws IOException if it cannot be made or given
+   */
+  static void prepare(Path path, FileOwner user) throws IOException, InterruptedException {
+    RunDirectory.makePrivate(path);
+    var base = path.toAbsolutePath().getParent();
+    if (base != null) {
+      user.admitTo(base);
+    }
+    int before = FileOwner.of(path);
+    if (before != user.uid()) {
+      var note = path.resolve(TOR_NOTE);
+      if (Files.isRegularFile(note, LinkOption.NOFOLLOW_LINKS)) {
+        var orphan = identity(note);
+        if (orphan.isPresent() && orphan.get().isAliveAs(before)) {
+          orphan.get().end(ORPHAN_DEADLINE);
+        }
+      }
+      user.give(path);
+    }
+  }
+
   private static @Nullable FileLock tryLock(FileChannel channel) throws IOException {
     try {
       return channel.tryLock();
@@ -83,7 +114,7 @@ final class StateDirectory implements AutoCloseable {
   }
 
   private Path torNote() {
-    return path.resolve("torvtl.tor");
+    return path.resolve(TOR_NOTE);
   }
 
   /** Notes the tor that now runs here. */
@@ -96,12 +127,20 @@ final class StateDirectory implements AutoCloseable {
 
   private void endOrphan() throws IOException, InterruptedException {
     if (Files.exists(torNote())) {
-      try {
-        ProcessIdentity.parse(Files.readString(torNote())).end(Duration.ofSeconds(3));
-      } catch (IllegalArgumentException e) {
-        // Cut short when the machine went down: then that tor is gone as well.
+      var orphan = identity(torNote());
+      if (orphan.isPresent()) {
+        orphan.get().end(ORPHAN_DEADLINE);
       }
       Files.deleteIfExists(torNote());
+    }
+  }
+
+  private static Optional<ProcessIdentity> identity(Path note) throws IOException {
+    try {
+      return Optional.of(ProcessIdentity.parse(Files.readString(note)));
+    } catch (IllegalArgumentException e) {
+      // Cut short when the machine went down: then that tor is gone as well.
+      return Optional.empty();
     }
   }
 

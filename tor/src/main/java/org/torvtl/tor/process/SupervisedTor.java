@@ -9,11 +9,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -109,50 +111,91 @@ public final class SupervisedTor implements AutoCloseable {
   }
 
   private final Options options;
+  private final String userLines;
   private final Listener listener;
-  private final StateDirectory state;
   private final RunDirectory run;
   private final CompletableFuture<Void> bootstrapped = new CompletableFuture<>();
   private final CompletableFuture<Void> closing = new CompletableFuture<>();
   private final CountDownLatch ended = new CountDownLatch(1);
+  private final AtomicBoolean begun = new AtomicBoolean();
+  private volatile @Nullable StateDirectory state;
   private volatile @Nullable InetSocketAddress socks;
   private volatile @Nullable TorProcess current;
 
-  private SupervisedTor(
-      Options options, Listener listener, StateDirectory state, RunDirectory run) {
+  private SupervisedTor(Options options, String userLines, Listener listener, RunDirectory run) {
     this.options = options;
+    this.userLines = userLines;
     this.listener = listener;
-    this.state = state;
     this.run = run;
   }
 
   /**
-   * Starts tor and returns when its SOCKS port is open; bootstrapping goes on.
+   * Makes the directories, and reads the user's torrc. Root does this for another user, becomes
+   * that user, and then calls {@link #start()}: nothing in the directories is touched by root once
+   * they are the user's.
+   *
+   * @param user whom root makes the directories for; null to stay who we are
+   * @throws TorException if tor is not installed; nothing is made then
+   * @throws IOException if a directory cannot be made or is in use, or the torrc cannot be read
+   */
+  public static SupervisedTor prepare(Options options, Listener listener, @Nullable FileOwner user)
+      throws IOException, InterruptedException {
+    var unused = TorProcess.torBinary(System.getenv("PATH"));
+    String userLines = options.userTorrc() == null ? "" : readTorrc(options.userTorrc());
+    var run = RunDirectory.create(options.runBase(), options.name(), user);
+    try {
+      Path kept = options.state();
+      if (kept != null && user != null) {
+        StateDirectory.prepare(kept, user);
+      }
+      return new SupervisedTor(options, userLines, listener, run);
+    } catch (IOException | InterruptedException e) {
+      run.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Makes the directories, starts tor, and returns when its SOCKS port is open; bootstrapping goes
+   * on.
    *
    * @throws TorException if tor is not installed, or ended at once: with its reason
    * @throws IOException if a directory cannot be made or is in use
    */
   public static SupervisedTor start(Options options, Listener listener)
       throws IOException, InterruptedException {
-    var run = RunDirectory.create(options.runBase(), options.name());
-    SupervisedTor tor = null;
+    var tor = prepare(options, listener, null);
     try {
-      Path kept = options.state();
-      var state = StateDirectory.open(kept != null ? kept : run.path().resolve("state"));
-      tor = new SupervisedTor(options, listener, state, run);
-      var process = tor.launch();
-      var supervised = tor;
-      Thread.ofPlatform()
-          .daemon()
-          .name("tor-supervisor")
-          .start(() -> supervised.supervise(process));
+      tor.start();
       return tor;
     } catch (IOException | InterruptedException | RuntimeException e) {
-      if (tor != null) {
-        tor.state.close();
-      }
-      run.close();
+      tor.close();
       throw e;
+    }
+  }
+
+  /**
+   * Starts tor, once, and returns when its SOCKS port is open; bootstrapping goes on.
+   *
+   * @throws TorException if tor is not installed, or ended at once: with its reason; or this was
+   *     closed meanwhile
+   * @throws IOException if the state directory is in use
+   */
+  public void start() throws IOException, InterruptedException {
+    if (!begun.compareAndSet(false, true)) {
+      throw new IllegalStateException("started or closed before");
+    }
+    boolean supervised = false;
+    try {
+      Path kept = options.state();
+      state = StateDirectory.open(kept != null ? kept : run.path().resolve("state"));
+      var process = launch();
+      Thread.ofPlatform().daemon().name("tor-supervisor").start(() -> supervise(process));
+      supervised = true;
+    } finally {
+      if (!supervised) {
+        ended.countDown();
+      }
     }
   }
 
@@ -199,6 +242,9 @@ public final class SupervisedTor implements AutoCloseable {
   @Override
   public void close() throws IOException {
     closing.complete(null);
+    if (begun.compareAndSet(false, true)) {
+      ended.countDown();
+    }
     boolean interrupted = false;
     while (true) {
       try {
@@ -213,22 +259,28 @@ public final class SupervisedTor implements AutoCloseable {
     }
     bootstrapped.completeExceptionally(
         new TorException("tor was stopped before it had bootstrapped"));
-    state.close();
-    run.close();
+    try (run) {
+      var directory = state;
+      if (directory != null) {
+        directory.close();
+      }
+    }
   }
 
   private TorProcess launch() throws IOException, InterruptedException {
+    var directory = Objects.requireNonNull(state, "not started");
     var torrc = run.path().resolve("torrc");
-    torrc().write(torrc);
+    torrc(directory).write(torrc);
     var ear = new Ear();
     var tor = TorProcess.start(torrc, List.of(), ear);
     current = tor;
-    state.noteTor(tor.pid());
+    directory.noteTor(tor.pid());
     try {
       var address =
           (InetSocketAddress)
               CompletableFuture.anyOf(
                       ear.opened,
+                      closing.thenCompose(end -> failed("closing")),
                       tor.exited()
                           .thenApply(status -> tor.failure())
                           .thenCompose(SupervisedTor::failed))
@@ -237,6 +289,10 @@ public final class SupervisedTor implements AutoCloseable {
       listener.event(new Event.Up(address));
       return tor;
     } catch (ExecutionException e) {
+      if (closing.isDone()) {
+        tor.close();
+        throw new TorException("tor was stopped before it had started");
+      }
       throw new TorException("cannot start tor: " + tor.failure());
     } catch (TimeoutException e) {
       tor.close();
@@ -280,14 +336,11 @@ public final class SupervisedTor implements AutoCloseable {
     }
   }
 
-  private Torrc torrc() throws IOException {
-    var torrc = new Torrc();
-    if (options.userTorrc() != null) {
-      torrc.addVerbatim(readTorrc(options.userTorrc()));
-    }
+  private Torrc torrc(StateDirectory directory) {
+    var torrc = new Torrc().addVerbatim(userLines);
     var port = socks;
     return torrc
-        .add("DataDirectory", state.path())
+        .add("DataDirectory", directory.path())
         .add(
             "SocksPort",
             "127.0.0.1:%s IsolateSOCKSAuth KeepAliveIsolateSOCKSAuth"
@@ -327,6 +380,9 @@ public final class SupervisedTor implements AutoCloseable {
           String reason = tor.failure();
           TorProcess next = null;
           while (next == null) {
+            if (closing.isDone()) {
+              return;
+            }
             LOG.warn("{}; starting it again in {} ms", reason, delay.toMillis());
             listener.event(new Event.Down(reason, delay));
             if (closesWithin(delay)) {

@@ -14,6 +14,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /** One run of one {@code tor}, from its start to its exit. */
 public final class TorProcess implements AutoCloseable {
@@ -73,13 +74,22 @@ public final class TorProcess implements AutoCloseable {
   }
 
   /**
+   * Does nothing if tor is installed.
+   *
+   * @throws TorException if tor is not on the PATH: says how to install it
+   */
+  public static void checkInstalled() throws TorException {
+    torBinary(System.getenv("PATH"));
+  }
+
+  /**
    * Where tor is.
    *
    * @param searchPath folders with a colon between them, as in PATH
    * @throws TorException if it is in none of them
    */
-  static Path torBinary(String searchPath) throws TorException {
-    for (var folder : searchPath.split(File.pathSeparator, -1)) {
+  static Path torBinary(@Nullable String searchPath) throws TorException {
+    for (var folder : (searchPath == null ? "" : searchPath).split(File.pathSeparator, -1)) {
       var candidate = Path.of(folder.isEmpty() ? "." : folder, "tor").toAbsolutePath();
       if (Files.isExecutable(candidate) && Files.isRegularFile(candidate)) {
         return candidate;

@@ -18,6 +18,12 @@
  * directory</em> holds the control socket, the cookie and the torrc, and is removed at the end. A
  * lock in the state directory keeps two gateways from sharing it.
  *
+ * <p>Root may {@linkplain org.torvtl.tor.process.SupervisedTor#prepare prepare} both directories
+ * for another user, become that user, and start tor then. From then on root has no part in what is
+ * in them: that user's programs may be bent on having root follow a link. {@link
+ * org.torvtl.tor.process.FileOwner} gives directories away, {@link
+ * org.torvtl.tor.process.DirectoryReaper} removes what only root can.
+ *
  * <p>What tor leaves behind when the gateway is killed by SIGKILL (itself, for some seconds, and
  * the run directory) is found by the next start: process ids are always kept together with the
  * process's start time, so a stranger that got the same id is never taken for ours.

@@ -105,9 +105,16 @@ class LabPartsTest {
         .containsEntry("relay1", Set.of("Exit", "Fast", "Running"))
         .containsEntry("auth1", Set.of("Authority", "Running"));
     assertThat(
-            Consensus.descriptors(
-                "@type x\nrouter a 1.2.3.4\nrouter-signature\nrouter b 1.2.3.5\n"))
-        .isEqualTo(2);
+            Consensus.fingerprints(
+                """
+                router a 1.2.3.4 9001 0 0
+                fingerprint 933B 5682 D92B CD21 58BA B943 CB2C 54FE 23AB 2E67
+                family $0123456789ABCDEF0123456789ABCDEF01234567
+                router b 1.2.3.5 9001 0 0
+                fingerprint C663 2CE3 105E 5C97 FA54 ED7B 5533 CEEF 178D 6657
+                """))
+        .containsExactly(
+            "933B5682D92BCD2158BAB943CB2C54FE23AB2E67", "C6632CE3105E5C97FA54ED7B5533CEEF178D6657");
   }
 
   @Test

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
@@ -108,6 +109,8 @@ class PrivateTorNetworkTest {
           .containsValue(from.substring("You came from ".length()));
       assertThat(curl(lab.socksAddress(), "/bytes/1000000")).isNotEmpty();
 
+      everyCircuitWorksFromTheStart(lab);
+
       assertThat(lab.isUp()).isTrue();
       assertThat(lab.status())
           .hasSize(8)
@@ -124,6 +127,29 @@ class PrivateTorNetworkTest {
     assertNothingLeft(ours);
     assertThatThrownBy(() -> PrivateTorNetwork.attach(base, name))
         .hasMessageContaining("no lab named " + name);
+  }
+
+  /**
+   * Another SOCKS user is another circuit: these find an exit that is not ready yet, if there is
+   * one.
+   */
+  private static void everyCircuitWorksFromTheStart(PrivateTorNetwork lab)
+      throws IOException, InterruptedException {
+    var exits = new TreeSet<String>();
+    for (int i = 0; i < 40; i++) {
+      String page =
+          Command.run(
+              "curl",
+              "--silent",
+              "--show-error",
+              "--max-time",
+              "30",
+              "--proxy",
+              "socks5h://user%d:x@127.0.0.1:%d".formatted(i, lab.socksAddress().getPort()),
+              "http://web.lab.test/");
+      page.lines().filter(l -> l.startsWith("You came from ")).forEach(exits::add);
+    }
+    assertThat(exits).hasSizeGreaterThan(2);
   }
 
   private void assertHasNoWayOut() throws IOException, InterruptedException {

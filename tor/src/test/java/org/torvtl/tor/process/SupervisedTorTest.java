@@ -11,7 +11,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
@@ -82,7 +84,7 @@ class SupervisedTorTest {
       assertThat(tor.cookieFile()).exists();
     }
     assertThat(ProcessIdentity.of(pid)).isEmpty();
-    assertThat(directory.resolve("run")).isEmptyDirectory();
+    assertThat(directory.resolve("run")).doesNotExist();
     assertThat(directory.resolve("state").resolve("state")).exists();
   }
 
@@ -135,13 +137,103 @@ class SupervisedTorTest {
   }
 
   @Test
+  void isClosedBeforeItIsStarted() throws Exception {
+    var tor = SupervisedTor.prepare(options, events::add, null);
+    assertThat(directory.resolve("run")).isNotEmptyDirectory();
+    tor.close();
+    assertThat(directory.resolve("run")).doesNotExist();
+    assertThatThrownBy(tor::start).isInstanceOf(IllegalStateException.class);
+    assertThat(tor.bootstrapped()).isCompletedExceptionally();
+  }
+
+  @Test
+  void isClosedWhileItStarts() throws Exception {
+    var tor = SupervisedTor.prepare(options, events::add, null);
+    var starting =
+        CompletableFuture.runAsync(() -> {
+          try {
+            tor.start();
+          } catch (IOException | InterruptedException e) {
+            throw new IllegalStateException(e);
+          }
+        });
+    while (tor.pid() < 0 && !starting.isDone()) {
+      Thread.onSpinWait();
+    }
+    tor.close();
+    assertThat(ProcessIdentity.of(tor.pid())).isEmpty();
+    assertThat(directory.resolve("run")).doesNotExist();
+    // Whether it was up before it was closed is a matter of luck; that it ends is not.
+    assertThat(starting.handle((done, e) -> true).get(10, TimeUnit.SECONDS)).isTrue();
+  }
+
+  @Test
+  void theTorrcIsReadBeforeTheStart() throws Exception {
+    var user = Objects.requireNonNull(options.userTorrc());
+    try (var tor = SupervisedTor.prepare(options, events::add, null)) {
+      Files.delete(user);
+      tor.start();
+      assertAnswersSocks(tor);
+      ProcessHandle.of(tor.pid()).orElseThrow().destroyForcibly();
+      next(SupervisedTor.Event.Down.class);
+      next(SupervisedTor.Event.Up.class);
+      assertAnswersSocks(tor);
+    }
+  }
+
+  @Test
+  void rootPreparesTheDirectoriesForAnother() throws Exception {
+    var user = new FileOwner(61_234, 61_235);
+    var state = Objects.requireNonNull(options.state());
+    try (var tor = SupervisedTor.prepare(options, events::add, user)) {
+      for (var path : List.of(state, tor.controlSocket().getParent())) {
+        assertThat(Files.getAttribute(path, "unix:uid")).isEqualTo(user.uid());
+        assertThat(Files.getAttribute(path.getParent(), "unix:uid")).isEqualTo(0);
+      }
+    }
+    assertThat(directory.resolve("run")).doesNotExist();
+    assertThat(state).exists();
+  }
+
+  /** Or it would go on writing its own files among the new user's. */
+  @Test
+  void endsTheTorOfAKilledOwnerWhoWasAnother() throws Exception {
+    var state = Files.createDirectories(Objects.requireNonNull(options.state()));
+    var orphan = new ProcessBuilder("setsid", "sleep", "300").start();
+    try {
+      Files.writeString(
+          state.resolve("torvtl.tor"), ProcessIdentity.of(orphan.pid()).orElseThrow().toString());
+      SupervisedTor.prepare(options, events::add, new FileOwner(61_234, 61_235)).close();
+      assertThat(orphan.waitFor(1, TimeUnit.SECONDS)).isTrue();
+    } finally {
+      orphan.destroyForcibly();
+    }
+  }
+
+  /** A user could have root end any process by a note that names it. */
+  @Test
+  void endsNothingThatIsNotTheOldOwners() throws Exception {
+    var state = Files.createDirectories(Objects.requireNonNull(options.state()));
+    var other = new ProcessBuilder("setsid", "sleep", "300").start();
+    try {
+      Files.writeString(
+          state.resolve("torvtl.tor"), ProcessIdentity.of(other.pid()).orElseThrow().toString());
+      new FileOwner(61_234, 61_235).give(state);
+      SupervisedTor.prepare(options, events::add, new FileOwner(61_236, 61_237)).close();
+      assertThat(other.isAlive()).isTrue();
+    } finally {
+      other.destroyForcibly();
+    }
+  }
+
+  @Test
   void saysWhyTorWouldNotStart() throws Exception {
     Files.writeString(directory.resolve("user torrc"), nowhere("NoSuchOption 1\n"));
     assertThatThrownBy(() -> SupervisedTor.start(options, events::add))
         .isInstanceOf(TorException.class)
         .hasMessageContaining("cannot start tor")
         .hasMessageContaining("NoSuchOption");
-    assertThat(directory.resolve("run")).isEmptyDirectory();
+    assertThat(directory.resolve("run")).doesNotExist();
   }
 
   @Test

@@ -14,8 +14,8 @@ import java.util.stream.Stream;
 import org.torvtl.wire.Ipv4Address;
 
 /** The IPv4 addresses of this network namespace. */
-final class HostAddresses {
-  private HostAddresses() {}
+final class LocalAddresses {
+  private LocalAddresses() {}
 
   /** All but the loopback interface's, network byte order. */
   static Set<Integer> all() throws SocketException {

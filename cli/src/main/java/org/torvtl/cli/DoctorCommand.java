@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.torvtl.link.linux.HostOnly;
+import org.torvtl.link.linux.NetworkInterface;
+import org.torvtl.link.linux.Privileges;
+import org.torvtl.link.linux.TunDevice;
+import org.torvtl.tor.lab.Command;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Looks at this host, changes nothing, and names each problem with its mend. */
+@CommandLine.Command(
+    name = "doctor",
+    mixinStandardHelpOptions = true,
+    description = {
+      "Looks at this host for what torvtl needs, and names each problem with what to do about it.",
+      "Changes nothing. Exit status 1 if there is a problem.",
+      ""
+    })
+final class DoctorCommand implements Callable<Integer> {
+  private static final Path IPV4_FORWARDING = Path.of("/proc/sys/net/ipv4/ip_forward");
+
+  @Option(
+      names = {"-d", "--device"},
+      paramLabel = "DEV",
+      description = "Look at this interface too, as torvtl run -d would use it.")
+  private @Nullable String device;
+
+  @Spec private CommandSpec spec;
+
+  private int problems;
+
+  // Filled in by picocli.
+  @SuppressWarnings("NullAway.Init")
+  private DoctorCommand() {}
+
+  @Override
+  public Integer call() throws IOException, InterruptedException {
+    var chosen = device == null ? null : Arguments.networkInterface(spec, device);
+    privileges();
+    tunDriver();
+    tor();
+    iproute();
+    if (chosen == null) {
+      forwarding();
+    } else {
+      networkInterface(chosen);
+    }
+    out()
+        .println(
+            problems == 0
+                ? "nothing stands in the way"
+                : problems == 1 ? "1 problem" : problems + " problems");
+    out().flush();
+    return problems == 0 ? 0 : 1;
+  }
+
+  private void privileges() throws IOException {
+    if (Privileges.has(Privileges.Capability.NET_ADMIN)) {
+      ok("privileges", "CAP_NET_ADMIN is there, for TAP and TUN devices");
+    } else {
+      problem(
+          "privileges",
+          "CAP_NET_ADMIN is missing, so no TAP or TUN device can be opened",
+          "run as root, or grant CAP_NET_ADMIN");
+    }
+    if (Privileges.has(Privileges.Capability.NET_RAW)) {
+      ok("privileges", "CAP_NET_RAW is there, for other interfaces");
+    } else {
+      problem(
+          "privileges",
+          "CAP_NET_RAW is missing, so no interface other than a TAP or TUN can be used",
+          "run as root, or grant CAP_NET_RAW");
+    }
+  }
+
+  private void tunDriver() {
+    try {
+      TunDevice.checkDriver();
+      ok("TUN device", "/dev/net/tun can be opened");
+    } catch (IOException e) {
+      problem(
+          "TUN device",
+          String.valueOf(e.getMessage()).replaceFirst(" \\(.*", ""),
+          Files.exists(Path.of("/dev/net/tun"))
+              ? "run as root; in a container, give it the device (docker run --device /dev/net/tun)"
+              : "modprobe tun; in a container, give it the device (docker run --device /dev/net/tun)");
+    }
+  }
+
+  private void tor() throws InterruptedException {
+    try {
+      var version = Command.run("tor", "--version").lines().findFirst().orElse("");
+      ok("tor", version.replaceFirst("\\.$", ""));
+    } catch (IOException e) {
+      problem(
+          "tor",
+          String.valueOf(e.getMessage()),
+          "apt-get install tor, or name a proxy that is there already with -a and -p");
+    }
+  }
+
+  private void iproute() throws InterruptedException {
+    try {
+      ok("iproute2", Command.run("ip", "-V").strip());
+    } catch (IOException e) {
+      problem("iproute2", String.valueOf(e.getMessage()), "apt-get install iproute2");
+    }
+  }
+
+  private void forwarding() throws IOException {
+    if (isOn(IPV4_FORWARDING)) {
+      note(
+          "forwarding",
+          "this host forwards packets: no harm to guests on a TAP by itself, but look at any other"
+              + " interface with torvtl doctor -d DEV");
+    } else {
+      ok("forwarding", "this host forwards no packets");
+    }
+  }
+
+  private static boolean isOn(Path setting) throws IOException {
+    try {
+      return !Files.readString(setting).strip().equals("0");
+    } catch (NoSuchFileException e) {
+      return false;
+    }
+  }
+
+  private void networkInterface(NetworkInterface chosen) throws IOException {
+    String name = chosen.name();
+    if (!chosen.exists()) {
+      ok(name, "there is no such interface; torvtl run -d %s makes a TAP".formatted(name));
+      return;
+    }
+    if (!chosen.isEthernet()) {
+      problem(
+          name,
+          "it does not carry Ethernet frames",
+          "choose a TAP, a bridge, or a host-only interface; for a TUN say run --tun");
+      return;
+    }
+    if (!chosen.isUp()) {
+      note(name, "it is down; torvtl run brings it up");
+    } else if (!chosen.isRunning()) {
+      note(name, "nothing is at its other end yet");
+    }
+    var objections = HostOnly.objections(chosen);
+    for (var objection : objections) {
+      problem(name, objection.reason(), objection.mend());
+    }
+    if (objections.isEmpty()) {
+      ok(name, chosen.isTap() ? "a TAP" : "host-only: nothing there leads to another network");
+    }
+    if (HostOnly.isSharedWithHost(chosen) && HostOnly.tellsOtherAddresses(chosen)) {
+      problem(
+          name,
+          "guests there can find out this host's addresses on other networks, by asking for them"
+              + " with ARP",
+          "sysctl -w net.ipv4.conf.%s.arp_ignore=1".formatted(name.replace('.', '/')));
+    }
+  }
+
+  private PrintWriter out() {
+    return spec.commandLine().getOut();
+  }
+
+  private void ok(String what, String text) {
+    out().printf("ok       %s: %s%n", what, text);
+  }
+
+  private void note(String what, String text) {
+    out().printf("note     %s: %s%n", what, text);
+  }
+
+  private void problem(String what, String text, String mend) {
+    problems++;
+    out().printf("problem  %s: %s%n         mend: %s%n", what, text, mend);
+  }
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.cli;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.torvtl.link.Link;
+import org.torvtl.link.linux.Device;
+import org.torvtl.link.linux.DeviceLink;
+import org.torvtl.link.linux.HostOnly;
+import org.torvtl.link.linux.NetworkInterface;
+import org.torvtl.link.linux.PacketSocket;
+import org.torvtl.link.linux.TunDevice;
+import org.torvtl.stack.StackConfig;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+
+/** Where guests are: the options that say so, and the link to them. */
+final class Guests {
+  @Option(
+      names = {"-d", "--device"},
+      paramLabel = "DEV",
+      description =
+          "Device guests are behind: a TAP (made, and gone at the end, if not there), or any"
+              + " host-only interface, such as vmnet1 or virbr1.")
+  private @Nullable String device;
+
+  @Option(
+      names = {"-r", "--receive"},
+      paramLabel = "DEV",
+      description = "Xen's way: receive on this device, such as tap1, a port of the bridge ...")
+  private @Nullable String receive;
+
+  @Option(
+      names = {"-t", "--transmit"},
+      paramLabel = "DEV",
+      description = "... and send into this one, such as the bridge xenbr1.")
+  private @Nullable String transmit;
+
+  @Option(
+      names = "--tun",
+      paramLabel = "DEV",
+      description = "TUN device instead: one guest, IP packets without Ethernet.")
+  private @Nullable String tun;
+
+  @Option(
+      names = "--route",
+      split = ",",
+      paramLabel = "DEST",
+      description =
+          "With --tun: lead this host's own traffic to these destinations (1.2.3.0/24 or the like)"
+              + " into it. Names are still looked up as before.")
+  private List<String> routes = List.of();
+
+  @Option(
+      names = "--force",
+      description = "Use the device even if what guests send may leave the host another way.")
+  private boolean force;
+
+  // Filled in by picocli.
+  private Guests() {}
+
+  /**
+   * What the options say, with nothing opened yet.
+   *
+   * @param in where frames come from
+   * @param out where they are sent; mostly the same
+   */
+  record Place(
+      NetworkInterface in,
+      NetworkInterface out,
+      Link.Medium medium,
+      List<Ipv4Prefix> destinations,
+      boolean force) {
+    String name() {
+      return in.name();
+    }
+
+    /** Whether there is Ethernet that the host itself takes part in. */
+    boolean isSharedWithHost() throws IOException {
+      return medium == Link.Medium.ETHERNET && (in != out || HostOnly.isSharedWithHost(in));
+    }
+
+    /** Opens the link; the caller closes it. */
+    Link open() throws IOException, UserException {
+      if (medium == Link.Medium.IP) {
+        return link(TunDevice.open(in, medium));
+      }
+      for (var each : in == out ? List.of(in) : List.of(in, out)) {
+        if (each.exists()) {
+          check(each);
+        } else if (each == out && in != out) {
+          throw new UserException(
+              "cannot send into %s: there is no such interface (ip link lists those there are)"
+                  .formatted(each.name()));
+        }
+      }
+      var receiving = receiving();
+      try {
+        return in == out
+            ? link(receiving)
+            : new DeviceLink(receiving, PacketSocket.openForSending(up(out)));
+      } catch (IOException e) {
+        receiving.close();
+        throw e;
+      }
+    }
+
+    private Device receiving() throws IOException {
+      if (!in.exists() || in.isTap()) {
+        var tap = TunDevice.open(in, medium);
+        in.up();
+        return tap;
+      }
+      return PacketSocket.open(up(in), StackConfig.DEFAULT_MAC);
+    }
+
+    private Link link(Device opened) throws IOException {
+      up(in);
+      return new DeviceLink(opened);
+    }
+
+    private static NetworkInterface up(NetworkInterface networkInterface) throws IOException {
+      if (!networkInterface.isUp()) {
+        networkInterface.up();
+      }
+      return networkInterface;
+    }
+
+    private void check(NetworkInterface each) throws IOException, UserException {
+      if (!each.isEthernet()) {
+        throw new UserException(
+            "cannot use %s: it does not carry Ethernet frames (choose a TAP, a bridge, or a host-only interface)"
+                .formatted(each.name()));
+      }
+      var objections = HostOnly.objections(each);
+      if (!force && !objections.isEmpty()) {
+        throw new UserException(
+            "cannot use %s: %s, --force to use it all the same)"
+                .formatted(
+                    each.name(),
+                    objections.stream()
+                        .map(objection -> objection.reason() + " (" + objection.mend())
+                        .collect(Collectors.joining("); "))));
+      }
+    }
+  }
+
+  Place place(CommandSpec spec) {
+    if (device == null && tun == null && receive == null && transmit == null) {
+      throw Arguments.wrong(
+          spec, "where are the guests? say -d DEV, or -r DEV -t DEV, or --tun DEV");
+    }
+    if ((receive == null) != (transmit == null)) {
+      throw Arguments.wrong(
+          spec,
+          receive == null
+              ? "-t says where to send; -r DEV must say where to receive"
+              : "-r says where to receive; -t DEV must say where to send");
+    }
+    if (device != null && receive != null) {
+      throw Arguments.wrong(
+          spec, "-d is one device for both ways, -r and -t are two: use either, not both");
+    }
+    if (tun != null && (device != null || receive != null)) {
+      throw Arguments.wrong(spec, "--tun is a device by itself: leave out -d, -r and -t");
+    }
+    if (tun == null && !routes.isEmpty()) {
+      throw Arguments.wrong(spec, "--route leads into a TUN: say --tun DEV");
+    }
+    if (tun != null) {
+      var networkInterface = Arguments.networkInterface(spec, tun);
+      return place(networkInterface, networkInterface, Link.Medium.IP, destinations(spec));
+    }
+    var in = Arguments.networkInterface(spec, String.valueOf(device != null ? device : receive));
+    var out = transmit == null ? in : Arguments.networkInterface(spec, transmit);
+    if (out != in && out.name().equals(in.name())) {
+      throw Arguments.wrong(spec, "-r and -t name the same device: say -d " + in.name());
+    }
+    return place(in, out, Link.Medium.ETHERNET, List.of());
+  }
+
+  private Place place(
+      NetworkInterface in,
+      NetworkInterface out,
+      Link.Medium medium,
+      List<Ipv4Prefix> destinations) {
+    return new Place(in, out, medium, destinations, force);
+  }
+
+  private List<Ipv4Prefix> destinations(CommandSpec spec) {
+    try {
+      return routes.stream().map(Ipv4Prefix::parse).distinct().toList();
+    } catch (IllegalArgumentException e) {
+      throw Arguments.wrong(spec, "--route: " + e.getMessage());
+    }
+  }
+}

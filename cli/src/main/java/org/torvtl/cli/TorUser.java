@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.cli;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.NetworkInterface;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
+import org.torvtl.link.linux.User;
+
+/** Whose connections to relays must not be led back into Tor. */
+final class TorUser {
+  private static final Path SOCKETS = Path.of("/proc/net/tcp");
+  private static final String LISTENING = "0A";
+  private static final int LOCAL_ADDRESS = 1, STATE = 3, USER = 7;
+
+  /** Users of services, as Debian and others number them; root and people come not in between. */
+  private static final int FIRST_SERVICE = 1, LAST_SERVICE = 999;
+
+  private TorUser() {}
+
+  /**
+   * Refuses destinations that would swallow Tor's own connections.
+   *
+   * @param proxy a tor that runs already; null for one of torvtl's own
+   * @param user whom torvtl's own becomes; null if it stays who we are
+   * @return the user whose connections must be exempt; empty if none need be
+   * @throws UserException with the reason
+   */
+  static OptionalInt check(
+      String tun,
+      List<Ipv4Prefix> destinations,
+      @Nullable InetSocketAddress proxy,
+      @Nullable User user)
+      throws IOException, UserException {
+    if (proxy != null && !isLocal(proxy.getAddress())) {
+      checkProxy(tun, destinations, proxy.getAddress());
+      return OptionalInt.empty();
+    }
+    var tor = proxy != null ? listener(proxy) : own(user);
+    if (tor.isPresent() && tor.getAsInt() >= FIRST_SERVICE && tor.getAsInt() <= LAST_SERVICE) {
+      return tor;
+    }
+    for (var destination : destinations) {
+      if (destination.hasPublicAddresses()) {
+        throw new UserException(
+            "cannot route %s into %s: Tor's relays may be there, and Tor's own connections to them would be led back into Tor (run tor as a service user of its own, as Debian's package does, and name it with -a 127.0.0.1 -p 9050: its connections are then left out)"
+                .formatted(destination, tun));
+      }
+    }
+    return OptionalInt.empty();
+  }
+
+  private static OptionalInt own(@Nullable User user) {
+    return user == null ? OptionalInt.empty() : OptionalInt.of(user.uid());
+  }
+
+  private static boolean isLocal(InetAddress address) throws IOException {
+    return address.isLoopbackAddress() || NetworkInterface.getByInetAddress(address) != null;
+  }
+
+  private static void checkProxy(String tun, List<Ipv4Prefix> destinations, InetAddress proxy)
+      throws UserException {
+    byte[] bytes = proxy.getAddress();
+    if (bytes.length != Integer.BYTES) {
+      return;
+    }
+    int address = java.nio.ByteBuffer.wrap(bytes).getInt();
+    for (var destination : destinations) {
+      if (destination.contains(address)) {
+        throw new UserException(
+            "cannot route %s into %s: the Tor proxy %s is there, and torvtl's own connections to it would be led back into Tor (leave its address out)"
+                .formatted(destination, tun, proxy.getHostAddress()));
+      }
+    }
+  }
+
+  /** The user of the process that listens at an IPv4 address and port of this host. */
+  private static OptionalInt listener(InetSocketAddress address) throws IOException {
+    String port = ":%04X".formatted(address.getPort());
+    return Files.readAllLines(SOCKETS).stream()
+        .map(line -> line.strip().split("\\s+"))
+        .filter(field -> field.length > USER && field[STATE].equals(LISTENING))
+        .filter(field -> field[LOCAL_ADDRESS].endsWith(port))
+        .mapToInt(field -> Integer.parseInt(field[USER]))
+        .findFirst();
+  }
+}

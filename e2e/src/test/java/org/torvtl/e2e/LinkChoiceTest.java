@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What torvtl refuses to use and why, and what {@code torvtl doctor} says; no Tor is needed. */
+class LinkChoiceTest {
+  private static final Duration DEADLINE = Duration.ofSeconds(30);
+  private static final String[] PROXY = {"-a", "127.0.0.1", "-p", "9055"};
+
+  @SuppressWarnings("NullAway.Init") // @BeforeEach
+  private Machine machine;
+
+  @SuppressWarnings("NullAway.Init") // @BeforeEach
+  private RunningCommand listener;
+
+  /** A machine with an interface that would do, and a program that listens as a proxy would. */
+  @BeforeEach
+  void boot() throws Exception {
+    machine = Machine.boot();
+    machine.script(
+        """
+        ip link add vmnet1 type veth peer name far
+        ip address add 192.168.77.1/24 dev vmnet1
+        ip link set vmnet1 up
+        ip link set far up
+        sysctl -q -w net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
+        sysctl -q -w net.ipv4.conf.vmnet1.arp_ignore=1
+        """);
+    listener =
+        machine.start(
+            List.of("setpriv", "--reuid=105", "--clear-groups", "nc", "-lkv", "127.0.0.1", "9055"));
+    listener.awaitOutput("'Listening'", text -> text.contains("istening"), DEADLINE);
+  }
+
+  @AfterEach
+  void powerOff() throws Exception {
+    listener.close();
+    machine.close();
+  }
+
+  private CommandResult torvtl(String... arguments) throws Exception {
+    return machine.start(Machine.torvtl(arguments)).await(DEADLINE);
+  }
+
+  private CommandResult run(String... arguments) throws Exception {
+    var words = new ArrayList<>(List.of("run"));
+    words.addAll(List.of(arguments));
+    words.addAll(List.of(PROXY));
+    return torvtl(words.toArray(String[]::new));
+  }
+
+  private void refused(CommandResult result, String... reasons) {
+    assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+    assertThat(result.err().strip()).doesNotContain("\n").contains(reasons);
+  }
+
+  private Gateway serves(String device, String... more) throws Exception {
+    var words = new ArrayList<>(List.of(PROXY));
+    words.addAll(List.of(more));
+    return Gateway.start(machine, device, words.toArray(String[]::new));
+  }
+
+  @Test
+  void anInterfaceThatCarriesTheDefaultRouteIsRefused() throws Exception {
+    machine.script("ip route add default via 192.168.77.2 dev vmnet1");
+    refused(run("-d", "vmnet1"), "vmnet1 carries this host's default route", "--force");
+    machine.script("ip route del default; ip route add 128.0.0.0/1 dev vmnet1");
+    refused(run("-d", "vmnet1"), "vmnet1 carries this host's default route");
+    serves("vmnet1", "--force").close();
+  }
+
+  @Test
+  void anInterfaceWhosePacketsTheHostForwardsIsRefused() throws Exception {
+    machine.script("sysctl -q -w net.ipv4.ip_forward=1");
+    refused(
+        run("-d", "vmnet1"),
+        "this host forwards what arrives at vmnet1",
+        "sysctl -w net.ipv4.conf.vmnet1.forwarding=0",
+        "--force");
+    serves("vmnet1", "--force").close();
+    // The mend it names is one.
+    machine.script("sysctl -q -w net.ipv4.conf.vmnet1.forwarding=0");
+    serves("vmnet1").close();
+  }
+
+  @Test
+  void aBridgeIsCheckedForItsPort() throws Exception {
+    machine.script(
+        """
+        ip link add xenbr1 type bridge
+        ip link set xenbr1 up
+        sysctl -q -w net.ipv4.conf.xenbr1.forwarding=1
+        """);
+    machine.start(Machine.torvtl("tap", "create", "tap1")).await(DEADLINE).orThrow();
+    machine.script("ip link set tap1 master xenbr1");
+    refused(run("-r", "tap1", "-t", "xenbr1"), "forwards what arrives at xenbr1");
+    refused(run("-d", "tap1"), "forwards what arrives at xenbr1");
+  }
+
+  @Test
+  void theHostsOwnAddressIsNotTheGateways() throws Exception {
+    refused(run("-d", "vmnet1", "--address", "192.168.77.1"), "192.168.77.1", "--address");
+  }
+
+  @Test
+  void aBridgeThatIsNotThereIsOneLine() throws Exception {
+    refused(run("-r", "tap1", "-t", "xenbr1"), "cannot send into xenbr1: there is no such");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "-r tap1 | -t DEV must say where to send",
+        "-t xenbr1 | -r DEV must say where to receive",
+        "-d tap0 -r tap1 -t xenbr1 | use either",
+        "-d tap0 -r tap1 | -t DEV must say",
+        "-r tap1 -t tap1 | the same device",
+        "-d tap0 --tun tun0 | leave out -d",
+        "-d tap0 --route 10.0.0.0/8 | say --tun",
+        "--tun tun0 --route 10.0.0.1/8 | 10.0.0.0/8",
+        "--tun tun0 --route 10.0.0.0/33 | 10.0.0.0/33"
+      })
+  void wrongUsageSaysWhatIsWrong(String arguments, String message) throws Exception {
+    var result = run(arguments.split(" "));
+    assertThat(result.exitStatus()).as("%s", result).isEqualTo(2);
+    assertThat(result.err()).contains(message);
+  }
+
+  @Test
+  void aRouteThatWouldSwallowTheProxyIsRefused() throws Exception {
+    var result =
+        torvtl(
+            "run", "--tun", "tun5", "--route", "203.0.113.0/24", "-a", "203.0.113.7", "-p", "9050");
+    refused(result, "203.0.113.0/24", "the Tor proxy 203.0.113.7 is there");
+  }
+
+  @Test
+  void aRouteThatWouldSwallowTheRelaysIsRefusedForATorThatRunsAsRoot() throws Exception {
+    for (var destination : List.of("0.0.0.0/0", "192.0.32.0/24")) {
+      refused(
+          torvtl("run", "--user", "root", "--tun", "tun5", "--route", destination),
+          destination,
+          "Tor's relays",
+          "service user");
+    }
+    assertThat(machine.script("ip rule show").out()).doesNotContain("proto 84");
+  }
+
+  /** What listens at the proxy's port here is user 105. */
+  @Test
+  void aTorWithAUserOfItsOwnIsLeftOutOfTheRoute() throws Exception {
+    var before = machine.script("ip rule; ip -4 route show table all").out();
+    try (var gateway = serves("tun5", "--route", "default")) {
+      assertThat(machine.script("ip route get 1.2.3.4 uid 1000").out()).contains("dev tun5");
+      assertThat(machine.script("ip route get 1.2.3.4 uid 0").out()).contains("dev tun5");
+      var ofTor = machine.run(DEADLINE, "ip", "route", "get", "1.2.3.4", "uid", "105");
+      assertThat(ofTor.toString()).doesNotContain("tun5").contains("unreachable");
+      assertThat(machine.script("ip route get 127.0.0.1 uid 1000").out()).contains("dev lo");
+      gateway.stop(Signal.TERM);
+    }
+    assertThat(machine.script("ip rule; ip -4 route show table all").out()).isEqualTo(before);
+  }
+
+  @Test
+  void theDoctorFindsNothingOnAHostThatIsRight() throws Exception {
+    var result = torvtl("doctor", "-d", "vmnet1");
+    assertThat(result.exitStatus()).as("%s", result).isZero();
+    assertThat(result.out()).contains("nothing stands in the way").doesNotContain("problem");
+  }
+
+  @Test
+  void theDoctorNamesAForwardingInterface() throws Exception {
+    machine.script("sysctl -q -w net.ipv4.conf.vmnet1.forwarding=1");
+    finds(torvtl("doctor", "-d", "vmnet1"), "forwards", "vmnet1.forwarding=0");
+  }
+
+  @Test
+  void theDoctorNamesAHostThatTellsItsAddresses() throws Exception {
+    machine.script("sysctl -q -w net.ipv4.conf.vmnet1.arp_ignore=0");
+    finds(torvtl("doctor", "-d", "vmnet1"), "addresses on other networks", "arp_ignore=1");
+  }
+
+  @Test
+  void theDoctorNamesAMissingTor() throws Exception {
+    machine.script(
+        """
+        mkdir /tmp/path
+        for folder in /usr/bin /bin /usr/sbin /sbin; do
+          for program in "$folder"/*; do
+            name=${program##*/}
+            [ "$name" = tor ] || [ -e /tmp/path/"$name" ] || ln -s "$program" /tmp/path/"$name"
+          done
+        done
+        """);
+    finds(doctorUnder("env", "PATH=/tmp/path"), "tor", "apt-get install tor");
+  }
+
+  @Test
+  void theDoctorNamesAMissingTunDevice() throws Exception {
+    var result =
+        doctorUnder(
+            "unshare", "-m", "bash", "-c", "mount -t tmpfs none /dev/net && exec \"$@\"", "bash");
+    finds(result, "/dev/net/tun", "modprobe tun");
+  }
+
+  @Test
+  void theDoctorNamesMissingPrivileges() throws Exception {
+    var result =
+        doctorUnder(
+            "setpriv", "--bounding-set=-net_admin,-net_raw", "--inh-caps=-net_admin,-net_raw");
+    finds(result, "CAP_NET_ADMIN is missing", "run as root, or grant CAP_NET_ADMIN");
+    assertThat(result.out()).contains("CAP_NET_RAW is missing");
+  }
+
+  private CommandResult doctorUnder(String... wrapper) throws Exception {
+    var command = new ArrayList<>(List.of(wrapper));
+    command.addAll(Machine.torvtl("doctor"));
+    return machine.start(command).await(DEADLINE);
+  }
+
+  private static void finds(CommandResult result, String problem, String mend) {
+    assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+    assertThat(result.out()).containsPattern("problem .*\\Q" + problem + "\\E");
+    assertThat(result.out()).containsPattern("mend: .*\\Q" + mend + "\\E");
+  }
+}

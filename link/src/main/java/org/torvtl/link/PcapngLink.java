@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.link;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.IoEventLoop;
+import io.netty.util.concurrent.ScheduledFuture;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A link that records what passes another one, both ways, in a file that Wireshark and tcpdump
+ * read. What comes from guests is marked inbound, what goes to them outbound.
+ *
+ * <p>Frames are recorded as they pass: long ones that the kernel hands over in one piece in one
+ * piece, and those without checksums without. What the device did not take is recorded all the
+ * same. A file that cannot be written does not disturb the link: frames are counted as {@link
+ * LinkCounters#captureDrops}.
+ */
+public final class PcapngLink implements Link {
+  /** What was sent outside of a batch is in the file after so long. */
+  private static final long FLUSH_MILLIS = 100;
+
+  private final Link link;
+  private final PcapngWriter writer;
+  private final LongSupplier epochNanos;
+  private @Nullable IoEventLoop loop;
+  private @Nullable ScheduledFuture<?> flush;
+
+  private PcapngLink(Link link, PcapngWriter writer, LongSupplier epochNanos) {
+    this.link = link;
+    this.writer = writer;
+    this.epochNanos = epochNanos;
+  }
+
+  /**
+   * Records a link.
+   *
+   * @param link is closed with this
+   * @param file is replaced if it is there; a new one can be read by its owner only
+   * @param epochNanos nanoseconds since 1970
+   * @param onFailure is told once, on another thread, that nothing more can be recorded
+   * @throws IOException if the file cannot be made; the link is not closed then
+   */
+  public static PcapngLink open(
+      Link link, Path file, LongSupplier epochNanos, Consumer<IOException> onFailure)
+      throws IOException {
+    var channel =
+        Files.exists(file)
+            ? FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)
+            : FileChannel.open(
+                file,
+                Set.of(StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW),
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+    var linkType =
+        link.medium() == Medium.ETHERNET
+            ? PcapngWriter.LINKTYPE_ETHERNET
+            : PcapngWriter.LINKTYPE_RAW;
+    return new PcapngLink(
+        link, new PcapngWriter(channel, link.name(), linkType, onFailure), epochNanos);
+  }
+
+  @Override
+  public String name() {
+    return link.name();
+  }
+
+  @Override
+  public Medium medium() {
+    return link.medium();
+  }
+
+  @Override
+  public int mtu() {
+    return link.mtu();
+  }
+
+  @Override
+  public void start(IoEventLoop loop, Receiver receiver) {
+    this.loop = loop;
+    link.start(loop, recorded(receiver));
+  }
+
+  /** A receiver that records, and passes all on. */
+  Receiver recorded(Receiver receiver) {
+    return new Receiver() {
+      @Override
+      public void frame(ByteBuf frame) {
+        record(PcapngWriter.INBOUND, frame, Unpooled.EMPTY_BUFFER);
+        receiver.frame(frame);
+      }
+
+      @Override
+      public void trustedFrame(ByteBuf frame) {
+        record(PcapngWriter.INBOUND, frame, Unpooled.EMPTY_BUFFER);
+        receiver.trustedFrame(frame);
+      }
+
+      @Override
+      public void endOfBatch() {
+        receiver.endOfBatch();
+        flush();
+      }
+
+      @Override
+      public void failed(IOException cause) {
+        receiver.failed(cause);
+      }
+    };
+  }
+
+  @Override
+  public void send(ByteBuf headers, ByteBuf payload) {
+    record(PcapngWriter.OUTBOUND, headers, payload);
+    link.send(headers, payload);
+    if (flush == null && loop != null) {
+      flush = loop.schedule(this::flush, FLUSH_MILLIS, TimeUnit.MILLISECONDS);
+    }
+  }
+
+  private void record(int direction, ByteBuf headers, ByteBuf payload) {
+    writer.record(epochNanos.getAsLong(), direction, headers, payload);
+  }
+
+  private void flush() {
+    if (flush != null) {
+      flush.cancel(false);
+      flush = null;
+    }
+    writer.flush();
+  }
+
+  @Override
+  public LinkCounters counters() {
+    var counters = link.counters();
+    counters.captureDrops = writer.lost();
+    return counters;
+  }
+
+  @Override
+  public void close() {
+    link.close();
+    flush();
+    writer.close();
+  }
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.link.linux;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Whether an interface is host-only: nothing a guest sends into it reaches another network by the
+ * hands of this host. What is looked at: the host's default route, the hardware behind it (its own,
+ * or that of its bridge ports and lower devices), and whether the host forwards what arrives there.
+ *
+ * <p>A guest that sends to the gateway's MAC address is safe in any case, since no frame to that
+ * address is the host's to route. But a guest may also send to the host's.
+ */
+public final class HostOnly {
+  private static final int ROUTE_UP = 1, ROUTE_REJECT = 0x200;
+
+  /** Drivers whose Ethernet frames travel over another network, inside other packets. */
+  private static final Set<String> TUNNELS =
+      Set.of("vxlan", "geneve", "gretap", "erspan", "batman-adv", "openvswitch", "l2tp_eth");
+
+  /**
+   * Why it is not.
+   *
+   * @param reason a clause that begins with the interface's name
+   * @param mend what to do about it
+   */
+  public record Objection(String reason, String mend) {}
+
+  /** What tells the driver of an interface, as {@link NetworkInterface#driver}. */
+  interface Drivers {
+    String of(String name) throws IOException;
+  }
+
+  private final Path devices;
+  private final Path settings;
+  private final Path ipv4Routes;
+  private final Path ipv6Routes;
+  private final Drivers drivers;
+
+  /**
+   * @param root below which the kernel's files are, {@code /sys} and {@code /proc}
+   */
+  HostOnly(Path root, Drivers drivers) {
+    devices = root.resolve("sys/class/net");
+    settings = root.resolve("proc/sys/net");
+    ipv4Routes = root.resolve("proc/net/route");
+    ipv6Routes = root.resolve("proc/net/ipv6_route");
+    this.drivers = drivers;
+  }
+
+  private static HostOnly ofThisHost() {
+    return new HostOnly(Path.of("/"), name -> new NetworkInterface(name).driver());
+  }
+
+  /**
+   * All that speaks against an interface, or the bridge it is a port of; nothing if it is right.
+   */
+  public static List<Objection> objections(NetworkInterface networkInterface) throws IOException {
+    return ofThisHost().look(networkInterface.name(), networkInterface.index());
+  }
+
+  /** Whether the host itself has a place on the link: it is not a TAP by itself. */
+  public static boolean isSharedWithHost(NetworkInterface networkInterface) throws IOException {
+    return !networkInterface.isTap() || ofThisHost().master(networkInterface.name()).isPresent();
+  }
+
+  /**
+   * Whether the host answers at this interface for addresses that it has at others, so that a guest
+   * can ask which those are.
+   */
+  public static boolean tellsOtherAddresses(NetworkInterface networkInterface) throws IOException {
+    var configurations = ofThisHost().settings.resolve("ipv4/conf");
+    return isZero(configurations.resolve(networkInterface.name()).resolve("arp_ignore"))
+        && isZero(configurations.resolve("all").resolve("arp_ignore"));
+  }
+
+  /**
+   * As {@link #objections}.
+   *
+   * @param index the kernel's number of the interface
+   */
+  List<Objection> look(String name, int index) throws IOException {
+    if (!read(devices.resolve(name).resolve("ifindex")).equals(Optional.of("" + index))) {
+      return List.of(
+          new Objection(
+              "what is behind %s cannot be seen: /sys shows another network namespace"
+                  .formatted(name),
+              "mount -t sysfs sysfs /sys, as ip netns exec does"));
+    }
+    var master = master(name);
+    if (drivers.of(name).equals(NetworkInterface.TAP_DRIVER) && master.isEmpty()) {
+      // All that is behind it is whoever holds its other end, which is torvtl.
+      return defaultRoute(name).stream().toList();
+    }
+    String subject = master.orElse(name);
+    var objections = new ArrayList<Objection>();
+    defaultRoute(subject).ifPresent(objections::add);
+    forwarding(subject).ifPresent(objections::add);
+    for (var lower : below(subject)) {
+      hardware(subject, lower).ifPresent(objections::add);
+    }
+    return objections;
+  }
+
+  private Optional<String> master(String name) throws IOException {
+    var master = devices.resolve(name).resolve("master");
+    return Files.isSymbolicLink(master)
+        ? Optional.of(Files.readSymbolicLink(master).getFileName().toString())
+        : Optional.empty();
+  }
+
+  /** The interface, and all that it stands on: bridge ports, lower devices, those of these. */
+  private Set<String> below(String name) throws IOException {
+    var all = new LinkedHashSet<>(List.of(name));
+    var toDo = new ArrayList<>(List.of(name));
+    while (!toDo.isEmpty()) {
+      try (var entries = Files.list(devices.resolve(toDo.removeLast()))) {
+        entries
+            .map(entry -> entry.getFileName().toString())
+            .filter(entry -> entry.startsWith("lower_"))
+            .map(entry -> entry.substring("lower_".length()))
+            .filter(all::add)
+            .forEach(toDo::add);
+      }
+    }
+    return all;
+  }
+
+  private Optional<Objection> hardware(String name, String lower) throws IOException {
+    var device = devices.resolve(lower);
+    String whose = lower.equals(name) ? name + " has" : name + " leads to " + lower + ", which has";
+    if (Files.exists(device.resolve("device"))) {
+      return Optional.of(
+          new Objection(
+              whose + " a physical network behind it",
+              "use an interface without one: torvtl tap create tap1"));
+    }
+    String driver = drivers.of(lower).replaceFirst(" .*", "");
+    if (TUNNELS.contains(driver)) {
+      return Optional.of(
+          new Objection(
+              "%s another network behind it (%s)".formatted(whose, driver),
+              "use an interface without one: torvtl tap create tap1"));
+    }
+    // A veth's other end is a guest; any other interface that stands on one of another namespace
+    // could stand on a physical one.
+    if (!driver.equals("veth") && !standsAlone(device)) {
+      return Optional.of(
+          new Objection(
+              whose + " a lower device in another network namespace, which cannot be looked at",
+              "run torvtl in that namespace, or use another interface"));
+    }
+    return Optional.empty();
+  }
+
+  private static boolean standsAlone(Path device) throws IOException {
+    String own = read(device.resolve("ifindex")).orElse("");
+    String lower = read(device.resolve("iflink")).orElse("");
+    if (own.equals(lower) || lower.equals("0")) {
+      return true;
+    }
+    try (var entries = Files.list(device)) {
+      return entries.anyMatch(entry -> entry.getFileName().toString().startsWith("lower_"));
+    }
+  }
+
+  /** RFC 1519's halves of everything count as everything. */
+  private Optional<Objection> defaultRoute(String name) throws IOException {
+    boolean ipv4 =
+        lines(ipv4Routes).stream()
+            .map(line -> line.strip().split("\\s+"))
+            .anyMatch(field ->
+                field.length > 7
+                    && field[0].equals(name)
+                    && (Integer.parseInt(field[3], 16) & (ROUTE_UP | ROUTE_REJECT)) == ROUTE_UP
+                    // In the order of the wire, printed as a number of this machine.
+                    && (field[7].equals("00000000") || field[7].equals("00000080")));
+    boolean ipv6 =
+        lines(ipv6Routes).stream()
+            .map(line -> line.strip().split("\\s+"))
+            .anyMatch(field ->
+                field.length > 9
+                    && field[9].equals(name)
+                    && (Long.parseLong(field[8], 16) & (ROUTE_UP | ROUTE_REJECT)) == ROUTE_UP
+                    && Integer.parseInt(field[1], 16) <= 1);
+    return ipv4 || ipv6
+        ? Optional.of(
+            new Objection(
+                name + " carries this host's default route, so it is the host's way out",
+                "choose the interface of the guests, not the one to the network"))
+        : Optional.empty();
+  }
+
+  private Optional<Objection> forwarding(String name) throws IOException {
+    String inSysctl = name.replace('.', '/');
+    if (isOn(settings.resolve("ipv4/conf").resolve(name).resolve("forwarding"))) {
+      return Optional.of(
+          new Objection(
+              "this host forwards what arrives at %s to other networks".formatted(name),
+              "sysctl -w net.ipv4.conf.%s.forwarding=0".formatted(inSysctl)));
+    }
+    if (isOn(settings.resolve("ipv6/conf/all/forwarding"))
+        && !isOn(settings.resolve("ipv6/conf").resolve(name).resolve("disable_ipv6"))) {
+      return Optional.of(
+          new Objection(
+              "this host forwards IPv6 that arrives at %s to other networks".formatted(name),
+              "sysctl -w net.ipv6.conf.%s.disable_ipv6=1, or net.ipv6.conf.all.forwarding=0"
+                  .formatted(inSysctl)));
+    }
+    return Optional.empty();
+  }
+
+  private static boolean isOn(Path setting) throws IOException {
+    return read(setting).map(value -> !value.equals("0")).orElse(false);
+  }
+
+  private static boolean isZero(Path setting) throws IOException {
+    return read(setting).map(value -> value.equals("0")).orElse(false);
+  }
+
+  private static Optional<String> read(Path file) throws IOException {
+    try {
+      return Optional.of(Files.readString(file).strip());
+    } catch (NoSuchFileException e) {
+      return Optional.empty();
+    }
+  }
+
+  private static List<String> lines(Path file) throws IOException {
+    try {
+      return Files.readAllLines(file);
+    } catch (NoSuchFileException e) {
+      return List.of();
+    }
+  }
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.link.linux;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** On hosts made of files; on a real kernel e2e's LinkChoiceTest. */
+class HostOnlyTest {
+  private final Path root;
+
+  private final Map<String, String> drivers = new HashMap<>();
+  private int count;
+
+  HostOnlyTest(@TempDir Path root) {
+    this.root = root;
+  }
+
+  @BeforeEach
+  void host() throws IOException {
+    write("proc/sys/net/ipv6/conf/all/forwarding", "0");
+    write("proc/net/route", "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask");
+    write("proc/net/ipv6_route", "");
+    add("eth0", "virtio_net 0000:00:03.0");
+    Files.createDirectories(device("eth0").resolve("device"));
+    route("eth0", "00000000", "00000000");
+  }
+
+  private Path device(String name) {
+    return root.resolve("sys/class/net").resolve(name);
+  }
+
+  private void write(String file, String text) throws IOException {
+    var path = root.resolve(file);
+    Files.createDirectories(path.getParent());
+    Files.writeString(path, text + "\n");
+  }
+
+  /** An interface whose packets the host does not forward. */
+  private void add(String name, String driver, String... lower) throws IOException {
+    count++;
+    drivers.put(name, driver);
+    write("sys/class/net/" + name + "/ifindex", "" + count);
+    write("sys/class/net/" + name + "/iflink", "" + count);
+    write("proc/sys/net/ipv4/conf/" + name + "/forwarding", "0");
+    write("proc/sys/net/ipv6/conf/" + name + "/disable_ipv6", "0");
+    for (var each : lower) {
+      Files.createSymbolicLink(device(name).resolve("lower_" + each), device(each));
+    }
+  }
+
+  private void enslave(String port, String bridge) throws IOException {
+    Files.createSymbolicLink(device(port).resolve("master"), device(bridge));
+    Files.createSymbolicLink(device(bridge).resolve("lower_" + port), device(port));
+  }
+
+  private void route(String name, String destination, String mask) throws IOException {
+    var file = root.resolve("proc/net/route");
+    Files.writeString(
+        file,
+        Files.readString(file)
+            + "%s\t%s\t00000000\t0001\t0\t0\t0\t%s\t0\t0\t0\n".formatted(name, destination, mask));
+  }
+
+  private List<String> reasons(String name) throws IOException {
+    int index = Integer.parseInt(Files.readString(device(name).resolve("ifindex")).strip());
+    return new HostOnly(root, driver -> drivers.getOrDefault(driver, ""))
+        .look(name, index).stream().map(HostOnly.Objection::reason).toList();
+  }
+
+  @Test
+  void aBridgeOfVirtualMachinesIsRight() throws IOException {
+    add("virbr1", "bridge N/A");
+    add("vnet0", "tun tap");
+    enslave("vnet0", "virbr1");
+    assertThat(reasons("virbr1")).isEmpty();
+    assertThat(reasons("vnet0")).isEmpty();
+  }
+
+  @Test
+  void aNetworkCardIsNot() throws IOException {
+    assertThat(reasons("eth0"))
+        .containsExactly(
+            "eth0 carries this host's default route, so it is the host's way out",
+            "eth0 has a physical network behind it");
+  }
+
+  @Test
+  void aBridgeWithANetworkCardIsNotNorAreItsPorts() throws IOException {
+    add("br0", "bridge N/A");
+    add("tap1", "tun tap");
+    enslave("eth0", "br0");
+    enslave("tap1", "br0");
+    assertThat(reasons("br0"))
+        .containsExactly("br0 leads to eth0, which has a physical network behind it");
+    assertThat(reasons("tap1"))
+        .containsExactly("br0 leads to eth0, which has a physical network behind it");
+  }
+
+  @Test
+  void aCardIsFoundThroughSeveralLayers() throws IOException {
+    add("eth0.5", "802.1Q VLAN Support", "eth0");
+    add("bond0", "bonding", "eth0.5");
+    add("br0", "bridge N/A", "bond0");
+    assertThat(reasons("br0"))
+        .containsExactly("br0 leads to eth0, which has a physical network behind it");
+    add("mac0", "macvlan", "eth0");
+    assertThat(reasons("mac0"))
+        .containsExactly("mac0 leads to eth0, which has a physical network behind it");
+  }
+
+  @Test
+  void aTunnelIsNot() throws IOException {
+    add("vx0", "vxlan");
+    add("br0", "bridge N/A", "vx0");
+    assertThat(reasons("br0"))
+        .containsExactly("br0 leads to vx0, which has another network behind it (vxlan)");
+  }
+
+  @Test
+  void aVethMayEndInAnotherNamespaceAndNothingElse() throws IOException {
+    add("veth0", "veth");
+    write("sys/class/net/veth0/iflink", "77");
+    assertThat(reasons("veth0")).isEmpty();
+    add("mac0", "macvlan");
+    write("sys/class/net/mac0/iflink", "77");
+    assertThat(reasons("mac0"))
+        .containsExactly(
+            "mac0 has a lower device in another network namespace, which cannot be looked at");
+  }
+
+  @Test
+  void halvesOfEverythingAreADefaultRoute() throws IOException {
+    add("vmnet1", "");
+    route("vmnet1", "004DA8C0", "00FFFFFF");
+    assertThat(reasons("vmnet1")).isEmpty();
+    route("vmnet1", "00000080", "00000080");
+    assertThat(reasons("vmnet1")).hasSize(1).first().asString().contains("default route");
+  }
+
+  @Test
+  void forwardingOfEitherKindIsAnObjection() throws IOException {
+    add("vmnet1", "");
+    write("proc/sys/net/ipv4/conf/vmnet1/forwarding", "1");
+    assertThat(reasons("vmnet1"))
+        .containsExactly("this host forwards what arrives at vmnet1 to other networks");
+    write("proc/sys/net/ipv4/conf/vmnet1/forwarding", "0");
+    write("proc/sys/net/ipv6/conf/all/forwarding", "1");
+    assertThat(reasons("vmnet1"))
+        .containsExactly("this host forwards IPv6 that arrives at vmnet1 to other networks");
+    write("proc/sys/net/ipv6/conf/vmnet1/disable_ipv6", "1");
+    assertThat(reasons("vmnet1")).isEmpty();
+  }
+
+  /** The other end of a TAP is torvtl itself: what the host forwards is not from there. */
+  @Test
+  void aTapByItselfMayBeOnAHostThatForwards() throws IOException {
+    add("tap0", "tun tap");
+    write("proc/sys/net/ipv4/conf/tap0/forwarding", "1");
+    assertThat(reasons("tap0")).isEmpty();
+    route("tap0", "00000000", "00000000");
+    assertThat(reasons("tap0")).hasSize(1);
+  }
+
+  @Test
+  void filesOfAnotherNamespaceTellNothing() throws IOException {
+    add("vmnet1", "");
+    assertThat(new HostOnly(root, driver -> "").look("vmnet1", 4711))
+        .extracting(HostOnly.Objection::reason)
+        .containsExactly(
+            "what is behind vmnet1 cannot be seen: /sys shows another network namespace");
+  }
+}
