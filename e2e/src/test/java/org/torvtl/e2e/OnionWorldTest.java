@@ -271,6 +271,32 @@ class OnionWorldTest {
     return machine.traces().lines().stream().filter(line -> !line.contains("::")).toList();
   }
 
+  /** As in the seed: device, rule and routes are made by hand. */
+  @Test
+  void whatIsRoutedByHandIsCarriedToo() throws Exception {
+    machine.script(
+        """
+        ip tuntap add dev tun1 mode tun
+        ip addr add 10.5.51.2/24 dev tun1
+        ip link set tun1 up
+        ip rule add from $1 table 9 priority 8
+        ip route add table 9 to 18.0.0.0/8 dev tun1
+        ip route add table 9 to 128.0.0.0/8 dev tun1
+        """,
+        FROM);
+    try (var proxy = proxy();
+        var seen = watch()) {
+      assertThat(machine.script("ping -n -c 1 -W 5 -I $1 $2", FROM, WORLD).out())
+          .contains("64 bytes from 128.30.2.155");
+      machine.script("ping -q -c 1 -W 5 -I eth0 $1", CLOSED_TO_TUNNEL);
+      assertThat(sourcesOf(seen, CLOSED_TO_TUNNEL + " > ")).containsAnyElementsOf(ROUTERS);
+      assertThat(seen.output().lines().filter(line -> line.contains(WORLD)))
+          .isNotEmpty()
+          .noneMatch(line -> line.contains(FROM));
+      assertThat(proxy.command().isRunning()).isTrue();
+    }
+  }
+
   /** When the proxy is gone, what was led into the tunnel does not go the ordinary way. */
   @Test
   void nothingFallsBackWhenTheProxyEnds() throws Exception {
