@@ -283,7 +283,8 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
             flags,
             window,
             options,
-            payload);
+            payload,
+            segmentSize);
   }
 
   private ConnectionHandler handler() {

@@ -19,6 +19,7 @@ import org.torvtl.wire.UdpDatagram;
 final class PacketWriter implements AutoCloseable {
   private final Link link;
   private final long mac;
+  private final boolean offload;
   private final int linkHeaderLength;
   private final ByteBuf headers;
   private final EthernetFrame ethernet = new EthernetFrame();
@@ -32,6 +33,7 @@ final class PacketWriter implements AutoCloseable {
     this.link = link;
     this.mac = mac;
     this.counters = counters;
+    this.offload = link.hasTcpOffload();
     this.linkHeaderLength = link.medium() == Link.Medium.ETHERNET ? EthernetFrame.HEADER_LENGTH : 0;
     int longest =
         Math.max(ArpPacket.LENGTH, Ipv4Packet.HEADER_LENGTH + TcpSegment.MAX_HEADER_LENGTH);
@@ -75,7 +77,8 @@ final class PacketWriter implements AutoCloseable {
    *
    * @param flags an OR of the flags of {@link TcpSegment}
    * @param window the window field, already scaled
-   * @param payload borrowed
+   * @param payload borrowed; longer than {@code segmentSize} only where the link has TCP offload
+   * @param segmentSize the most bytes of payload for a packet
    */
   void tcp(
       long guest,
@@ -88,7 +91,8 @@ final class PacketWriter implements AutoCloseable {
       int flags,
       int window,
       TcpOptions options,
-      ByteBuf payload) {
+      ByteBuf payload,
+      int segmentSize) {
     int tcpOffset = linkHeaderLength + Ipv4Packet.HEADER_LENGTH;
     int headerLength =
         tcp.compose(
@@ -104,8 +108,14 @@ final class PacketWriter implements AutoCloseable {
     int length = headerLength + payload.readableBytes();
     composeIpv4(
         guest, source, destination, Ipv4Packet.PROTOCOL_TCP, ++identification, true, length);
-    tcp.updateChecksum(ipv4.pseudoHeaderSum(), payload);
-    link.send(headers.setIndex(0, tcpOffset + headerLength), payload);
+    headers.setIndex(0, tcpOffset + headerLength);
+    if (offload) {
+      tcp.startChecksum(ipv4.pseudoHeaderSum());
+      link.sendTcp(headers, payload, tcpOffset, segmentSize);
+    } else {
+      tcp.updateChecksum(ipv4.pseudoHeaderSum(), payload);
+      link.send(headers, payload);
+    }
   }
 
   /**

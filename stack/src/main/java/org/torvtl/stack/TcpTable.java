@@ -146,7 +146,8 @@ final class TcpTable {
                 flags,
                 window,
                 options,
-                payload));
+                payload,
+                segmentSize));
   }
 
   /** A request of a guest no longer waits for an answer. */

@@ -285,6 +285,27 @@ public final class DeviceLink implements Link {
 
   @Override
   public void send(ByteBuf headers, ByteBuf payload) {
+    VnetHeader.setFinished(sentHeader);
+    sendPrefixed(headers, payload);
+  }
+
+  @Override
+  public boolean hasTcpOffload() {
+    return out.hasOffloads();
+  }
+
+  @Override
+  public void sendTcp(ByteBuf headers, ByteBuf payload, int tcpOffset, int segmentSize) {
+    if (!out.hasOffloads()) {
+      Link.super.sendTcp(headers, payload, tcpOffset, segmentSize);
+      return;
+    }
+    VnetHeader.setUnfinishedTcp(
+        sentHeader, headers.readableBytes(), tcpOffset, payload.readableBytes(), segmentSize);
+    sendPrefixed(headers, payload);
+  }
+
+  private void sendPrefixed(ByteBuf headers, ByteBuf payload) {
     if (closed) {
       counters.sendDrops++;
       return;
