@@ -46,7 +46,7 @@ import org.torvtl.wire.Icmpv4Message;
  * <p>Whatever fails here cuts this flow and no other.
  */
 final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandler {
-  private static final int MIN_READ_BYTES = 2048, MAX_READ_BYTES = 64 << 10;
+  private static final int MIN_READ_BYTES = 2048, MAX_READ_BYTES = 256 << 10;
 
   private static final Logger log = LoggerFactory.getLogger(Flow.class);
 

@@ -273,6 +273,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     table
         .writer()
         .tcp(
+            this,
             key.guest,
             key.address,
             key.guestAddress,

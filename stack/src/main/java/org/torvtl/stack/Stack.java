@@ -120,6 +120,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
       counters.drop(Drop.CLOSED);
       return;
     }
+    writer.batch();
     try {
       frame(frame, clock.getAsLong());
     } catch (RuntimeException e) {
@@ -260,6 +261,9 @@ public final class Stack implements Link.Receiver, AutoCloseable {
   @Override
   public void endOfBatch() {
     handler.endOfBatch();
+    if (!closed) {
+      writer.endOfBatch();
+    }
   }
 
   @Override

@@ -28,7 +28,7 @@ public record StackConfig(
     TcpConfig tcp,
     IntPredicate hostAddresses) {
   /** Bytes a connection may buffer in each direction. */
-  public static final int MAX_SHARE = 256 << 10, MIN_SHARE = 16 << 10;
+  public static final int MAX_SHARE = 1 << 20, MIN_SHARE = 16 << 10;
 
   /** A locally administered address; the same in every run, so that guests' caches stay right. */
   public static final long DEFAULT_MAC = 0x02_54_6F_72_56_4CL;

@@ -136,6 +136,7 @@ final class TcpTable {
         segment,
         (sequence, acknowledgment, flags, window, options, payload, segmentSize) ->
             writer.tcp(
+                key,
                 key.guest(),
                 key.address(),
                 key.guestAddress(),
