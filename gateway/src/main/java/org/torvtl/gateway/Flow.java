@@ -308,7 +308,19 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
 
   @Override
   public void channelReadComplete(ChannelHandlerContext context) {
+    acknowledgeAtOnce();
     readWhileWritable();
+  }
+
+  /**
+   * Has the kernel acknowledge what was read. Tor leaves Nagle's algorithm on: what it has next may
+   * wait for this, and by itself the kernel would hold it back for 40 ms. It does not last, so it
+   * is asked for each time.
+   */
+  private void acknowledgeAtOnce() {
+    if (channel instanceof EpollSocketChannel socket && socket.isActive()) {
+      socket.config().setTcpQuickAck(true);
+    }
   }
 
   private void readWhileWritable() {

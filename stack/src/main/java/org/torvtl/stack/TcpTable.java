@@ -197,7 +197,7 @@ final class TcpTable {
 
   /** What the next connection is tuned by. */
   TcpConfig nextConfig() {
-    int share = config.share(connections.size());
+    int share = config.share(connections.size() - over.size());
     return tcpConfig.withCapacity(share, share);
   }
 
