@@ -62,8 +62,8 @@ public interface Link extends AutoCloseable {
   void send(ByteBuf headers, ByteBuf payload);
 
   /**
-   * Whether {@link #sendTcp} may be used, which leaves to whoever takes the frame what it would have
-   * to do for each packet otherwise.
+   * Whether {@link #sendTcp} may be used, which leaves to whoever takes the frame what it would
+   * have to do for each packet otherwise.
    */
   default boolean hasTcpOffload() {
     return false;

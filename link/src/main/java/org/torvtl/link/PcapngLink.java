@@ -22,10 +22,10 @@ import org.jspecify.annotations.Nullable;
  * read. What comes from guests is marked inbound, what goes to them outbound.
  *
  * <p>Frames are recorded as they pass: those of up to 64 KiB that the kernel takes or hands over in
- * one piece in one piece, and those whose TCP checksum is yet to be made without it, which Wireshark
- * knows as "checksum offload" if it is told to verify checksums at all. What the device did not take is recorded all the
- * same. A file that cannot be written does not disturb the link: frames are counted as {@link
- * LinkCounters#captureDrops}.
+ * one piece in one piece, and those whose TCP checksum is yet to be made without it, which
+ * Wireshark knows as "checksum offload" if it is told to verify checksums at all. What the device
+ * did not take is recorded all the same. A file that cannot be written does not disturb the link:
+ * frames are counted as {@link LinkCounters#captureDrops}.
  */
 public final class PcapngLink implements Link {
   /** What was sent outside of a batch is in the file after so long. */

@@ -166,8 +166,7 @@ final class PacketWriter implements AutoCloseable {
 
   private void sendTcp(ByteBuf composed, ByteBuf payload, int segmentSize) {
     if (offload) {
-      link.sendTcp(
-          composed, payload, linkHeaderLength + Ipv4Packet.HEADER_LENGTH, segmentSize);
+      link.sendTcp(composed, payload, linkHeaderLength + Ipv4Packet.HEADER_LENGTH, segmentSize);
     } else {
       link.send(composed, payload);
     }
