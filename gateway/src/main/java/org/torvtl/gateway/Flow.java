@@ -417,6 +417,12 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     }
   }
 
+  /** Makes room for another: the guest has ended its side, and has all that came. */
+  void makeRoom() {
+    counters.madeRoom++;
+    cut("its place is needed");
+  }
+
   private void guestIsClosed() {
     guestClosed = true;
     counters.waitingBytesIn -= waitingIn;
@@ -456,6 +462,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     var timeouts = lane.timeouts();
     var longest = farEndSpokeLast ? timeouts.linger() : timeouts.answer();
     waitFrom(System.nanoTime(), longest.toNanos());
+    lane.mostLikelyDone(this, farEndSpokeLast && waitingIn == 0);
   }
 
   /** Moves the end of the wait; a timer that is set for an earlier time finds that out itself. */
@@ -502,6 +509,9 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   }
 
   private void stopWait() {
+    if (guestEnded) {
+      lane.mostLikelyDone(this, false);
+    }
     if (wait != null) {
       wait.cancel(false);
       wait = null;

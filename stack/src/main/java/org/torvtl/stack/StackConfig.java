@@ -34,7 +34,7 @@ public record StackConfig(
   public static final long DEFAULT_MAC = 0x02_54_6F_72_56_4CL;
 
   public static final int DEFAULT_ADDRESS = Ipv4Address.parse("10.0.0.1");
-  public static final int DEFAULT_MAX_CONNECTIONS = 8192;
+  public static final int DEFAULT_MAX_CONNECTIONS = 16_384;
   public static final int DEFAULT_MAX_PENDING = 1024;
   public static final int DEFAULT_BUFFER_BYTES = 384 << 20;
 

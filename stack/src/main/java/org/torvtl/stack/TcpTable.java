@@ -111,7 +111,9 @@ final class TcpTable {
     if (key.address() == config.address()) {
       // Nothing listens on the gateway itself.
       reset(key);
-    } else if (connections.size() >= config.maxConnections() && !forgetOneThatIsOver()) {
+    } else if (connections.size() >= config.maxConnections()
+        && !forgetOneThatIsOver()
+        && !handler.makeRoom()) {
       counters.drop(Drop.TCP_TABLE_FULL);
     } else if (pending >= config.maxPending()
         || pendingByGuest.getOrDefault(key.guest(), 0) >= config.maxPendingOfOneGuest()) {
