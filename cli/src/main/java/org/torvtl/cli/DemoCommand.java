@@ -89,7 +89,8 @@ final class DemoCommand implements Callable<Integer> {
   }
 
   private void startGateway(Teardown teardown, PrivateTorNetwork lab) throws IOException {
-    var device = teardown.add(TunDevice.open(new NetworkInterface(TAP), Link.Medium.ETHERNET));
+    var device =
+        teardown.add(TunDevice.open(new NetworkInterface(TAP), Link.Medium.ETHERNET, true));
     var gateway =
         teardown.add(
             new Gateway(

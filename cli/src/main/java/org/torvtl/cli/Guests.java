@@ -55,6 +55,13 @@ final class Guests {
   private List<String> routes = List.of();
 
   @Option(
+      names = "--no-offload",
+      description =
+          "With a TAP or TUN: exchange packets with the kernel one by one and complete, not TCP in"
+              + " pieces of up to 64 KiB. Much slower; for measuring, and for finding faults.")
+  private boolean noOffload;
+
+  @Option(
       names = "--force",
       description = "Use the device even if what guests send may leave the host another way.")
   private boolean force;
@@ -67,12 +74,14 @@ final class Guests {
    *
    * @param in where frames come from
    * @param out where they are sent; mostly the same
+   * @param offload whether to use the offloads of a TAP or TUN
    */
   record Place(
       NetworkInterface in,
       NetworkInterface out,
       Link.Medium medium,
       List<Ipv4Network> destinations,
+      boolean offload,
       boolean force) {
     String name() {
       return in.name();
@@ -86,7 +95,7 @@ final class Guests {
     /** Opens the link; the caller closes it. */
     Link open() throws IOException, UserException {
       if (medium == Link.Medium.IP) {
-        return link(TunDevice.open(in, medium));
+        return link(TunDevice.open(in, medium, offload));
       }
       for (var each : in == out ? List.of(in) : List.of(in, out)) {
         if (each.exists()) {
@@ -110,7 +119,7 @@ final class Guests {
 
     private Device receiving() throws IOException {
       if (!in.exists() || in.isTap()) {
-        var tap = TunDevice.open(in, medium);
+        var tap = TunDevice.open(in, medium, offload);
         in.up();
         return tap;
       }
@@ -187,7 +196,7 @@ final class Guests {
       NetworkInterface out,
       Link.Medium medium,
       List<Ipv4Network> destinations) {
-    return new Place(in, out, medium, destinations, force);
+    return new Place(in, out, medium, destinations, !noOffload, force);
   }
 
   private List<Ipv4Network> destinations(CommandSpec spec) {

@@ -26,6 +26,9 @@ public final class FlowCounters {
   /** Half-closed flows cut because the far end was silent for too long. */
   public long silent;
 
+  /** Half-closed flows cut to make room for others: the guest had all the far end had said. */
+  public long madeRoom;
+
   /** Flows cut because handling them failed: a defect of the gateway. */
   public long failed;
 
@@ -62,6 +65,7 @@ public final class FlowCounters {
     sink.accept("stream_lost", streamLost);
     sink.accept("egress_lost", egressLost);
     sink.accept("silent", silent);
+    sink.accept("made_room", madeRoom);
     sink.accept("failed", failed);
     sink.accept("shut_down", shutDown);
     sink.accept("undrained", undrained);

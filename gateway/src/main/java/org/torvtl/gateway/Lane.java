@@ -9,7 +9,9 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.SequencedSet;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -47,6 +49,7 @@ final class Lane implements StackHandler {
   private final int bufferBytes;
   private long failureLoggedNanos = System.nanoTime() - TimeUnit.SECONDS.toNanos(1);
   private final List<Flow> unflushed = new ArrayList<>();
+  private final SequencedSet<Flow> mostLikelyDone = new LinkedHashSet<>();
   private @Nullable ScheduledFuture<?> alarm;
 
   Lane(
@@ -156,6 +159,24 @@ final class Lane implements StackHandler {
             answer.release();
           }
         });
+    return true;
+  }
+
+  /** Whether the flow is most likely done, so that it can make room for another. */
+  void mostLikelyDone(Flow flow, boolean isDone) {
+    if (isDone) {
+      mostLikelyDone.add(flow);
+    } else {
+      mostLikelyDone.remove(flow);
+    }
+  }
+
+  @Override
+  public boolean makeRoom() {
+    if (mostLikelyDone.isEmpty()) {
+      return false;
+    }
+    mostLikelyDone.removeFirst().makeRoom();
     return true;
   }
 

@@ -332,7 +332,7 @@ class FlowTest {
   void readsTheStreamNoFurtherThanTheGuestTakes(boolean farEndEnds) throws Exception {
     try (var world = new LaneWorld(LaneWorld.PATIENT, 1500, SMALL)) {
       int before = 32 << 20;
-      int after = 1_000_000;
+      int after = 4 * StackConfig.MAX_SHARE;
       var mayGoOn = new CountDownLatch(1);
       var ended = new CountDownLatch(1);
       world.proxy.plays(stream -> {
@@ -355,7 +355,7 @@ class FlowTest {
           "the queue is full", () -> world.counters().bytesIn - before > StackConfig.MAX_SHARE);
       // Where the end is at hand Netty reads all that the kernel holds before it, asked or not.
       assertThat(ended.await(SECONDS, TimeUnit.SECONDS)).isTrue();
-      long most = (long) StackConfig.MAX_SHARE + (64 << 10) + (farEndEnds ? KERNEL : 0);
+      long most = (long) StackConfig.MAX_SHARE + (256 << 10) + (farEndEnds ? KERNEL : 0);
       long until = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(700);
       while (System.nanoTime() - until < 0) {
         assertThat(held(world, socket)).isLessThanOrEqualTo(most);
@@ -676,7 +676,7 @@ class FlowTest {
   void neverEndsADownloadAsWholeThatADyingProxyCutThoughItIsBackBeforeTheGuestHasReadOn()
       throws Exception {
     try (var world = new LaneWorld(LaneWorld.PATIENT, 1500, SMALL)) {
-      int length = 700_000;
+      int length = 3 * StackConfig.MAX_SHARE;
       var written = new CountDownLatch(1);
       world.proxy.plays(stream -> {
         stream.accept();

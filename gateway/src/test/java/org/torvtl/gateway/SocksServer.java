@@ -8,6 +8,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.SocketException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Queue;
@@ -212,7 +213,14 @@ final class SocksServer implements AutoCloseable {
 
     /** Waits until the gateway has closed the stream; what comes before counts for nothing. */
     void awaitEnd() throws IOException {
-      in.transferTo(OutputStream.nullOutputStream());
+      try {
+        in.transferTo(OutputStream.nullOutputStream());
+      } catch (SocketException e) {
+        // It was closed before it read all we have said: that ends with a RST, not a FIN.
+        if (!"Connection reset".equals(e.getMessage())) {
+          throw e;
+        }
+      }
     }
   }
 }

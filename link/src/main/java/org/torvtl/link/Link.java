@@ -61,6 +61,29 @@ public interface Link extends AutoCloseable {
    */
   void send(ByteBuf headers, ByteBuf payload);
 
+  /**
+   * Whether {@link #sendTcp} may be used, which leaves to whoever takes the frame what it would
+   * have to do for each packet otherwise.
+   */
+  default boolean hasTcpOffload() {
+    return false;
+  }
+
+  /**
+   * Sends a TCP segment whose checksum is yet to be made, and which is cut into packets where the
+   * payload is longer than one may carry; otherwise as {@link #send}. The frame, from the IP header
+   * on, is no longer than an IP packet can be.
+   *
+   * @param headers all headers, TCP's last, with the checksum as {@link
+   *     org.torvtl.wire.TcpSegment#startChecksum} leaves it
+   * @param tcpOffset where the TCP header starts in the frame
+   * @param segmentSize the most bytes of payload for a packet
+   * @throws UnsupportedOperationException if the link has no such offload
+   */
+  default void sendTcp(ByteBuf headers, ByteBuf payload, int tcpOffset, int segmentSize) {
+    throw new UnsupportedOperationException(name() + " has no offload of TCP");
+  }
+
   LinkCounters counters();
 
   /** Ends delivery and closes the device. More calls do nothing. */

@@ -21,10 +21,11 @@ import org.jspecify.annotations.Nullable;
  * A link that records what passes another one, both ways, in a file that Wireshark and tcpdump
  * read. What comes from guests is marked inbound, what goes to them outbound.
  *
- * <p>Frames are recorded as they pass: long ones that the kernel hands over in one piece in one
- * piece, and those without checksums without. What the device did not take is recorded all the
- * same. A file that cannot be written does not disturb the link: frames are counted as {@link
- * LinkCounters#captureDrops}.
+ * <p>Frames are recorded as they pass: those of up to 64 KiB that the kernel takes or hands over in
+ * one piece in one piece, and those whose TCP checksum is yet to be made without it, which
+ * Wireshark knows as "checksum offload" if it is told to verify checksums at all. What the device
+ * did not take is recorded all the same. A file that cannot be written does not disturb the link:
+ * frames are counted as {@link LinkCounters#captureDrops}.
  */
 public final class PcapngLink implements Link {
   /** What was sent outside of a batch is in the file after so long. */
@@ -122,6 +123,22 @@ public final class PcapngLink implements Link {
   public void send(ByteBuf headers, ByteBuf payload) {
     record(PcapngWriter.OUTBOUND, headers, payload);
     link.send(headers, payload);
+    flushSoon();
+  }
+
+  @Override
+  public boolean hasTcpOffload() {
+    return link.hasTcpOffload();
+  }
+
+  @Override
+  public void sendTcp(ByteBuf headers, ByteBuf payload, int tcpOffset, int segmentSize) {
+    record(PcapngWriter.OUTBOUND, headers, payload);
+    link.sendTcp(headers, payload, tcpOffset, segmentSize);
+    flushSoon();
+  }
+
+  private void flushSoon() {
     if (flush == null && loop != null) {
       flush = loop.schedule(this::flush, FLUSH_MILLIS, TimeUnit.MILLISECONDS);
     }

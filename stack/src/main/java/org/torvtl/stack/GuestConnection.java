@@ -273,6 +273,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     table
         .writer()
         .tcp(
+            this,
             key.guest,
             key.address,
             key.guestAddress,
@@ -283,7 +284,8 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
             flags,
             window,
             options,
-            payload);
+            payload,
+            segmentSize);
   }
 
   private ConnectionHandler handler() {

@@ -4,6 +4,7 @@ package org.torvtl.stack;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
+import org.jspecify.annotations.Nullable;
 import org.torvtl.link.Link;
 import org.torvtl.wire.ArpPacket;
 import org.torvtl.wire.EthernetFrame;
@@ -19,23 +20,36 @@ import org.torvtl.wire.UdpDatagram;
 final class PacketWriter implements AutoCloseable {
   private final Link link;
   private final long mac;
+  private final boolean offload;
   private final int linkHeaderLength;
-  private final ByteBuf headers;
   private final EthernetFrame ethernet = new EthernetFrame();
   private final ArpPacket arp = new ArpPacket();
   private final Ipv4Packet ipv4 = new Ipv4Packet();
   private final TcpSegment tcp = new TcpSegment();
   private final StackCounters counters;
+  private ByteBuf headers;
   private int identification;
+
+  /** Whether a batch of frames is being taken, so that {@link #endOfBatch} follows. */
+  private boolean inBatch;
+
+  /** An acknowledgment that waits for the rest of the batch, complete; and whose it is. */
+  private ByteBuf waiting;
+
+  private @Nullable Object waitingFor;
+  private int waitingAcknowledgment;
+  private int waitingWindow;
 
   PacketWriter(Link link, long mac, StackCounters counters) {
     this.link = link;
     this.mac = mac;
     this.counters = counters;
+    this.offload = link.hasTcpOffload();
     this.linkHeaderLength = link.medium() == Link.Medium.ETHERNET ? EthernetFrame.HEADER_LENGTH : 0;
     int longest =
         Math.max(ArpPacket.LENGTH, Ipv4Packet.HEADER_LENGTH + TcpSegment.MAX_HEADER_LENGTH);
     this.headers = Unpooled.directBuffer(linkHeaderLength + longest);
+    this.waiting = Unpooled.directBuffer(linkHeaderLength + longest);
   }
 
   void arpReply(long guest, int guestAddress, int address) {
@@ -71,13 +85,18 @@ final class PacketWriter implements AutoCloseable {
   }
 
   /**
-   * Sends a TCP segment.
+   * Sends a TCP segment. A mere acknowledgment waits for the end of the batch, if there is one
+   * going on, and is not sent if another segment of the same connection tells the same and more: a
+   * guest that sends much is answered once a batch, not once a segment.
    *
+   * @param connection what tells whose segment it is
    * @param flags an OR of the flags of {@link TcpSegment}
    * @param window the window field, already scaled
-   * @param payload borrowed
+   * @param payload borrowed; longer than {@code segmentSize} only where the link has TCP offload
+   * @param segmentSize the most bytes of payload for a packet
    */
   void tcp(
+      Object connection,
       long guest,
       int source,
       int destination,
@@ -88,7 +107,8 @@ final class PacketWriter implements AutoCloseable {
       int flags,
       int window,
       TcpOptions options,
-      ByteBuf payload) {
+      ByteBuf payload,
+      int segmentSize) {
     int tcpOffset = linkHeaderLength + Ipv4Packet.HEADER_LENGTH;
     int headerLength =
         tcp.compose(
@@ -104,8 +124,65 @@ final class PacketWriter implements AutoCloseable {
     int length = headerLength + payload.readableBytes();
     composeIpv4(
         guest, source, destination, Ipv4Packet.PROTOCOL_TCP, ++identification, true, length);
-    tcp.updateChecksum(ipv4.pseudoHeaderSum(), payload);
-    link.send(headers.setIndex(0, tcpOffset + headerLength), payload);
+    headers.setIndex(0, tcpOffset + headerLength);
+    if (waitingFor != null) {
+      if (supersedesWaiting(connection, acknowledgment, flags, window)) {
+        waitingFor = null;
+      } else {
+        sendWaiting();
+      }
+    }
+    if (offload) {
+      tcp.startChecksum(ipv4.pseudoHeaderSum());
+    } else {
+      tcp.updateChecksum(ipv4.pseudoHeaderSum(), payload);
+    }
+    if (inBatch && flags == TcpSegment.ACK && !payload.isReadable() && options.sackCount() == 0) {
+      var composed = headers;
+      headers = waiting;
+      waiting = composed;
+      waitingFor = connection;
+      waitingAcknowledgment = acknowledgment;
+      waitingWindow = window;
+    } else {
+      sendTcp(headers, payload, segmentSize);
+    }
+  }
+
+  /** Whether a peer that gets this segment misses nothing if it never got the one that waits. */
+  private boolean supersedesWaiting(Object connection, int acknowledgment, int flags, int window) {
+    int further = acknowledgment - waitingAcknowledgment;
+    return connection == waitingFor
+        && (flags & TcpSegment.ACK) != 0
+        && (flags & TcpSegment.RST) == 0
+        // The same twice means that something came out of order: then both are news.
+        && (further > 0 || further == 0 && window != waitingWindow);
+  }
+
+  private void sendWaiting() {
+    waitingFor = null;
+    sendTcp(waiting, Unpooled.EMPTY_BUFFER, Integer.MAX_VALUE);
+  }
+
+  private void sendTcp(ByteBuf composed, ByteBuf payload, int segmentSize) {
+    if (offload) {
+      link.sendTcp(composed, payload, linkHeaderLength + Ipv4Packet.HEADER_LENGTH, segmentSize);
+    } else {
+      link.send(composed, payload);
+    }
+  }
+
+  /** Frames are being taken; {@link #endOfBatch} will be called. */
+  void batch() {
+    inBatch = true;
+  }
+
+  /** Sends what waited for the rest of the batch. */
+  void endOfBatch() {
+    inBatch = false;
+    if (waitingFor != null) {
+      sendWaiting();
+    }
   }
 
   /**
@@ -158,5 +235,6 @@ final class PacketWriter implements AutoCloseable {
   @Override
   public void close() {
     headers.release();
+    waiting.release();
   }
 }

@@ -9,6 +9,7 @@ import org.torvtl.link.Link;
 import org.torvtl.stack.StackCounters.Drop;
 import org.torvtl.stack.StackCounters.Protocol;
 import org.torvtl.tcp.IsnGenerator;
+import org.torvtl.tcp.TcpConfig;
 import org.torvtl.tcp.TcpCounters;
 import org.torvtl.wire.ArpPacket;
 import org.torvtl.wire.EthernetFrame;
@@ -27,6 +28,10 @@ import org.torvtl.wire.UdpDatagram;
 public final class Stack implements Link.Receiver, AutoCloseable {
   /** What TCP and IP headers take of an MTU. RFC 6691, section 2. */
   private static final int TCP_HEADERS = Ipv4Packet.HEADER_LENGTH + TcpSegment.MIN_HEADER_LENGTH;
+
+  /** The most TCP payload that fits in an IP packet, whatever the options. */
+  private static final int MAX_TRANSMIT_BYTES =
+      Ipv4Packet.MAX_LENGTH - Ipv4Packet.HEADER_LENGTH - TcpSegment.MAX_HEADER_LENGTH;
 
   /** The guest of a TUN, where frames carry no MAC address. */
   private static final long ONLY_GUEST = 0;
@@ -80,7 +85,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     tcp =
         new TcpTable(
             config,
-            config.tcp().withMaxSegmentSize(link.mtu() - TCP_HEADERS),
+            tcpConfig(config.tcp(), link),
             handler,
             counters,
             writer,
@@ -89,6 +94,14 @@ public final class Stack implements Link.Receiver, AutoCloseable {
             clock,
             new IsnGenerator(secret),
             failures);
+  }
+
+  private static TcpConfig tcpConfig(TcpConfig config, Link link) {
+    int segment = link.mtu() - TCP_HEADERS;
+    return config
+        .withMaxSegmentSize(segment)
+        .withMaxTransmitBytes(
+            link.hasTcpOffload() ? Math.max(segment, MAX_TRANSMIT_BYTES) : segment);
   }
 
   @Override
@@ -107,6 +120,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
       counters.drop(Drop.CLOSED);
       return;
     }
+    writer.batch();
     try {
       frame(frame, clock.getAsLong());
     } catch (RuntimeException e) {
@@ -247,6 +261,9 @@ public final class Stack implements Link.Receiver, AutoCloseable {
   @Override
   public void endOfBatch() {
     handler.endOfBatch();
+    if (!closed) {
+      writer.endOfBatch();
+    }
   }
 
   @Override

@@ -28,13 +28,13 @@ public record StackConfig(
     TcpConfig tcp,
     IntPredicate hostAddresses) {
   /** Bytes a connection may buffer in each direction. */
-  public static final int MAX_SHARE = 256 << 10, MIN_SHARE = 16 << 10;
+  public static final int MAX_SHARE = 1 << 20, MIN_SHARE = 16 << 10;
 
   /** A locally administered address; the same in every run, so that guests' caches stay right. */
   public static final long DEFAULT_MAC = 0x02_54_6F_72_56_4CL;
 
   public static final int DEFAULT_ADDRESS = Ipv4Address.parse("10.0.0.1");
-  public static final int DEFAULT_MAX_CONNECTIONS = 8192;
+  public static final int DEFAULT_MAX_CONNECTIONS = 16_384;
   public static final int DEFAULT_MAX_PENDING = 1024;
   public static final int DEFAULT_BUFFER_BYTES = 384 << 20;
 

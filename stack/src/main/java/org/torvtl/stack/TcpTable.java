@@ -111,7 +111,9 @@ final class TcpTable {
     if (key.address() == config.address()) {
       // Nothing listens on the gateway itself.
       reset(key);
-    } else if (connections.size() >= config.maxConnections() && !forgetOneThatIsOver()) {
+    } else if (connections.size() >= config.maxConnections()
+        && !forgetOneThatIsOver()
+        && !handler.makeRoom()) {
       counters.drop(Drop.TCP_TABLE_FULL);
     } else if (pending >= config.maxPending()
         || pendingByGuest.getOrDefault(key.guest(), 0) >= config.maxPendingOfOneGuest()) {
@@ -136,6 +138,7 @@ final class TcpTable {
         segment,
         (sequence, acknowledgment, flags, window, options, payload, segmentSize) ->
             writer.tcp(
+                key,
                 key.guest(),
                 key.address(),
                 key.guestAddress(),
@@ -146,7 +149,8 @@ final class TcpTable {
                 flags,
                 window,
                 options,
-                payload));
+                payload,
+                segmentSize));
   }
 
   /** A request of a guest no longer waits for an answer. */
@@ -195,7 +199,7 @@ final class TcpTable {
 
   /** What the next connection is tuned by. */
   TcpConfig nextConfig() {
-    int share = config.share(connections.size());
+    int share = config.share(connections.size() - over.size());
     return tcpConfig.withCapacity(share, share);
   }
 

@@ -33,8 +33,11 @@ import org.torvtl.wire.EthernetFrame;
  * the beginning in front. So a receiver that keeps a part of a short frame does not keep 64 KiB.
  */
 public final class DeviceLink implements Link {
-  /** Frames taken in one turn, so that a busy guest does not starve the sockets of the loop. */
-  private static final int FRAMES_PER_TURN = 64;
+  /**
+   * Frames and bytes taken in one turn, so that a busy guest does not starve the sockets of the
+   * loop, and what it sends is on its way on while it sends more.
+   */
+  private static final int FRAMES_PER_TURN = 64, BYTES_PER_TURN = 256 << 10;
 
   /** Parts of a frame written at once; a frame in more parts is copied together first. */
   private static final int MAX_VECTORS = 64;
@@ -157,7 +160,8 @@ public final class DeviceLink implements Link {
     }
 
     private void receive() {
-      for (int i = 0; i < FRAMES_PER_TURN && !closed; i++) {
+      int bytes = 0;
+      for (int i = 0; i < FRAMES_PER_TURN && bytes < BYTES_PER_TURN && !closed; i++) {
         // One byte more than may come, so that a longer frame is seen to be one.
         var first = unshared(shortBuffer, shortFrameLength + 1);
         shortBuffer = first;
@@ -165,6 +169,7 @@ public final class DeviceLink implements Link {
         longBuffer = rest;
         long length = read(first, rest);
         if (length >= 0) {
+          bytes += (int) length;
           frame(first, rest, (int) length);
         } else if (length == -Libc.EINVAL && in.hasOffloads()) {
           // Bundled in a way that the kernel has no virtio header for.
@@ -285,6 +290,27 @@ public final class DeviceLink implements Link {
 
   @Override
   public void send(ByteBuf headers, ByteBuf payload) {
+    VnetHeader.setFinished(sentHeader);
+    sendPrefixed(headers, payload);
+  }
+
+  @Override
+  public boolean hasTcpOffload() {
+    return out.hasOffloads();
+  }
+
+  @Override
+  public void sendTcp(ByteBuf headers, ByteBuf payload, int tcpOffset, int segmentSize) {
+    if (!out.hasOffloads()) {
+      Link.super.sendTcp(headers, payload, tcpOffset, segmentSize);
+      return;
+    }
+    VnetHeader.setUnfinishedTcp(
+        sentHeader, headers.readableBytes(), tcpOffset, payload.readableBytes(), segmentSize);
+    sendPrefixed(headers, payload);
+  }
+
+  private void sendPrefixed(ByteBuf headers, ByteBuf payload) {
     if (closed) {
       counters.sendDrops++;
       return;

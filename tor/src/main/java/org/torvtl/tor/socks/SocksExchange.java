@@ -41,7 +41,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One request on one connection to the proxy. The pipeline is {@code encoder, decoder, this}, where
- * the decoder is the one for the answer awaited, which is also the state.
+ * the decoder is the one for the answer awaited, which is also the state. The request goes along
+ * with the credentials, so that an answer takes two round trips, not three.
  *
  * <p>The promise is the single place an outcome is decided at: whatever first completes it wins,
  * and its failure closes the channel.
@@ -107,8 +108,15 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
                 TimeUnit.NANOSECONDS);
     promise.addListener(done -> cancelTimer());
     ctx.pipeline().addFirst(Socks5ClientEncoder.DEFAULT);
+    await(ctx, new Socks5InitialResponseDecoder());
     var method = credentials == null ? Socks5AuthMethod.NO_AUTH : Socks5AuthMethod.PASSWORD;
-    ask(ctx, new DefaultSocks5InitialRequest(method), new Socks5InitialResponseDecoder());
+    ask(ctx, new DefaultSocks5InitialRequest(method));
+    ctx.flush();
+    ctx.read();
+  }
+
+  private static void ask(ChannelHandlerContext ctx, Socks5Message question) {
+    ctx.write(question).addListener(ChannelFutureListener.FIRE_EXCEPTION_ON_FAILURE);
   }
 
   @Override
@@ -133,14 +141,21 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
   private void onMethod(ChannelHandlerContext ctx, Socks5AuthMethod method) {
     if (credentials == null) {
       if (method.equals(Socks5AuthMethod.NO_AUTH)) {
-        askCommand(ctx);
+        ask(ctx, request);
+        ctx.flush();
+        awaitReply(ctx);
       } else {
         fail(new SocksException.MethodRefused(proxy, false));
       }
     } else if (method.equals(Socks5AuthMethod.PASSWORD)) {
-      var login =
-          new DefaultSocks5PasswordAuthRequest(credentials.username(), credentials.password());
-      ask(ctx, login, new Socks5PasswordAuthResponseDecoder());
+      // What follows is known, so it need not wait for the answer. To send the greeting along with
+      // it would be too much: Tor then forgets to answer that.
+      ask(
+          ctx,
+          new DefaultSocks5PasswordAuthRequest(credentials.username(), credentials.password()));
+      ask(ctx, request);
+      ctx.flush();
+      await(ctx, new Socks5PasswordAuthResponseDecoder());
     } else {
       fail(new SocksException.MethodRefused(proxy, true));
     }
@@ -148,7 +163,7 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
 
   private void onCredentialStatus(ChannelHandlerContext ctx, Socks5PasswordAuthStatus status) {
     if (status.isSuccess()) {
-      askCommand(ctx);
+      awaitReply(ctx);
     } else {
       fail(new SocksException.CredentialsRefused(proxy));
     }
@@ -162,21 +177,26 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
     }
   }
 
-  private void askCommand(ChannelHandlerContext ctx) {
-    ask(ctx, request, new Socks5CommandResponseDecoder(ADDRESS_DECODER));
+  private void awaitReply(ChannelHandlerContext ctx) {
+    await(ctx, new Socks5CommandResponseDecoder(ADDRESS_DECODER));
   }
 
-  private void ask(ChannelHandlerContext ctx, Socks5Message question, ChannelHandler answer) {
+  private void await(ChannelHandlerContext ctx, ChannelHandler answer) {
     var pipeline = ctx.pipeline();
     var before = decoder;
     decoder = answer;
-    // Bytes the old decoder still holds are ahead of their question: they reach the new one.
     pipeline.addBefore(ctx.name(), null, answer);
-    ctx.writeAndFlush(question).addListener(ChannelFutureListener.FIRE_EXCEPTION_ON_FAILURE);
     if (before != null) {
+      // What it holds of the next answer reaches the new one.
       pipeline.remove(before);
     }
-    ctx.read();
+  }
+
+  @Override
+  public void channelReadComplete(ChannelHandlerContext ctx) {
+    if (!promise.isDone()) {
+      ctx.read();
+    }
   }
 
   @Override

@@ -425,7 +425,8 @@ class SocksClientTest {
     ScriptedProxy.Script script =
         with -> {
           with.expect("05 01 02").send("05 02").expect("01 05" + ScriptedProxy.hex("guest"));
-          with.expect("03" + ScriptedProxy.hex("key")).send("01 01").expectEnd();
+          with.expect("03" + ScriptedProxy.hex("key"));
+          with.expect(CONNECT_WEB).send("01 01").expectEnd();
         };
     try (var proxy = new ScriptedProxy(script)) {
       assertThat(failure(connect(proxy.address())))
@@ -447,7 +448,8 @@ class SocksClientTest {
       void reach(Conversation with) throws IOException {
         with.expect("05 01 02")
             .send(ScriptedProxy.WITH_PASSWORD)
-            .expect("01 05" + ScriptedProxy.hex("guest") + "03" + ScriptedProxy.hex("key"));
+            .expect("01 05" + ScriptedProxy.hex("guest") + "03" + ScriptedProxy.hex("key"))
+            .expect(CONNECT_WEB);
       }
     },
     REQUEST {
@@ -516,7 +518,7 @@ class SocksClientTest {
     var asked = new CountDownLatch(1);
     ScriptedProxy.Script script =
         with -> {
-          with.login().expect(CONNECT_WEB);
+          Stage.CREDENTIALS.reach(with);
           asked.countDown();
           with.expectEnd();
         };
