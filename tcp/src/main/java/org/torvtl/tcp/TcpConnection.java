@@ -251,34 +251,23 @@ public final class TcpConnection {
 
   /** When to call {@link #onDeadline}; {@link Long#MAX_VALUE} for never. */
   public long deadlineNanos() {
-    long deadline = earlier(handshakeDeadlineNanos, lifeDeadlineNanos);
+    long deadline = Deadlines.earlier(handshakeDeadlineNanos, lifeDeadlineNanos);
     if (sender != null) {
-      deadline = earlier(deadline, sender.deadlineNanos());
+      deadline = Deadlines.earlier(deadline, sender.deadlineNanos());
     }
     if (receiver != null) {
-      deadline = earlier(deadline, receiver.ackDeadlineNanos());
+      deadline = Deadlines.earlier(deadline, receiver.ackDeadlineNanos());
     }
     return deadline;
-  }
-
-  private static long earlier(long a, long b) {
-    if (a == NONE || b == NONE) {
-      return a == NONE ? b : a;
-    }
-    return a - b < 0 ? a : b;
-  }
-
-  private static boolean isPast(long deadline, long nowNanos) {
-    return deadline != NONE && nowNanos - deadline >= 0;
   }
 
   /** The deadline may have passed: does what is due. Too early a call does nothing. */
   public void onDeadline(long nowNanos) {
     depth++;
     try {
-      if (isPast(handshakeDeadlineNanos, nowNanos)) {
+      if (Deadlines.isPast(handshakeDeadlineNanos, nowNanos)) {
         repeatSyn(nowNanos);
-      } else if (isPast(lifeDeadlineNanos, nowNanos)) {
+      } else if (Deadlines.isPast(lifeDeadlineNanos, nowNanos)) {
         finish(CloseReason.TIMED_OUT);
       } else if (receiver != null && sender != null) {
         receiver.onDeadline(nowNanos);

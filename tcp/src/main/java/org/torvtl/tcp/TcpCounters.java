@@ -13,6 +13,9 @@ public final class TcpCounters {
   long retransmits;
   long fastRecoveries;
   long timeouts;
+  long tailProbes;
+  long spuriousRecoveries;
+  long duplicatesReported;
   long windowProbes;
   long challengeAcks;
   long challengeAcksSuppressed;
@@ -37,6 +40,9 @@ public final class TcpCounters {
     sink.accept("retransmits", retransmits);
     sink.accept("fast_recoveries", fastRecoveries);
     sink.accept("timeouts", timeouts);
+    sink.accept("tail_probes", tailProbes);
+    sink.accept("spurious_recoveries", spuriousRecoveries);
+    sink.accept("duplicates_reported", duplicatesReported);
     sink.accept("window_probes", windowProbes);
     sink.accept("challenge_acks", challengeAcks);
     sink.accept("challenge_acks_suppressed", challengeAcksSuppressed);
@@ -70,7 +76,7 @@ public final class TcpCounters {
     return retransmits;
   }
 
-  /** Times a loss was found by duplicate or selective acknowledgments. RFC 5681, 6675. */
+  /** Times a loss was found by duplicate or selective acknowledgments. RFC 5681, 8985. */
   public long fastRecoveries() {
     return fastRecoveries;
   }
@@ -78,6 +84,21 @@ public final class TcpCounters {
   /** Times the retransmission timer expired. */
   public long timeouts() {
     return timeouts;
+  }
+
+  /** Segments sent to draw an acknowledgment, lest the end of a flight be lost. RFC 8985, 7. */
+  public long tailProbes() {
+    return tailProbes;
+  }
+
+  /** Recoveries that turned out to be needless, and were undone. RFC 3522, 2883. */
+  public long spuriousRecoveries() {
+    return spuriousRecoveries;
+  }
+
+  /** Reports of the peer that it got something twice. RFC 2883. */
+  public long duplicatesReported() {
+    return duplicatesReported;
   }
 
   /** Probes sent into a closed window. */
