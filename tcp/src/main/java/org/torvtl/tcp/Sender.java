@@ -139,9 +139,9 @@ final class Sender {
     return finQueued && unacknowledged > queue.end();
   }
 
-  /** The smoothed round trip, 0 before the first measurement. */
-  long roundTripNanos() {
-    return timeout.smoothedNanos();
+  /** Whether anything was not acknowledged, or waits to be sent. */
+  boolean isBusy() {
+    return next > unacknowledged || unsentBytes() > 0 || finIsUnsent();
   }
 
   /** The window, in bytes, of the segment that completes the handshake. */

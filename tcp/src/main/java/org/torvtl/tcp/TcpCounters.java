@@ -17,6 +17,8 @@ public final class TcpCounters {
   long spuriousRecoveries;
   long duplicatesReported;
   long windowProbes;
+  long keepAlives;
+  long packetsTooLarge;
   long challengeAcks;
   long challengeAcksSuppressed;
   long outOfWindow;
@@ -44,6 +46,8 @@ public final class TcpCounters {
     sink.accept("spurious_recoveries", spuriousRecoveries);
     sink.accept("duplicates_reported", duplicatesReported);
     sink.accept("window_probes", windowProbes);
+    sink.accept("keep_alives", keepAlives);
+    sink.accept("packets_too_large", packetsTooLarge);
     sink.accept("challenge_acks", challengeAcks);
     sink.accept("challenge_acks_suppressed", challengeAcksSuppressed);
     sink.accept("out_of_window", outOfWindow);
@@ -104,6 +108,16 @@ public final class TcpCounters {
   /** Probes sent into a closed window. */
   public long windowProbes() {
     return windowProbes;
+  }
+
+  /** Times an idle peer was asked whether it is still there. */
+  public long keepAlives() {
+    return keepAlives;
+  }
+
+  /** Times the path turned out to take smaller packets only. RFC 1191. */
+  public long packetsTooLarge() {
+    return packetsTooLarge;
   }
 
   /** Acknowledgments that answered a segment that looked forged or out of date. RFC 5961. */

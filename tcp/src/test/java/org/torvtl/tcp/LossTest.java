@@ -55,7 +55,7 @@ class LossTest {
 
   @Test
   void anAcknowledgmentWithDataOrAnotherWindowIsNoDuplicate() {
-    guest.established().weSend(5 * 1460).skip();
+    guest.interactive().weSend(5 * 1460).skip();
     for (int i = 0; i < 5; i++) {
       guest.sends(data(10 * i, 10).ackOf(0)).sends(ack(0).win(60_000 + i));
     }
