@@ -242,7 +242,8 @@ final class Simulation {
 
   /**
    * A segment of somebody who does not see the wire: numbers at random, or, as if he had tried them
-   * all, such as hit the window but not the one place where they would count.
+   * all, such as hit the window but not the one place where they would count; which that is he must
+   * not learn by accident, so his segments arrive at once.
    */
   private void forge(Endpoint peer) {
     if (aborted || (left.isClosed() && peer.isClosed())) {
@@ -252,14 +253,13 @@ final class Simulation {
     if (to.isSynchronized()) {
       int flags = FORGED[random.nextInt(FORGED.length)];
       boolean near = random.nextBoolean();
-      int sequence = near ? to.expected() + random.nextInt(1, 30_000) : random.nextInt();
+      int sequence = near ? to.expected() + random.nextInt(2, 30_000) : random.nextInt();
       // Acknowledging what was never sent, or what was ages ago.
       int acknowledgment = to.nextToSend() + 2 + random.nextInt(Integer.MAX_VALUE / 2);
       int length = random.nextInt(16);
       var payload = allocator.buffer(16).writeZero(length);
-      tally.forged++;
       (to == left ? toLeft : toRight)
-          .send(sequence, acknowledgment, flags, 1000, new TcpOptions(), payload, 0, length);
+          .inject(sequence, acknowledgment, flags, 1000, new TcpOptions(), payload);
       payload.release();
     }
     timeline.in(1 + random.nextLong(Scenario.SECOND), () -> forge(peer));

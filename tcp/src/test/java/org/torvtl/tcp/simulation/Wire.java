@@ -66,8 +66,30 @@ final class Wire {
     return bytesUnderWay;
   }
 
-  /** Takes a segment; it carries the readable bytes of {@code payload}, which are copied. */
+  /** Takes a segment; the bytes of {@code payload} that it carries are copied. */
   void send(
+      int sequence,
+      int acknowledgment,
+      int flags,
+      int window,
+      TcpOptions given,
+      ByteBuf payload,
+      int from,
+      int length) {
+    put(compose(sequence, acknowledgment, flags, window, given, payload, from, length));
+  }
+
+  /** A segment that comes from nowhere and arrives at once. */
+  void inject(
+      int sequence, int acknowledgment, int flags, int window, TcpOptions given, ByteBuf payload) {
+    tally.forged++;
+    int length = payload.readableBytes();
+    var bytes = compose(sequence, acknowledgment, flags, window, given, payload, 0, length);
+    bytesUnderWay += bytes.capacity();
+    arrive(bytes);
+  }
+
+  private ByteBuf compose(
       int sequence,
       int acknowledgment,
       int flags,
@@ -83,7 +105,7 @@ final class Wire {
     bytes.writerIndex(header);
     bytes.writeBytes(payload, from, length);
     composed.wrap(bytes, 0, header + length);
-    put(bytes);
+    return bytes;
   }
 
   /** Takes bytes as they are: the header begins at index 0. They now belong to the wire. */
