@@ -44,6 +44,7 @@ final class Endpoint implements ConnectionHandler, Wire.End {
   private int writes;
   private int received;
   private int acknowledged;
+  private int consumed;
   private long tickAtNanos = Timeline.NEVER;
   private long progressNanos;
   private int calls;
@@ -224,6 +225,7 @@ final class Endpoint implements ConnectionHandler, Wire.End {
   private void read(TcpConnection open, int bytes) {
     trace.event(name, "reads", bytes);
     checks.begin();
+    consumed += bytes;
     open.consumed(bytes, now());
     after();
     progressNanos = timeline.elapsedNanos();
@@ -407,7 +409,12 @@ final class Endpoint implements ConnectionHandler, Wire.End {
         open.unsentBytes(),
         queued);
     check(
-        unconsumed >= 0 && unconsumed <= side.config().receiveCapacityBytes() + checks.rounding(),
+        unconsumed == received - consumed,
+        "takes %s bytes for not consumed, not %s",
+        unconsumed,
+        received - consumed);
+    check(
+        unconsumed <= side.config().receiveCapacityBytes() + checks.rounding(),
         "was given %s bytes, more than it takes",
         unconsumed);
     check(!over || closed != null, "is closed and not told");
@@ -441,8 +448,10 @@ final class Endpoint implements ConnectionHandler, Wire.End {
     data.release();
     progressNanos = timeline.elapsedNanos();
     if (connection != null && random.nextInt(100) < side.readPercent()) {
-      trace.event(name, "reads at once", connection.unconsumedBytes());
-      connection.consumed(connection.unconsumedBytes(), now());
+      int bytes = received - consumed;
+      trace.event(name, "reads at once", bytes);
+      consumed = received;
+      connection.consumed(bytes, now());
     }
     wake(1 + random.nextLong(side.pauseNanos()));
   }
