@@ -17,9 +17,11 @@ public interface CongestionControl {
    * @param windowLimited whether the window was used up; if not, its size was not tested and it
    *     must not grow. RFC 7661, section 4.2
    * @param afterTimeout whether data from before a timeout is still being repaired
+   * @param roundTripNanos the smoothed round trip, 0 where it is not known
    * @param nowNanos the time
    */
-  void onAcknowledged(int bytes, boolean windowLimited, boolean afterTimeout, long nowNanos);
+  void onAcknowledged(
+      int bytes, boolean windowLimited, boolean afterTimeout, long roundTripNanos, long nowNanos);
 
   /**
    * A loss was found by duplicate or selective acknowledgments: fast recovery begins.
@@ -43,6 +45,40 @@ public interface CongestionControl {
    */
   void onTimeout(int flightBytes, boolean again, long nowNanos);
 
+  /**
+   * The last call of {@link #onLoss}, or of {@link #onTimeout} for new data, was a mistake: nothing
+   * was lost. The window becomes what it was before, unless it is larger. RFC 4015, section 3.2.
+   */
+  void onSpurious(long nowNanos);
+
   /** Nothing was sent for longer than a retransmission timeout. RFC 5681, section 4.1. */
   void onIdle(long nowNanos);
+
+  /**
+   * Full segments have another size from now on.
+   *
+   * @param bytes payload bytes of a full segment
+   */
+  void onSegmentSize(int bytes);
+
+  /** The algorithms there are. */
+  enum Algorithm {
+    /** RFC 9438. */
+    CUBIC,
+    /** RFC 5681 and 6582. */
+    NEW_RENO;
+
+    /**
+     * Starts it for a connection.
+     *
+     * @param segmentSize payload bytes of a full segment
+     * @param synLost whether our SYN had to be repeated: then the window starts at one segment
+     */
+    CongestionControl start(int segmentSize, boolean synLost) {
+      return switch (this) {
+        case CUBIC -> new Cubic(segmentSize, synLost);
+        case NEW_RENO -> new NewReno(segmentSize, synLost);
+      };
+    }
+  }
 }

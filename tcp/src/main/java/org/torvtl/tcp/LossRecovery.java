@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.tcp;
 
+import org.jspecify.annotations.Nullable;
+
 /**
- * Decides which bytes under way count as lost, which to send again first, and how many bytes the
- * network still holds. One account serves all cases:
+ * Decides when a recovery begins and ends, and which bytes under way count as lost:
  *
  * <ul>
- *   <li>with SACK, RFC 6675: lost is what lies below enough reported bytes;
+ *   <li>with SACK, what {@link Rack} finds, RFC 8985;
  *   <li>without, NewReno of RFC 6582: lost is one segment at the left edge, again at each partial
  *       acknowledgment; each duplicate acknowledgment says that one segment, unknown which, has
  *       left the network;
- *   <li>after a timeout, everything sent until then, less what was reported.
+ *   <li>after a timeout, with SACK what is older than a round trip, without everything.
  * </ul>
- *
- * <p>In all three, bytes below {@code lostBelow} that the peer has not reported are lost, and those
- * below {@code repairedBelow} have been sent again since. So the bytes in the network are those
- * under way, less the reported, less the lost, plus the repaired: Pipe of RFC 6675, section 4.
  */
 final class LossRecovery {
+  /** Duplicate acknowledgments that mean loss: DupThresh of RFC 5681 and RFC 6675. */
+  static final int DUPLICATE_THRESHOLD = 3;
+
+  private static final long NONE = Long.MAX_VALUE;
+
   /** What is going on. */
   enum Phase {
     /** Nothing is known to be lost. */
@@ -28,39 +30,44 @@ final class LossRecovery {
     TIMEOUT
   }
 
-  private final SackScoreboard scoreboard = new SackScoreboard();
-  private final int segmentSize;
-  private final boolean sack;
+  private final TransmissionLog log;
 
+  /** Only with SACK. */
+  private final @Nullable Rack rack;
+
+  private int segmentSize;
   private Phase phase = Phase.OPEN;
 
   /** Where the phase ends: what had been sent when it began. */
   private long recoveryPoint;
 
-  private long lostBelow;
-  private long repairedBelow;
   private int duplicates;
   private long duplicateBytes;
+  private long reorderingDeadlineNanos = NONE;
 
   /**
    * Starts with nothing under way.
    *
    * @param first the first sequence number that can be sent
    */
-  LossRecovery(int segmentSize, boolean sack, long first) {
+  LossRecovery(TransmissionLog log, @Nullable Rack rack, int segmentSize, long first) {
+    this.log = log;
+    this.rack = rack;
     this.segmentSize = segmentSize;
-    this.sack = sack;
     recoveryPoint = first - 1;
-    lostBelow = first;
-    repairedBelow = first;
   }
 
   Phase phase() {
     return phase;
   }
 
-  SackScoreboard scoreboard() {
-    return scoreboard;
+  void segmentSize(int bytes) {
+    segmentSize = bytes;
+  }
+
+  /** When to call {@link #detect} though nothing arrives; {@link Long#MAX_VALUE} for never. */
+  long reorderingDeadlineNanos() {
+    return reorderingDeadlineNanos;
   }
 
   /** A duplicate acknowledgment, in the sense of RFC 5681 or, with SACK, RFC 6675, section 2. */
@@ -69,7 +76,7 @@ final class LossRecovery {
       return;
     }
     duplicates++;
-    if (!sack) {
+    if (rack == null) {
       duplicateBytes =
           Math.max(0, Math.min(duplicateBytes + segmentSize, next - unacknowledged - segmentSize));
     }
@@ -82,25 +89,26 @@ final class LossRecovery {
    * @return whether fast recovery has ended by that
    */
   boolean acknowledged(long unacknowledged, long bytes) {
-    scoreboard.removeBefore(unacknowledged);
-    lostBelow = Math.max(lostBelow, unacknowledged);
-    repairedBelow = Math.max(repairedBelow, unacknowledged);
     duplicates = 0;
     duplicateBytes =
         phase == Phase.FAST ? Math.max(0, duplicateBytes - Math.max(0, bytes - segmentSize)) : 0;
+    if (rack != null) {
+      rack.acknowledged(unacknowledged);
+    }
     if (phase == Phase.OPEN) {
       return false;
     }
     if (unacknowledged >= recoveryPoint) {
       boolean recovered = phase == Phase.FAST;
       phase = Phase.OPEN;
-      lostBelow = unacknowledged;
-      repairedBelow = unacknowledged;
       duplicateBytes = 0;
+      if (rack != null) {
+        rack.recovered();
+      }
       return recovered;
     }
-    if (phase == Phase.FAST && !sack) {
-      lostBelow = Math.max(lostBelow, Math.min(unacknowledged + segmentSize, recoveryPoint));
+    if (phase == Phase.FAST && rack == null) {
+      log.loseFirst((int) Math.min(segmentSize, recoveryPoint - unacknowledged));
     }
     return false;
   }
@@ -110,70 +118,85 @@ final class LossRecovery {
    *
    * @return whether fast recovery begins: the segment at the left edge is to be sent again at once
    */
-  boolean detect(long unacknowledged, long next) {
-    if (sack) {
-      lostBelow = Math.max(lostBelow, scoreboard.lostBelow(segmentSize, lostBelow));
+  boolean detect(long unacknowledged, long next, long smoothedNanos, long nowNanos) {
+    boolean enough = duplicates >= DUPLICATE_THRESHOLD;
+    reorderingDeadlineNanos = NONE;
+    if (rack != null && (log.reportedBytes() > 0 || phase != Phase.OPEN)) {
+      long wait = rack.detect(log, isCertain(), smoothedNanos, nowNanos);
+      if (wait > 0) {
+        reorderingDeadlineNanos = nowNanos + wait;
+      }
     }
     if (phase != Phase.OPEN || unacknowledged == next) {
       return false;
     }
-    boolean enough = duplicates >= SackScoreboard.DUPLICATE_THRESHOLD;
     // Without SACK, duplicates right after a recovery may stem from what it sent needlessly:
     // RFC 6582, section 3.2, step 2.
-    boolean lost =
-        sack ? enough || lostBelow > unacknowledged : enough && unacknowledged > recoveryPoint;
-    if (!lost) {
+    if (rack == null && enough && unacknowledged > recoveryPoint) {
+      log.loseFirstAgain(segmentSize);
+    }
+    if (log.lostBytes() == 0) {
       return false;
     }
     phase = Phase.FAST;
     recoveryPoint = next;
-    repairedBelow = unacknowledged;
-    lostBelow = Math.max(lostBelow, Math.min(unacknowledged + segmentSize, next));
     return true;
   }
 
+  /** Whether what the peer has reported needs no more time to show a loss. */
+  private boolean isCertain() {
+    return phase != Phase.OPEN
+        || duplicates >= DUPLICATE_THRESHOLD
+        || log.reportedBytes() > (DUPLICATE_THRESHOLD - 1L) * segmentSize
+        || log.reportedRuns() >= DUPLICATE_THRESHOLD;
+  }
+
   /** The retransmission timer expired. */
-  void timeout(long unacknowledged, long next) {
-    if (scoreboard.contains(unacknowledged)) {
-      // The peer reported what it does not acknowledge: it has thrown it away since. RFC 2018, 8.
-      scoreboard.clear();
+  void timeout(long next, long smoothedNanos, long nowNanos) {
+    if (rack == null) {
+      log.loseAll();
+    } else {
+      if (log.firstIsReported()) {
+        // The peer reported what it does not acknowledge: it has thrown it away. RFC 2018, 8.
+        log.forgetReports();
+      }
+      log.loseFirstAgain(segmentSize);
+      rack.timeout(log, smoothedNanos, nowNanos);
     }
     phase = Phase.TIMEOUT;
     recoveryPoint = next;
-    lostBelow = next;
-    repairedBelow = unacknowledged;
+    duplicates = 0;
+    duplicateBytes = 0;
+    reorderingDeadlineNanos = NONE;
+  }
+
+  /** What is under way was too large for the path: it goes out again, and nothing was congested. */
+  void resized(long next, int newSegmentSize) {
+    segmentSize = newSegmentSize;
+    log.loseAll();
+    if (phase == Phase.OPEN) {
+      phase = Phase.FAST;
+    }
+    recoveryPoint = next;
     duplicates = 0;
     duplicateBytes = 0;
   }
 
-  /** The first lost byte that was not sent again, or {@code none}. */
-  long nextLost(long unacknowledged, long none) {
-    long hole = scoreboard.firstHole(Math.max(unacknowledged, repairedBelow));
-    return hole < lostBelow ? hole : none;
-  }
-
-  /**
-   * The first byte not sent again that lies below a reported one, though it does not count as lost
-   * yet: worth sending where there is nothing else. RFC 6675, section 4, NextSeg (3).
-   */
-  long nextSuspect(long unacknowledged, long none) {
-    if (phase != Phase.FAST || scoreboard.isEmpty()) {
-      return none;
-    }
-    long hole = scoreboard.firstHole(Math.max(unacknowledged, repairedBelow));
-    return hole < scoreboard.highest() ? hole : none;
-  }
-
-  /** Bytes below this sequence number have been sent again. */
-  void repaired(long below) {
-    repairedBelow = Math.max(repairedBelow, below);
+  /** Nothing was lost: the recovery, if it still goes on, ends. */
+  void undo() {
+    log.forgetLosses();
+    phase = Phase.OPEN;
+    duplicates = 0;
+    duplicateBytes = 0;
   }
 
   /** How many bytes the network still holds. */
-  long pipe(long unacknowledged, long next) {
-    long pipe = scoreboard.missing(unacknowledged, next);
-    pipe -= scoreboard.missing(unacknowledged, Math.min(lostBelow, next));
-    pipe += scoreboard.missing(unacknowledged, Math.min(repairedBelow, next));
-    return Math.max(0, pipe - duplicateBytes);
+  long pipe() {
+    return Math.max(0, log.pipe() - duplicateBytes);
+  }
+
+  /** Everything is acknowledged, or the connection ends. */
+  void stop() {
+    reorderingDeadlineNanos = NONE;
   }
 }

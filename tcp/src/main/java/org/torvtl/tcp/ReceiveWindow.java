@@ -15,7 +15,7 @@ final class ReceiveWindow {
   private static final int MAX_SCALE = 14;
 
   private final int segmentSize;
-  private final int capacity;
+  private final ReceiveBufferTuner tuner;
   private int scale;
   private long edge;
   private long announcedEdge;
@@ -24,10 +24,11 @@ final class ReceiveWindow {
   /**
    * Starts with what a SYN can announce.
    *
+   * @param tuner says how large the window should be
    * @param first the sequence number of the first byte of data
    */
-  ReceiveWindow(int capacity, int segmentSize, long first) {
-    this.capacity = capacity;
+  ReceiveWindow(ReceiveBufferTuner tuner, int segmentSize, long first) {
+    this.tuner = tuner;
     this.segmentSize = segmentSize;
     edge = first;
     announcedEdge = first;
@@ -44,14 +45,14 @@ final class ReceiveWindow {
     return scale;
   }
 
-  /** Both sent the window scale option; without this the capacity is what the plain field holds. */
+  /** Both sent the window scale option; without this the window is what the plain field holds. */
   void scale(int shift) {
     scale = shift;
   }
 
   /** The window field of a SYN, which is never scaled. RFC 7323, section 2.2. */
   int synField(long next) {
-    int field = Math.min(capacity, MAX_FIELD);
+    int field = Math.min(tuner.limit(), MAX_FIELD);
     edge = Math.max(edge, next + field);
     announcedEdge = Math.max(announcedEdge, edge);
     return field;
@@ -71,12 +72,12 @@ final class ReceiveWindow {
   }
 
   private long target(long next) {
-    int usable = (int) Math.min(capacity, (long) MAX_FIELD << scale);
+    int usable = (int) Math.min(tuner.limit(), (long) MAX_FIELD << scale);
     return next + usable - unconsumed;
   }
 
   private int worthwhile() {
-    return Math.max(1, Math.min(capacity / 2, segmentSize));
+    return Math.max(1, Math.min(tuner.limit() / 2, segmentSize));
   }
 
   /**
@@ -97,8 +98,14 @@ final class ReceiveWindow {
     unconsumed += bytes;
   }
 
-  void consumed(int bytes) {
+  void consumed(int bytes, long next, long roundTripNanos, long nowNanos) {
     unconsumed -= bytes;
+    tuner.consumed(next, unconsumed, roundTripNanos, nowNanos);
+  }
+
+  /** Bytes of the window where nothing is left to consume. */
+  int size() {
+    return tuner.limit();
   }
 
   int unconsumed() {

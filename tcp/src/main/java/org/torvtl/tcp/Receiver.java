@@ -7,15 +7,11 @@ import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 
 /**
- * The receiving half of a connection: what has arrived, what may, and when and how it is
- * acknowledged. RFC 9293, section 3.10.7.4; delayed acknowledgments by section 3.8.6.3 and RFC
- * 5681, section 4.2.
+ * The receiving half of a connection: what has arrived, what may, and how it is acknowledged. RFC
+ * 9293, section 3.10.7.4.
  */
 final class Receiver {
   private static final long NONE = Long.MAX_VALUE;
-
-  /** Bytes of the least segment size a peer is taken to use, until a larger one is seen. */
-  private static final int LEAST_SEGMENT = 536;
 
   /** What a buffered piece costs besides its bytes, for bounding how many there may be. */
   private static final int PIECE_COST = 256;
@@ -27,6 +23,7 @@ final class Receiver {
   private final Timestamps timestamps;
   private final ReassemblyQueue queue;
   private final ReceiveWindow window;
+  private final DelayedAck ack;
   private final SackBlocks blocks = new SackBlocks();
   private final int maxPieces;
   private final long first;
@@ -37,10 +34,6 @@ final class Receiver {
   private boolean finReached;
   private long unconsumedPieces;
 
-  private boolean ackNow;
-  private long ackDeadlineNanos = NONE;
-  private int unacknowledged;
-  private int segmentEstimate = LEAST_SEGMENT;
   private long lastAckSent;
 
   /**
@@ -48,7 +41,12 @@ final class Receiver {
    *
    * @param synSequence the peer's initial sequence number
    */
-  Receiver(TcpConfig config, TcpCounters counters, Timestamps timestamps, int synSequence) {
+  Receiver(
+      TcpConfig config,
+      TcpCounters counters,
+      Timestamps timestamps,
+      int synSequence,
+      long nowNanos) {
     this.config = config;
     this.counters = counters;
     this.timestamps = timestamps;
@@ -57,7 +55,11 @@ final class Receiver {
     lastAckSent = first;
     maxPieces = Math.max(LEAST_PIECES, config.receiveCapacityBytes() / PIECE_COST);
     queue = new ReassemblyQueue(maxPieces);
-    window = new ReceiveWindow(config.receiveCapacityBytes(), config.maxSegmentSize(), first);
+    var tuner =
+        new ReceiveBufferTuner(
+            config.initialReceiveBytes(), config.receiveCapacityBytes(), first, nowNanos);
+    window = new ReceiveWindow(tuner, config.maxSegmentSize(), first);
+    ack = new DelayedAck(config.delayedAckNanos(), config.maxSegmentSize());
   }
 
   void enableSack() {
@@ -136,14 +138,14 @@ final class Receiver {
     }
     if (end > window.announcedEdge()) {
       end = window.announcedEdge();
-      ackNow = true;
+      ack.request();
     }
     long from = Math.max(sequence, next);
     if (from >= end) {
       if (length > 0) {
         duplicate(sequence, Math.min(sequence + length, next));
       }
-      ackNow = true;
+      ack.request();
       return null;
     }
     if (sequence < next) {
@@ -159,7 +161,7 @@ final class Receiver {
 
   /** A FIN needs no room, so it may lie right at the edge of the window, even a closed one. */
   private void receiveFin(long end) {
-    ackNow = true;
+    ack.request();
     if (end >= next && end <= window.announcedEdge() && (queue.isEmpty() || end >= queue.end())) {
       fin = end;
     }
@@ -167,14 +169,14 @@ final class Receiver {
 
   private void duplicate(long left, long right) {
     counters.duplicateData++;
-    ackNow = true;
+    ack.request();
     if (sack && left < right) {
       blocks.addDuplicate(left, right);
     }
   }
 
   private void receiveOutOfOrder(long from, long end, ByteBuf payload, int index) {
-    ackNow = true;
+    ack.request();
     counters.outOfOrder++;
     long taken = queue.insert(from, end, payload, index, this::keep);
     if (taken < 0) {
@@ -189,25 +191,14 @@ final class Receiver {
   private @Nullable ByteBuf receiveInOrder(ByteBuf payload, int index, int length, long nowNanos) {
     if (unconsumedPieces >= maxPieces) {
       counters.droppedByBound++;
-      ackNow = true;
+      ack.request();
       return null;
     }
-    segmentEstimate = Math.max(segmentEstimate, Math.min(length, config.maxSegmentSize()));
     if (!queue.isEmpty()) {
-      ackNow = true;
+      ack.request();
     }
-    scheduleAck(length, nowNanos);
+    ack.received(length, window.size(), nowNanos);
     return deliver(keep(payload, index, length));
-  }
-
-  private void scheduleAck(int length, long nowNanos) {
-    unacknowledged += length;
-    // A peer that waits for a window of less than two segments must not wait for the timer.
-    if (unacknowledged >= Math.min(2 * segmentEstimate, config.receiveCapacityBytes() / 2)) {
-      ackNow = true;
-    } else if (ackDeadlineNanos == NONE) {
-      ackDeadlineNanos = nowNanos + config.delayedAckNanos();
-    }
   }
 
   private ByteBuf keep(ByteBuf payload, int index, int length) {
@@ -243,7 +234,7 @@ final class Receiver {
     }
     finReached = true;
     next++;
-    ackNow = true;
+    ack.request();
     release();
     return true;
   }
@@ -253,7 +244,7 @@ final class Receiver {
     return !finReached && end > next;
   }
 
-  void consumed(int bytes) {
+  void consumed(int bytes, long roundTripNanos, long nowNanos) {
     if (bytes < 0 || bytes > window.unconsumed()) {
       throw new IllegalArgumentException(
           "consumed " + bytes + " bytes of " + window.unconsumed() + " delivered");
@@ -263,36 +254,24 @@ final class Receiver {
     } else {
       unconsumedPieces -= unconsumedPieces * bytes / window.unconsumed();
     }
-    window.consumed(bytes);
+    window.consumed(bytes, next, roundTripNanos, nowNanos);
     if (!finReached && window.updateIsDue(next)) {
-      ackNow = true;
+      ack.request();
     }
   }
 
-  /** Asks for an acknowledgment to be sent at the end of this call. */
-  void requestAck() {
-    ackNow = true;
+  /** When to acknowledge. */
+  DelayedAck ack() {
+    return ack;
   }
 
-  boolean ackIsDue() {
-    return ackNow;
-  }
-
-  long ackDeadlineNanos() {
-    return ackDeadlineNanos;
-  }
-
-  void onDeadline(long nowNanos) {
-    if (ackDeadlineNanos != NONE && nowNanos - ackDeadlineNanos >= 0) {
-      ackNow = true;
-    }
-  }
-
-  /** A segment with our acknowledgment and window is being sent. */
-  void ackIsSent() {
-    ackNow = false;
-    ackDeadlineNanos = NONE;
-    unacknowledged = 0;
+  /**
+   * A segment with our acknowledgment and window is being sent.
+   *
+   * @param withData whether it would have been sent without those
+   */
+  void ackIsSent(boolean withData) {
+    ack.sent(withData);
     lastAckSent = next;
   }
 
@@ -320,6 +299,6 @@ final class Receiver {
   /** Releases what waits for what will not come any more. */
   void release() {
     queue.clear();
-    ackDeadlineNanos = NONE;
+    ack.stop();
   }
 }

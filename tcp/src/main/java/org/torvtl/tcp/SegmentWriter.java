@@ -30,7 +30,7 @@ final class SegmentWriter {
       long nowNanos) {
     receiver.fillOptions(options, nowNanos);
     int window = receiver.window().field(receiver.next());
-    receiver.ackIsSent();
+    receiver.ackIsSent(payload.isReadable() || flags != 0);
     transmitter.transmit(
         (int) sequence,
         (int) receiver.next(),

@@ -3,6 +3,7 @@ package org.torvtl.tcp;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import org.jspecify.annotations.Nullable;
 import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 
@@ -11,9 +12,10 @@ import org.torvtl.wire.TcpSegment;
  * sections 3.8 and 3.10.
  *
  * <p>Between the sequence numbers {@code unacknowledged} and {@code next} lies what is under way;
- * then comes what waits in the queue; last, once asked for, the FIN. There is one timer. While
- * anything is under way it is the retransmission timer; while nothing is, and the peer's window
- * keeps us from sending, it paces window probes.
+ * then comes what waits in the queue; last, once asked for, the FIN. There is one timer that is
+ * always there when something waits: while anything is under way it is the retransmission timer;
+ * while nothing is, and the peer's window keeps us from sending, it paces window probes. Two more
+ * may come before it: the reordering timer and the tail loss probe.
  */
 final class Sender {
   private static final long NONE = Long.MAX_VALUE;
@@ -24,29 +26,39 @@ final class Sender {
   /** Below this a peer's maximum segment size is not believed: options alone take 40 bytes. */
   private static final int LEAST_SEGMENT = 64;
 
+  /** What was sent within this part of a round trip is taken as sent at once. */
+  private static final int TOGETHER = 16;
+
+  /** Where nothing is known of arrivals but what the queue's left edge says. */
+  private static final TransmissionLog.Delivery UNHEARD = (end, sentNanos, resent) -> {};
+
   private final TcpConfig config;
   private final TcpCounters counters;
   private final SegmentWriter writer;
   private final Receiver receiver;
   private final RetransmissionTimeout timeout;
+  private final RoundTripMeter roundTrip;
   private final CongestionControl congestion;
+  private final TransmissionLog log;
   private final LossRecovery recovery;
+  private final SpuriousRecovery spurious = new SpuriousRecovery();
   private final SendQueue queue;
-  private final int packetSize;
-  private final int windowScale;
-  private final boolean sack;
+  private final SendWindow window;
 
+  /** Only with SACK. */
+  private final @Nullable Rack rack;
+
+  /** Only with SACK. */
+  private final @Nullable TailLossProbe tail;
+
+  private int packetSize;
   private long unacknowledged;
   private long next;
   private long probedTo;
   private boolean finQueued;
 
-  private long windowEdge;
-  private long maxWindow;
-  private long windowSequence;
-  private long windowAcknowledgment;
-
   private boolean headIsDue;
+  private boolean tailIsDue;
   private boolean congestionLimited;
   private int timeoutsInARow;
   private int probesInARow;
@@ -54,11 +66,6 @@ final class Sender {
   private boolean probing;
   private long stalledSinceNanos;
   private long lastSentNanos;
-
-  private boolean timing;
-  private long timedEnd;
-  private long timedSinceNanos;
-  private long lastRepeatNanos;
 
   /**
    * The sender of a connection whose SYN has just been acknowledged.
@@ -82,19 +89,20 @@ final class Sender {
     this.receiver = receiver;
     this.timeout = timeout;
     this.queue = queue;
+    window = new SendWindow(peer.windowScale());
+    roundTrip = new RoundTripMeter(timeout, receiver.timestamps(), nowNanos);
     int announced = peer.mss() == 0 ? DEFAULT_SEGMENT : peer.mss();
     packetSize = Math.max(LEAST_SEGMENT, Math.min(announced, config.maxSegmentSize()));
-    windowScale = peer.windowScale();
-    sack = peer.sack();
-    int full = packetSize - (receiver.timestamps().enabled() ? 12 : 0);
-    congestion = new NewReno(full, synRepeated);
+    congestion = config.congestionControl().start(fullSegment(), synRepeated);
     unacknowledged = queue.first();
     next = unacknowledged;
     probedTo = next;
-    recovery = new LossRecovery(full, sack, next);
+    log = new TransmissionLog(next);
+    rack = peer.sack() ? new Rack(receiver.timestamps(), next, nowNanos) : null;
+    tail = peer.sack() ? new TailLossProbe(config.minRtoNanos()) : null;
+    recovery = new LossRecovery(log, rack, fullSegment(), next);
     lastSentNanos = nowNanos;
     stalledSinceNanos = nowNanos;
-    lastRepeatNanos = nowNanos;
   }
 
   long next() {
@@ -112,7 +120,7 @@ final class Sender {
 
   /** The largest window the peer has ever offered. */
   long maxWindow() {
-    return maxWindow;
+    return window.largest();
   }
 
   int unsentBytes() {
@@ -131,22 +139,14 @@ final class Sender {
     return finQueued && unacknowledged > queue.end();
   }
 
-  /** Whether data, other than a FIN, is not acknowledged. */
-  boolean hasData() {
-    return queue.bytes() > 0;
+  /** Whether anything was not acknowledged, or waits to be sent. */
+  boolean isBusy() {
+    return next > unacknowledged || unsentBytes() > 0 || finIsUnsent();
   }
 
-  /** The window of the segment that completes the handshake. */
+  /** The window, in bytes, of the segment that completes the handshake. */
   void openWindow(int bytes, long sequence, long acknowledgment) {
-    windowEdge = acknowledgment + bytes;
-    maxWindow = Math.max(maxWindow, bytes);
-    windowSequence = sequence;
-    windowAcknowledgment = acknowledgment;
-  }
-
-  /** The window a segment's field means, in bytes. */
-  int windowBytes(TcpSegment segment) {
-    return segment.window() << windowScale;
+    window.open(bytes, sequence, acknowledgment);
   }
 
   /**
@@ -158,88 +158,166 @@ final class Sender {
    */
   int receive(
       TcpSegment segment, long sequence, long acknowledgment, int sequenceLength, long nowNanos) {
-    boolean sameWindow = !updateWindow(segment, sequence, acknowledgment);
-    if (next == unacknowledged || windowEdge <= unacknowledged) {
+    boolean sameWindow = !window.update(segment.window(), sequence, acknowledgment, unacknowledged);
+    if (next == unacknowledged || window.edge() <= unacknowledged) {
       // The peer answers though it takes nothing: it has not vanished. RFC 9293, section 3.8.6.1.
       stalledSinceNanos = nowNanos;
     }
-    next = Math.max(next, acknowledgment);
-    boolean reported = sack && readSack(segment);
-    int data = 0;
-    if (acknowledgment > unacknowledged) {
-      data = advance(segment, acknowledgment, nowNanos);
-    } else if (acknowledgment == unacknowledged && next > unacknowledged) {
-      if (sack ? reported : sequenceLength == 0 && sameWindow) {
+    if (acknowledgment > next) {
+      // A window probe was taken.
+      log.sent(acknowledgment, nowNanos, 0);
+      next = acknowledgment;
+    }
+    long before = unacknowledged;
+    boolean isDuplicate = acknowledgment == before && next > before && sequenceLength == 0;
+    if (rack != null) {
+      var options = segment.options();
+      rack.begin(options.hasTimestamps(), options.timestampEcho(), nowNanos);
+    }
+    int data = acknowledgment > before ? advance(segment, acknowledgment, nowNanos) : 0;
+    long reported = rack == null ? 0 : readSack(segment, acknowledgment, rack, nowNanos);
+    if (acknowledgment == before && next > before) {
+      if (rack != null ? reported > 0 : isDuplicate && sameWindow) {
         recovery.duplicate(unacknowledged, next);
       }
     }
-    if (recovery.detect(unacknowledged, next)) {
-      counters.fastRecoveries++;
-      congestion.onLoss(flight(), nowNanos);
-      headIsDue = true;
-      startRetransmissionTimer(nowNanos);
-    }
+    noteProbe(segment, acknowledgment, isDuplicate, nowNanos);
+    detectLosses(nowNanos);
     return data;
   }
 
-  /**
-   * Takes the window if the segment is no older than the one it was taken from: section 3.10.7.4.
-   */
-  private boolean updateWindow(TcpSegment segment, long sequence, long acknowledgment) {
-    if (acknowledgment < unacknowledged
-        || sequence < windowSequence
-        || (sequence == windowSequence && acknowledgment < windowAcknowledgment)) {
-      return false;
+  private void detectLosses(long nowNanos) {
+    if (recovery.detect(unacknowledged, next, timeout.smoothedNanos(), nowNanos)) {
+      counters.fastRecoveries++;
+      congestion.onLoss(flight(), nowNanos);
+      spurious.begin();
+      headIsDue = true;
+      startRetransmissionTimer(nowNanos);
     }
-    windowSequence = sequence;
-    windowAcknowledgment = acknowledgment;
-    int bytes = windowBytes(segment);
-    maxWindow = Math.max(maxWindow, bytes);
-    long edge = acknowledgment + bytes;
-    boolean changed = edge != windowEdge;
-    windowEdge = edge;
-    return changed;
   }
 
-  private boolean readSack(TcpSegment segment) {
+  /**
+   * Takes the peer's reports, the lowest first, as they were meant: a higher one before a lower one
+   * would look as if the path had reordered.
+   *
+   * @return how many bytes are reported for the first time
+   */
+  private long readSack(TcpSegment segment, long acknowledgment, Rack arrivals, long nowNanos) {
     var options = segment.options();
-    boolean news = false;
-    for (int i = 0; i < options.sackCount(); i++) {
-      long left = SequenceNumbers.extend(options.sackLeft(i), unacknowledged);
-      long right = SequenceNumbers.extend(options.sackRight(i), unacknowledged);
-      if (left >= right || right > next) {
-        counters.badSackBlocks++;
-      } else if (right > unacknowledged) {
-        // What lies below is a report of a duplicate (RFC 2883) or of long ago.
-        long added = recovery.scoreboard().add(Math.max(left, unacknowledged), right);
-        if (added < 0) {
-          counters.badSackBlocks++;
+    int count = options.sackCount();
+    boolean duplicate = readDuplicateReport(options, acknowledgment, arrivals, nowNanos);
+    long news = 0;
+    long above = Long.MIN_VALUE;
+    for (int i = duplicate ? 1 : 0; i < count; i++) {
+      int lowest = -1;
+      long lowestLeft = Long.MAX_VALUE;
+      for (int j = duplicate ? 1 : 0; j < count; j++) {
+        long left = SequenceNumbers.extend(options.sackLeft(j), unacknowledged);
+        if (left > above && left < lowestLeft) {
+          lowest = j;
+          lowestLeft = left;
         }
-        news |= added > 0;
       }
+      if (lowest < 0) {
+        break;
+      }
+      above = lowestLeft;
+      long right = SequenceNumbers.extend(options.sackRight(lowest), unacknowledged);
+      news += readSackBlock(lowestLeft, right, arrivals);
     }
     return news;
   }
 
+  private long readSackBlock(long left, long right, Rack arrivals) {
+    if (left >= right || right > next) {
+      counters.badSackBlocks++;
+      return 0;
+    }
+    if (right <= unacknowledged) {
+      // A report of long ago.
+      return 0;
+    }
+    long added = log.report(Math.max(left, unacknowledged), right, arrivals);
+    if (added < 0) {
+      counters.badSackBlocks++;
+    }
+    return Math.max(0, added);
+  }
+
+  /**
+   * Whether the first block reports what has arrived twice: it is acknowledged already, or lies in
+   * the second block. RFC 2883, section 4.
+   */
+  private boolean readDuplicateReport(
+      TcpOptions options, long acknowledgment, Rack arrivals, long nowNanos) {
+    if (options.sackCount() == 0) {
+      return false;
+    }
+    long left = SequenceNumbers.extend(options.sackLeft(0), unacknowledged);
+    long right = SequenceNumbers.extend(options.sackRight(0), unacknowledged);
+    boolean inSecond = false;
+    if (options.sackCount() > 1) {
+      long outerLeft = SequenceNumbers.extend(options.sackLeft(1), unacknowledged);
+      long outerRight = SequenceNumbers.extend(options.sackRight(1), unacknowledged);
+      inSecond = outerLeft <= left && right <= outerRight;
+    }
+    boolean known = acknowledgment - left <= Math.max(window.largest(), flight());
+    if (left >= right || !known || !(right <= acknowledgment || inSecond)) {
+      return false;
+    }
+    counters.duplicatesReported++;
+    if (tail != null && tail.reports(right)) {
+      return true;
+    }
+    arrivals.duplicateReported(next);
+    if (spurious.duplicateReported(right - left)) {
+      undo(nowNanos);
+    }
+    return true;
+  }
+
+  /** What an acknowledgment says of the tail loss probe. */
+  private void noteProbe(
+      TcpSegment segment, long acknowledgment, boolean isDuplicate, long nowNanos) {
+    if (tail == null || !tail.isUnderWay()) {
+      return;
+    }
+    boolean plain = isDuplicate && segment.options().sackCount() == 0;
+    if (tail.acknowledged(acknowledgment, plain) && recovery.phase() == LossRecovery.Phase.OPEN) {
+      // The probe has mended a loss: the window shrinks as at any other.
+      counters.fastRecoveries++;
+      congestion.onLoss(flight(), nowNanos);
+      congestion.onRecovered(flight(), nowNanos);
+    }
+  }
+
   private int advance(TcpSegment segment, long acknowledgment, long nowNanos) {
     long bytes = acknowledgment - unacknowledged;
-    measure(segment, acknowledgment, nowNanos);
-    boolean afterTimeout = recovery.phase() == LossRecovery.Phase.TIMEOUT;
-    boolean inFastRecovery = recovery.phase() == LossRecovery.Phase.FAST;
+    roundTrip.acknowledged(segment, acknowledgment, nowNanos);
+    log.acknowledge(acknowledgment, rack == null ? UNHEARD : rack);
     unacknowledged = acknowledgment;
     long dataEnd = Math.min(acknowledgment, queue.end());
     int data = (int) (dataEnd - queue.first());
     queue.releaseBefore(dataEnd);
+    var options = segment.options();
+    boolean hasEcho = receiver.timestamps().enabled() && options.hasTimestamps();
+    if (spurious.acknowledged(acknowledgment, hasEcho, options.timestampEcho())) {
+      undo(nowNanos);
+    }
+    boolean afterTimeout = recovery.phase() == LossRecovery.Phase.TIMEOUT;
+    boolean inFastRecovery = recovery.phase() == LossRecovery.Phase.FAST;
     if (recovery.acknowledged(unacknowledged, bytes)) {
       congestion.onRecovered(flight(), nowNanos);
     } else if (!inFastRecovery) {
-      congestion.onAcknowledged((int) bytes, congestionLimited, afterTimeout, nowNanos);
+      congestion.onAcknowledged(
+          (int) bytes, congestionLimited, afterTimeout, timeout.smoothedNanos(), nowNanos);
     }
     timeoutsInARow = 0;
     probesInARow = 0;
     stalledSinceNanos = nowNanos;
     // RFC 6582, section 3.2, step 3: a partial acknowledgment shows the next loss.
-    headIsDue = !sack && recovery.phase() == LossRecovery.Phase.FAST;
+    headIsDue = rack == null && recovery.phase() == LossRecovery.Phase.FAST;
+    tailIsDue = true;
     if (next > unacknowledged) {
       startRetransmissionTimer(nowNanos);
     } else {
@@ -248,27 +326,11 @@ final class Sender {
     return data;
   }
 
-  /**
-   * Measures the round trip: RFC 6298, section 3. After a repetition no bytes are being timed; then
-   * a timestamp serves (RFC 7323, section 4.1), but only if it was sent no earlier than the
-   * repetition: an older one may be echoed because an acknowledgment was lost, and would measure
-   * the timeout.
-   */
-  private void measure(TcpSegment segment, long acknowledgment, long nowNanos) {
-    if (timing) {
-      if (acknowledgment >= timedEnd) {
-        timeout.measured(nowNanos - timedSinceNanos);
-        timing = false;
-      }
-      return;
-    }
-    var timestamps = receiver.timestamps();
-    if (timestamps.enabled() && segment.options().hasTimestamps()) {
-      long nanos = timestamps.sinceNanos(segment.options().timestampEcho(), nowNanos);
-      if (nanos >= 0 && nanos <= nowNanos - lastRepeatNanos) {
-        timeout.measured(nanos);
-      }
-    }
+  /** The recovery was needless. */
+  private void undo(long nowNanos) {
+    counters.spuriousRecoveries++;
+    recovery.undo();
+    congestion.onSpurious(nowNanos);
   }
 
   private int flight() {
@@ -283,13 +345,14 @@ final class Sender {
     congestionLimited = false;
     boolean more = true;
     while (more) {
-      more = sendLost(nowNanos) || sendNew(nowNanos) || sendSuspect(nowNanos);
+      more = sendLost(nowNanos) || sendNew(nowNanos);
     }
     headIsDue = false;
     if (next > unacknowledged) {
       if (deadlineNanos == NONE || probing) {
         startRetransmissionTimer(nowNanos);
       }
+      scheduleTailProbe(nowNanos);
     } else if (unsentBytes() > 0 || finIsUnsent()) {
       if (deadlineNanos == NONE || !probing) {
         stalledSinceNanos = nowNanos;
@@ -301,34 +364,33 @@ final class Sender {
   }
 
   private boolean sendLost(long nowNanos) {
-    long from = recovery.nextLost(unacknowledged, NONE);
-    return from != NONE && sendAgain(from, nowNanos);
-  }
-
-  private boolean sendSuspect(long nowNanos) {
-    long from = recovery.nextSuspect(unacknowledged, NONE);
-    return from != NONE && sendAgain(from, nowNanos);
-  }
-
-  private boolean sendAgain(long from, long nowNanos) {
+    long from = log.firstLost(NONE);
+    if (from == NONE) {
+      return false;
+    }
     int size = segmentSize();
-    long room = congestion.windowBytes() - recovery.pipe(unacknowledged, next);
+    long room = congestion.windowBytes() - recovery.pipe();
     if (!headIsDue && room < size && room < congestion.windowBytes()) {
       congestionLimited = true;
       return false;
     }
-    if (!headIsDue && from >= windowEdge) {
+    if (!headIsDue && from >= window.edge()) {
       // The peer has shrunk its window: what lies beyond goes out by the timer only.
       return false;
     }
+    int most = headIsDue ? size : (int) Math.min(Math.max(size, room / size * size), batch(size));
     headIsDue = false;
-    long end = Math.min(recovery.scoreboard().firstReported(from, next), from + size);
-    counters.retransmits++;
-    timing = false;
-    lastRepeatNanos = nowNanos;
-    transmit(from, end, nowNanos);
-    recovery.repaired(end);
+    sendAgain(from, Math.min(log.lostUntil(from), from + most), nowNanos);
     return true;
+  }
+
+  private void sendAgain(long from, long end, long nowNanos) {
+    int size = segmentSize();
+    counters.retransmits += (end - from + size - 1) / size;
+    roundTrip.resent(nowNanos);
+    log.resent(from, end, nowNanos);
+    spurious.resent(from, end, receiver.timestamps().value(nowNanos));
+    transmit(from, end, nowNanos);
   }
 
   private boolean sendNew(long nowNanos) {
@@ -337,12 +399,12 @@ final class Sender {
     if (unsent == 0 && !finWaits) {
       return false;
     }
-    long usable = windowEdge - next;
+    long usable = window.edge() - next;
     if (usable <= 0) {
       return false;
     }
     int size = segmentSize();
-    int length = (int) Math.min(Math.min(unsent, usable), wholeSegments(size));
+    int length = (int) Math.min(Math.min(unsent, usable), batch(size));
     if (unsent > 0) {
       int allowed = allowedByCongestion(size, unsent);
       if (allowed == 0) {
@@ -354,39 +416,37 @@ final class Sender {
     if (length < unsent) {
       if (length > size) {
         length -= length % size;
-      } else if (length < size && length < maxWindow / 2) {
+      } else if (length < size && length < window.largest() / 2) {
         // The sender's half of avoiding the silly window syndrome: section 3.8.6.2.1.
         return false;
       }
     }
-    boolean withFin = finWaits && length == unsent && usable > length;
-    sendNew(length, withFin, nowNanos);
+    sendNew(length, finWaits && length == unsent && usable > length, nowNanos);
     return true;
   }
 
   private void sendNew(int length, boolean withFin, long nowNanos) {
+    long from = next;
     long end = next + length + (withFin ? 1 : 0);
-    if (!timing) {
-      timing = true;
-      timedEnd = end;
-      timedSinceNanos = nowNanos;
-    }
+    roundTrip.sent(end, nowNanos);
     if (next == unacknowledged) {
       stalledSinceNanos = nowNanos;
     }
-    long from = next;
+    log.sent(end, nowNanos, timeout.smoothedNanos() / TOGETHER);
     next = end;
+    tailIsDue = true;
     transmit(from, end, nowNanos);
   }
 
-  private int wholeSegments(int size) {
+  /** How many bytes go to the transmitter at once: whole segments of this size. */
+  private int batch(int size) {
     boolean offload = config.maxTransmitBytes() > config.maxSegmentSize();
     return offload ? Math.max(size, config.maxTransmitBytes() / size * size) : size;
   }
 
   /** How many new bytes the congestion window allows, 0 if it is not worth a segment. */
   private int allowedByCongestion(int size, int unsent) {
-    long pipe = recovery.pipe(unacknowledged, next);
+    long pipe = recovery.pipe();
     long room = congestion.windowBytes() - pipe;
     if (room >= size) {
       return (int) Math.min(Integer.MAX_VALUE, room / size * size);
@@ -395,6 +455,11 @@ final class Sender {
       return size;
     }
     return unsent <= room ? unsent : 0;
+  }
+
+  /** The most payload a packet carries beside the options that every one has. */
+  private int fullSegment() {
+    return packetSize - (receiver.timestamps().enabled() ? 12 : 0);
   }
 
   /** The most payload a packet carries now, beside the options it must have. */
@@ -422,6 +487,25 @@ final class Sender {
     }
   }
 
+  /**
+   * The path takes smaller packets only. RFC 1191, section 6.3.
+   *
+   * @param sequence of the segment that was too large; believed only if it is under way
+   * @param bytes the most bytes of TCP options and payload that a packet may carry
+   * @return whether that is news
+   */
+  boolean packetTooLarge(long sequence, int bytes, long nowNanos) {
+    int believed = Math.max(bytes, Math.min(DEFAULT_SEGMENT, packetSize));
+    if (sequence < unacknowledged || sequence >= next || believed >= packetSize) {
+      return false;
+    }
+    packetSize = believed;
+    congestion.onSegmentSize(fullSegment());
+    recovery.resized(next, fullSegment());
+    startRetransmissionTimer(nowNanos);
+    return true;
+  }
+
   private void startRetransmissionTimer(long nowNanos) {
     probing = false;
     deadlineNanos = bounded(nowNanos + timeout.nanos());
@@ -430,6 +514,20 @@ final class Sender {
   private void startProbeTimer(long nowNanos) {
     probing = true;
     deadlineNanos = bounded(nowNanos + timeout.backedOff(probesInARow));
+  }
+
+  private void scheduleTailProbe(long nowNanos) {
+    if (tail == null || !tailIsDue) {
+      return;
+    }
+    tailIsDue = false;
+    if (recovery.phase() != LossRecovery.Phase.OPEN) {
+      tail.forget();
+    } else if (log.reportedBytes() > 0 || tail.isUnderWay()) {
+      tail.cancel();
+    } else {
+      tail.schedule(flight() <= fullSegment(), timeout.smoothedNanos(), deadlineNanos, nowNanos);
+    }
   }
 
   /** No later than the moment at which we give the peer up. */
@@ -442,10 +540,15 @@ final class Sender {
     deadlineNanos = NONE;
     probing = false;
     probesInARow = 0;
+    recovery.stop();
+    if (tail != null) {
+      tail.cancel();
+    }
   }
 
   long deadlineNanos() {
-    return deadlineNanos;
+    long deadline = Deadlines.earlier(deadlineNanos, recovery.reorderingDeadlineNanos());
+    return tail == null ? deadline : Deadlines.earlier(deadline, tail.deadlineNanos());
   }
 
   /**
@@ -454,25 +557,65 @@ final class Sender {
    * @return whether the peer has not answered for so long that the connection is to be given up
    */
   boolean onDeadline(long nowNanos) {
-    if (deadlineNanos == NONE || nowNanos - deadlineNanos < 0) {
-      return false;
-    }
-    if (nowNanos - stalledSinceNanos >= config.giveUpNanos()) {
+    if (Deadlines.isPast(deadlineNanos, nowNanos)
+        && nowNanos - stalledSinceNanos >= config.giveUpNanos()) {
       return true;
     }
-    if (probing) {
-      probe(nowNanos);
-    } else {
-      counters.timeouts++;
-      congestion.onTimeout(flight(), timeoutsInARow > 0, nowNanos);
-      timeoutsInARow++;
-      recovery.timeout(unacknowledged, next);
-      headIsDue = true;
-      timing = false;
-      timeout.backOff();
-      startRetransmissionTimer(nowNanos);
+    if (Deadlines.isPast(recovery.reorderingDeadlineNanos(), nowNanos)) {
+      detectLosses(nowNanos);
+    }
+    if (tail != null && Deadlines.isPast(tail.deadlineNanos(), nowNanos)) {
+      probeTail(tail, nowNanos);
+    }
+    if (Deadlines.isPast(deadlineNanos, nowNanos)) {
+      if (probing) {
+        probe(nowNanos);
+      } else {
+        timeOut(nowNanos);
+      }
     }
     return false;
+  }
+
+  /** RFC 6298, section 5. */
+  private void timeOut(long nowNanos) {
+    counters.timeouts++;
+    congestion.onTimeout(flight(), timeoutsInARow > 0, nowNanos);
+    if (timeoutsInARow == 0) {
+      spurious.begin();
+    }
+    timeoutsInARow++;
+    recovery.timeout(next, timeout.smoothedNanos(), nowNanos);
+    if (tail != null) {
+      tail.forget();
+    }
+    headIsDue = true;
+    timeout.backOff();
+    startRetransmissionTimer(nowNanos);
+  }
+
+  /** Sends one more segment, new or the last one again: RFC 8985, section 7.3. */
+  private void probeTail(TailLossProbe probe, long nowNanos) {
+    probe.cancel();
+    if (recovery.phase() != LossRecovery.Phase.OPEN || next == unacknowledged) {
+      return;
+    }
+    counters.tailProbes++;
+    int unsent = unsentBytes();
+    int length = (int) Math.min(Math.min(unsent, window.edge() - next), segmentSize());
+    if (length > 0) {
+      sendNew(length, finQueued && length == unsent && window.edge() - next > length, nowNanos);
+      probe.sent(next, false);
+    } else {
+      long from = Math.max(unacknowledged, next - segmentSize());
+      counters.retransmits++;
+      roundTrip.resent(nowNanos);
+      log.resent(from, next, nowNanos);
+      transmit(from, next, nowNanos);
+      probe.sent(next, true);
+    }
+    tailIsDue = false;
+    startRetransmissionTimer(nowNanos);
   }
 
   /**
@@ -484,7 +627,7 @@ final class Sender {
     probesInARow++;
     startProbeTimer(nowNanos);
     int unsent = unsentBytes();
-    long usable = windowEdge - next;
+    long usable = window.edge() - next;
     if (usable > 0) {
       int length = (int) Math.min(Math.min(unsent, usable), segmentSize());
       sendNew(length, finQueued && length == unsent && usable > length, nowNanos);

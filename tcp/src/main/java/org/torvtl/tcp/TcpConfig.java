@@ -32,6 +32,10 @@ import static java.util.concurrent.TimeUnit.SECONDS;
  * @param timeWaitNanos how long TIME-WAIT lasts: twice the maximum segment lifetime. On a guest's
  *     link no segment lives 30 s
  * @param finWait2Nanos how long, after {@link TcpConnection#close}, we wait for the peer's FIN
+ * @param congestionControl how much may be under way
+ * @param initialReceiveBytes the window a connection starts with, at most {@code
+ *     receiveCapacityBytes}: it grows to that where the peer uses it up and the owner keeps up
+ * @param keepAlive whether and how an idle peer is asked if it is still there
  */
 public record TcpConfig(
     int maxSegmentSize,
@@ -47,7 +51,13 @@ public record TcpConfig(
     int synAckRetries,
     long delayedAckNanos,
     long timeWaitNanos,
-    long finWait2Nanos) {
+    long finWait2Nanos,
+    CongestionControl.Algorithm congestionControl,
+    int initialReceiveBytes,
+    KeepAlive keepAlive) {
+  /** Bytes of the window that a connection starts with, where its capacity is not less. */
+  public static final int DEFAULT_INITIAL_RECEIVE = 64 << 10;
+
   private static final TcpConfig DEFAULTS =
       new TcpConfig(
           1460,
@@ -64,6 +74,42 @@ public record TcpConfig(
           MILLISECONDS.toNanos(40),
           SECONDS.toNanos(60),
           SECONDS.toNanos(60));
+
+  /** The same without the last ones: CUBIC, windows that grow from 64 KiB, no keep-alive. */
+  public TcpConfig(
+      int maxSegmentSize,
+      int maxTransmitBytes,
+      int receiveCapacityBytes,
+      int sendCapacityBytes,
+      int copyBelowBytes,
+      long initialRtoNanos,
+      long minRtoNanos,
+      long maxRtoNanos,
+      long giveUpNanos,
+      int synRetries,
+      int synAckRetries,
+      long delayedAckNanos,
+      long timeWaitNanos,
+      long finWait2Nanos) {
+    this(
+        maxSegmentSize,
+        maxTransmitBytes,
+        receiveCapacityBytes,
+        sendCapacityBytes,
+        copyBelowBytes,
+        initialRtoNanos,
+        minRtoNanos,
+        maxRtoNanos,
+        giveUpNanos,
+        synRetries,
+        synAckRetries,
+        delayedAckNanos,
+        timeWaitNanos,
+        finWait2Nanos,
+        CongestionControl.Algorithm.CUBIC,
+        Math.min(receiveCapacityBytes, DEFAULT_INITIAL_RECEIVE),
+        KeepAlive.OFF);
+  }
 
   /**
    * Checks the bounds.
@@ -86,12 +132,17 @@ public record TcpConfig(
       throw new IllegalArgumentException(
           "sendCapacityBytes must be 1 or more: " + sendCapacityBytes);
     }
+    if (initialReceiveBytes < 1 || initialReceiveBytes > receiveCapacityBytes) {
+      throw new IllegalArgumentException(
+          "initialReceiveBytes must be 1 to receiveCapacityBytes: " + initialReceiveBytes);
+    }
   }
 
   /**
    * For an Ethernet-like link with an MTU of 1500 and no offload: packets of 1460 bytes, 1 MiB each
    * way, payload copied below 1024 bytes, retransmission timeout 200 ms to 60 s, delayed
-   * acknowledgments 40 ms, give up after 3 minutes, TIME-WAIT 60 s.
+   * acknowledgments 40 ms, give up after 3 minutes, TIME-WAIT 60 s, CUBIC, windows that grow from
+   * 64 KiB, no keep-alive (RFC 9293, section 3.8.4, has it off unless asked for).
    */
   public static TcpConfig defaults() {
     return DEFAULTS;
@@ -99,25 +150,107 @@ public record TcpConfig(
 
   /** The same for packets of so many payload bytes, and no segmentation offload. */
   public TcpConfig withMaxSegmentSize(int bytes) {
-    return with(bytes, bytes, receiveCapacityBytes, sendCapacityBytes, timeWaitNanos);
+    return with(
+        bytes,
+        bytes,
+        receiveCapacityBytes,
+        sendCapacityBytes,
+        timeWaitNanos,
+        congestionControl,
+        initialReceiveBytes,
+        keepAlive);
   }
 
   /** The same with so many bytes handed to the transmitter at once. */
   public TcpConfig withMaxTransmitBytes(int bytes) {
-    return with(maxSegmentSize, bytes, receiveCapacityBytes, sendCapacityBytes, timeWaitNanos);
+    return with(
+        maxSegmentSize,
+        bytes,
+        receiveCapacityBytes,
+        sendCapacityBytes,
+        timeWaitNanos,
+        congestionControl,
+        initialReceiveBytes,
+        keepAlive);
   }
 
-  /** The same with these bounds on what is buffered. */
+  /**
+   * The same with these bounds on what is buffered; a window that would start above its bound
+   * starts at it.
+   */
   public TcpConfig withCapacity(int receiveBytes, int sendBytes) {
-    return with(maxSegmentSize, maxTransmitBytes, receiveBytes, sendBytes, timeWaitNanos);
+    return with(
+        maxSegmentSize,
+        maxTransmitBytes,
+        receiveBytes,
+        sendBytes,
+        timeWaitNanos,
+        congestionControl,
+        Math.min(receiveBytes, initialReceiveBytes),
+        keepAlive);
+  }
+
+  /** The same with windows that start at so many bytes, at most the capacity. */
+  public TcpConfig withInitialReceiveBytes(int bytes) {
+    return with(
+        maxSegmentSize,
+        maxTransmitBytes,
+        receiveCapacityBytes,
+        sendCapacityBytes,
+        timeWaitNanos,
+        congestionControl,
+        bytes,
+        keepAlive);
   }
 
   /** The same with another length of TIME-WAIT. */
   public TcpConfig withTimeWaitNanos(long nanos) {
-    return with(maxSegmentSize, maxTransmitBytes, receiveCapacityBytes, sendCapacityBytes, nanos);
+    return with(
+        maxSegmentSize,
+        maxTransmitBytes,
+        receiveCapacityBytes,
+        sendCapacityBytes,
+        nanos,
+        congestionControl,
+        initialReceiveBytes,
+        keepAlive);
   }
 
-  private TcpConfig with(int segment, int transmit, int receive, int send, long timeWait) {
+  /** The same with another congestion control. */
+  public TcpConfig withCongestionControl(CongestionControl.Algorithm algorithm) {
+    return with(
+        maxSegmentSize,
+        maxTransmitBytes,
+        receiveCapacityBytes,
+        sendCapacityBytes,
+        timeWaitNanos,
+        algorithm,
+        initialReceiveBytes,
+        keepAlive);
+  }
+
+  /** The same with another keep-alive. */
+  public TcpConfig withKeepAlive(KeepAlive how) {
+    return with(
+        maxSegmentSize,
+        maxTransmitBytes,
+        receiveCapacityBytes,
+        sendCapacityBytes,
+        timeWaitNanos,
+        congestionControl,
+        initialReceiveBytes,
+        how);
+  }
+
+  private TcpConfig with(
+      int segment,
+      int transmit,
+      int receive,
+      int send,
+      long timeWait,
+      CongestionControl.Algorithm algorithm,
+      int initialReceive,
+      KeepAlive alive) {
     return new TcpConfig(
         segment,
         transmit,
@@ -132,6 +265,9 @@ public record TcpConfig(
         synAckRetries,
         delayedAckNanos,
         timeWait,
-        finWait2Nanos);
+        finWait2Nanos,
+        algorithm,
+        initialReceive,
+        alive);
   }
 }

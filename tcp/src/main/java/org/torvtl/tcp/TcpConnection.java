@@ -31,6 +31,7 @@ public final class TcpConnection {
   private final RetransmissionTimeout timeout;
   private final ChallengeAckLimiter challengeLimiter = new ChallengeAckLimiter();
   private final SendQueue queue;
+  private final KeepAliveTimer keepAlive;
 
   private TcpState state;
   private boolean outputShut;
@@ -71,6 +72,7 @@ public final class TcpConnection {
     timestamps = new Timestamps(numbers.timestampOffset());
     timeout = new RetransmissionTimeout(config);
     queue = new SendQueue(synSequence + 1, config.copyBelowBytes());
+    keepAlive = new KeepAliveTimer(config.keepAlive());
     state = active ? TcpState.SYN_SENT : TcpState.HELD;
     counters.opened++;
   }
@@ -187,7 +189,7 @@ public final class TcpConnection {
    */
   public void consumed(int bytes, long nowNanos) {
     if (state != TcpState.CLOSED) {
-      receiver().consumed(bytes);
+      receiver().consumed(bytes, timeout.smoothedNanos(), nowNanos);
       flush(nowNanos);
     }
   }
@@ -251,38 +253,30 @@ public final class TcpConnection {
 
   /** When to call {@link #onDeadline}; {@link Long#MAX_VALUE} for never. */
   public long deadlineNanos() {
-    long deadline = earlier(handshakeDeadlineNanos, lifeDeadlineNanos);
+    long deadline = Deadlines.earlier(handshakeDeadlineNanos, lifeDeadlineNanos);
     if (sender != null) {
-      deadline = earlier(deadline, sender.deadlineNanos());
+      deadline = Deadlines.earlier(deadline, sender.deadlineNanos());
+      deadline = Deadlines.earlier(deadline, keepAliveDeadlineNanos(sender));
     }
     if (receiver != null) {
-      deadline = earlier(deadline, receiver.ackDeadlineNanos());
+      deadline = Deadlines.earlier(deadline, receiver.ack().deadlineNanos());
     }
     return deadline;
-  }
-
-  private static long earlier(long a, long b) {
-    if (a == NONE || b == NONE) {
-      return a == NONE ? b : a;
-    }
-    return a - b < 0 ? a : b;
-  }
-
-  private static boolean isPast(long deadline, long nowNanos) {
-    return deadline != NONE && nowNanos - deadline >= 0;
   }
 
   /** The deadline may have passed: does what is due. Too early a call does nothing. */
   public void onDeadline(long nowNanos) {
     depth++;
     try {
-      if (isPast(handshakeDeadlineNanos, nowNanos)) {
+      if (Deadlines.isPast(handshakeDeadlineNanos, nowNanos)) {
         repeatSyn(nowNanos);
-      } else if (isPast(lifeDeadlineNanos, nowNanos)) {
+      } else if (Deadlines.isPast(lifeDeadlineNanos, nowNanos)) {
         finish(CloseReason.TIMED_OUT);
       } else if (receiver != null && sender != null) {
-        receiver.onDeadline(nowNanos);
-        if (sender.onDeadline(nowNanos)) {
+        receiver.ack().onDeadline(nowNanos);
+        if (Deadlines.isPast(keepAliveDeadlineNanos(sender), nowNanos)) {
+          askIfAlive(receiver, sender, nowNanos);
+        } else if (sender.onDeadline(nowNanos)) {
           giveUp();
         }
       }
@@ -290,6 +284,48 @@ public final class TcpConnection {
       depth--;
     }
     flush(nowNanos);
+  }
+
+  /** While anything of ours waits for an answer, the sender's timers watch over the peer. */
+  private long keepAliveDeadlineNanos(Sender output) {
+    return state == TcpState.TIME_WAIT || state == TcpState.CLOSED || output.isBusy()
+        ? NONE
+        : keepAlive.deadlineNanos();
+  }
+
+  /** Sends what the peer must answer: a segment it has acknowledged already. */
+  private void askIfAlive(Receiver input, Sender output, long nowNanos) {
+    if (keepAlive.isExhausted()) {
+      giveUp();
+      return;
+    }
+    counters.keepAlives++;
+    keepAlive.asked(nowNanos);
+    writer.writeAck(input, output.next() - 1, nowNanos);
+  }
+
+  /**
+   * An ICMP message says that a packet of this connection was too large for the path. RFC 1191,
+   * section 4; RFC 8201. Believed only of a segment that is under way, as RFC 5927, section 4.1
+   * asks, and never below 536 bytes; what is under way goes out again in smaller packets.
+   *
+   * @param sequence the sequence number the message quotes
+   * @param maxSegmentSize the most bytes of TCP options and payload that a packet may carry: the
+   *     MTU it names, less 40 for IPv4 or 60 for IPv6
+   * @return whether it was believed, and news
+   */
+  public boolean packetTooLarge(int sequence, int maxSegmentSize, long nowNanos) {
+    var output = sender;
+    if (output == null || state == TcpState.TIME_WAIT || state == TcpState.CLOSED) {
+      return false;
+    }
+    long quoted = SequenceNumbers.extend(sequence, output.unacknowledged());
+    boolean believed = output.packetTooLarge(quoted, maxSegmentSize, nowNanos);
+    if (believed) {
+      counters.packetsTooLarge++;
+      flush(nowNanos);
+    }
+    return believed;
   }
 
   /** Bytes queued and not acknowledged, sent or not. */
@@ -357,7 +393,7 @@ public final class TcpConnection {
     if (sender != null && state != TcpState.TIME_WAIT) {
       sender.output(nowNanos);
     }
-    if (receiver.ackIsDue()) {
+    if (receiver.ack().isDue()) {
       writer.writeAck(receiver, nextSequence(), nowNanos);
     }
   }
@@ -371,7 +407,7 @@ public final class TcpConnection {
 
   private void readSyn(TcpSegment syn, long nowNanos) {
     var options = syn.options();
-    var fresh = new Receiver(config, counters, timestamps, syn.sequence());
+    var fresh = new Receiver(config, counters, timestamps, syn.sequence(), nowNanos);
     if (options.hasTimestamps()) {
       timestamps.enable(options.timestampValue(), nowNanos);
     }
@@ -391,7 +427,7 @@ public final class TcpConnection {
   private void sendSyn(long nowNanos) {
     var options = writer.synOptions().mss(config.maxSegmentSize());
     int scale = ReceiveWindow.scaleFor(config.receiveCapacityBytes());
-    int window = Math.min(config.receiveCapacityBytes(), 65_535);
+    int window = Math.min(config.initialReceiveBytes(), 65_535);
     var known = peer;
     if (known == null || receiver == null) {
       options.sackPermitted(true).timestamps(timestamps.value(nowNanos), 0).windowScale(scale);
@@ -453,7 +489,7 @@ public final class TcpConnection {
     } else {
       readSyn(segment, nowNanos);
       if (hasAck) {
-        receiver().requestAck();
+        receiver().ack().request();
         establish(receiver().synSequence(), segment.window(), nowNanos);
       } else {
         state = TcpState.SYN_RECEIVED;
@@ -479,6 +515,7 @@ public final class TcpConnection {
     fresh.openWindow(windowBytes, sequence, synSequence + 1);
     sender = fresh;
     handshakeDeadlineNanos = NONE;
+    keepAlive.heard(nowNanos);
     state = TcpState.ESTABLISHED;
     counters.established++;
     if (outputShut) {
@@ -528,6 +565,7 @@ public final class TcpConnection {
     if (!receiveAcknowledgment(segment, sequence, length, nowNanos)) {
       return;
     }
+    keepAlive.heard(nowNanos);
     input.noteTimestamp(segment, sequence, nowNanos);
     receiveText(input, sequence, payload, hasFin, nowNanos);
   }
@@ -542,7 +580,7 @@ public final class TcpConnection {
     if (state == TcpState.SYN_RECEIVED && sequence == receiver().synSequence()) {
       if (active && segment.has(TcpSegment.ACK)) {
         // Both have opened at once, and this is the peer's answer to our SYN: figure 7.
-        receiver().requestAck();
+        receiver().ack().request();
         return true;
       }
       if (!segment.has(TcpSegment.ACK)) {
@@ -584,7 +622,7 @@ public final class TcpConnection {
   private void challenge(long nowNanos) {
     if (challengeLimiter.tryAcquire(nowNanos)) {
       counters.challengeAcks++;
-      receiver().requestAck();
+      receiver().ack().request();
     } else {
       counters.challengeAcksSuppressed++;
     }
@@ -593,7 +631,7 @@ public final class TcpConnection {
   /** Answers a segment that was dropped: one with text always, for its sender waits for that. */
   private void answer(boolean hasText, long nowNanos) {
     if (hasText) {
-      receiver().requestAck();
+      receiver().ack().request();
     } else {
       challenge(nowNanos);
     }

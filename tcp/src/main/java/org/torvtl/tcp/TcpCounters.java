@@ -13,7 +13,12 @@ public final class TcpCounters {
   long retransmits;
   long fastRecoveries;
   long timeouts;
+  long tailProbes;
+  long spuriousRecoveries;
+  long duplicatesReported;
   long windowProbes;
+  long keepAlives;
+  long packetsTooLarge;
   long challengeAcks;
   long challengeAcksSuppressed;
   long outOfWindow;
@@ -37,7 +42,12 @@ public final class TcpCounters {
     sink.accept("retransmits", retransmits);
     sink.accept("fast_recoveries", fastRecoveries);
     sink.accept("timeouts", timeouts);
+    sink.accept("tail_probes", tailProbes);
+    sink.accept("spurious_recoveries", spuriousRecoveries);
+    sink.accept("duplicates_reported", duplicatesReported);
     sink.accept("window_probes", windowProbes);
+    sink.accept("keep_alives", keepAlives);
+    sink.accept("packets_too_large", packetsTooLarge);
     sink.accept("challenge_acks", challengeAcks);
     sink.accept("challenge_acks_suppressed", challengeAcksSuppressed);
     sink.accept("out_of_window", outOfWindow);
@@ -70,7 +80,7 @@ public final class TcpCounters {
     return retransmits;
   }
 
-  /** Times a loss was found by duplicate or selective acknowledgments. RFC 5681, 6675. */
+  /** Times a loss was found by duplicate or selective acknowledgments. RFC 5681, 8985. */
   public long fastRecoveries() {
     return fastRecoveries;
   }
@@ -80,9 +90,34 @@ public final class TcpCounters {
     return timeouts;
   }
 
+  /** Segments sent to draw an acknowledgment, lest the end of a flight be lost. RFC 8985, 7. */
+  public long tailProbes() {
+    return tailProbes;
+  }
+
+  /** Recoveries that turned out to be needless, and were undone. RFC 3522, 2883. */
+  public long spuriousRecoveries() {
+    return spuriousRecoveries;
+  }
+
+  /** Reports of the peer that it got something twice. RFC 2883. */
+  public long duplicatesReported() {
+    return duplicatesReported;
+  }
+
   /** Probes sent into a closed window. */
   public long windowProbes() {
     return windowProbes;
+  }
+
+  /** Times an idle peer was asked whether it is still there. */
+  public long keepAlives() {
+    return keepAlives;
+  }
+
+  /** Times the path turned out to take smaller packets only. RFC 1191. */
+  public long packetsTooLarge() {
+    return packetsTooLarge;
   }
 
   /** Acknowledgments that answered a segment that looked forged or out of date. RFC 5961. */

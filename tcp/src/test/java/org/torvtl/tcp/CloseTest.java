@@ -111,7 +111,7 @@ class CloseTest {
 
   @Test
   void timeWaitYieldsToALaterSynOnly() {
-    guest.established().sends(data(0, 100)).weShutDown().expect(fin(0).ackOf(100));
+    guest.interactive().sends(data(0, 100)).weShutDown().expect(fin(0).ackOf(100));
     guest.sends(fin(100).ackOf(1)).expect(ack(101)).expectState(TcpState.TIME_WAIT);
     assertThat(guest.yieldsTo(syn().seq(100))).isFalse();
     assertThat(guest.yieldsTo(syn().seq(101))).isTrue();

@@ -12,8 +12,9 @@ import static org.torvtl.tcp.Seg.fin;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.torvtl.tcp.CongestionControl.Algorithm;
 
-/** What is done about loss: RFC 5681, 6298, 6582 and 6675. */
+/** What is done about loss: RFC 5681, 6298, 6582 and 8985. */
 class LossTest {
   private final Script guest = script();
 
@@ -54,7 +55,7 @@ class LossTest {
 
   @Test
   void anAcknowledgmentWithDataOrAnotherWindowIsNoDuplicate() {
-    guest.established().weSend(5 * 1460).skip();
+    guest.interactive().weSend(5 * 1460).skip();
     for (int i = 0; i < 5; i++) {
       guest.sends(data(10 * i, 10).ackOf(0)).sends(ack(0).win(60_000 + i));
     }
@@ -83,16 +84,17 @@ class LossTest {
 
   @Test
   void withSackOnlyTheHolesAreFilled() {
-    guest.mss(1000).sackPermitted().established().weSend(10_000).skip();
+    guest.mss(1000).sackPermitted().established().weSend(10_000).skip().after(millis(10));
     guest.sends(ack(0).sack(1000, 2000)).sends(ack(0).sack(3000, 4000, 1000, 2000));
     guest.sends(ack(0).sack(5000, 10_000, 3000, 4000, 1000, 2000));
-    guest.expect(data(0, 1000), data(2000, 1000), data(4000, 1000));
+    guest.expect(data(0, 1000), data(2000, 1000), data(4000, 1000)).after(millis(10));
     guest.sends(ack(2000).sack(3000, 4000, 5000, 10_000)).expectNothing();
     guest.sends(ack(10_000)).expectNothingFor(seconds(5));
   }
 
   @Test
-  void aLossHalvesTheWindow() {
+  void withNewRenoALossHalvesTheWindow() {
+    guest.config(guest.config().withCongestionControl(Algorithm.NEW_RENO));
     guest.mss(1000).sackPermitted().established().weSend(30_000);
     assertThat(guest.drain()).hasSize(10);
     guest.sends(ack(0).sack(1000, 10_000));
@@ -103,6 +105,22 @@ class LossTest {
         data(12_000, 1000),
         data(13_000, 1000));
     guest.sends(ack(10_000)).expect(data(14_000, 1000));
+  }
+
+  @Test
+  void withCubicALossLeavesSevenTenthsOfTheWindow() {
+    guest.mss(1000).sackPermitted().established().weSend(30_000);
+    assertThat(guest.drain()).hasSize(10);
+    guest.sends(ack(0).sack(1000, 10_000));
+    guest.expect(
+        data(0, 1000),
+        data(10_000, 1000),
+        data(11_000, 1000),
+        data(12_000, 1000),
+        data(13_000, 1000),
+        data(14_000, 1000),
+        data(15_000, 1000));
+    guest.sends(ack(10_000)).expect(data(16_000, 1000));
   }
 
   @Test
@@ -143,7 +161,8 @@ class LossTest {
   void afterATimeoutWhatWasReportedIsNotRepeated() {
     guest.sackPermitted().established();
     sendFour();
-    guest.sends(ack(0).sack(1460, 2920)).at(millis(200)).expect(data(0, 1460));
+    guest.sends(ack(0).sack(1460, 2920)).at(millis(1)).expect(data(0, 1460));
+    guest.at(millis(200)).expect(data(0, 1460));
     guest.sends(ack(2920)).expect(data(2920, 1460), data(4380, 1460)).sends(ack(5840));
   }
 
@@ -151,7 +170,8 @@ class LossTest {
   void whatThePeerHasThrownAwayIsSentAgain() {
     guest.sackPermitted().established();
     sendFour();
-    guest.sends(ack(0).sack(1460, 2920)).at(millis(200)).expect(data(0, 1460));
+    guest.sends(ack(0).sack(1460, 2920)).at(millis(1)).expect(data(0, 1460));
+    guest.at(millis(200)).expect(data(0, 1460));
     guest.sends(ack(1460)).skip().after(millis(800)).skip();
     // The peer acknowledges up to what it had reported: it no longer has that.
     guest.sends(ack(1460)).after(seconds(60));

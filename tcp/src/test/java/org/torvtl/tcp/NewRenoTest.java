@@ -11,7 +11,7 @@ class NewRenoTest {
   private final NewReno control = new NewReno(SEGMENT, false);
 
   private void acknowledge(int bytes, boolean limited, boolean afterTimeout) {
-    control.onAcknowledged(bytes, limited, afterTimeout, 0);
+    control.onAcknowledged(bytes, limited, afterTimeout, 0, 0);
   }
 
   @Test

@@ -44,9 +44,15 @@ final class Script {
   /** What the guest offers in its SYN, and sends on by itself. */
   private Seg offer = Seg.syn().mss(1460).win(65_535);
 
+  /** Where the script's counting begins, either way. */
+  private int ourFirst = OUR_ISS + 1;
+
+  private int guestFirst = GUEST_ISS + 1;
+
   private int guestNext;
   private int guestWindow = 65_535;
   private int weSent;
+  private int received;
   private int highestSent;
   private boolean consumesAtOnce = true;
   private boolean withTimestamps;
@@ -142,6 +148,26 @@ final class Script {
     return expectNothing().expectEvents("established");
   }
 
+  /**
+   * A connection in which one byte has gone each way, which starts the counting anew: our answer
+   * took the acknowledgment along, so from now on acknowledgments may wait.
+   */
+  Script interactive() {
+    established();
+    var before = onEvent;
+    onEvent = event -> connection().send(pattern(0, 1), now);
+    sends(Seg.data(0, 1));
+    onEvent = before;
+    expect(Seg.data(0, 1).ackOf(1)).sends(Seg.ack(1));
+    ourFirst++;
+    guestFirst++;
+    guestNext = 0;
+    highestSent = 0;
+    received = 0;
+    events.clear();
+    return expectNothing();
+  }
+
   /** We have opened. */
   Script opening() {
     connection =
@@ -201,6 +227,11 @@ final class Script {
     return this;
   }
 
+  /** An ICMP message says that the segment at {@code sequence} was too large. */
+  boolean tooLarge(int sequence, int maxSegmentSize) {
+    return connection().packetTooLarge(ours(sequence), maxSegmentSize, now);
+  }
+
   Script weConsume(int length) {
     connection().consumed(length, now);
     return this;
@@ -256,7 +287,7 @@ final class Script {
             0,
             40000,
             80,
-            value(segment.sequence) + GUEST_ISS + 1,
+            value(segment.sequence) + guestFirst,
             hasAck ? ours(value(segment.acknowledgment)) : 0,
             segment.flags,
             value(segment.window),
@@ -272,8 +303,8 @@ final class Script {
     return bytes;
   }
 
-  private static int ours(int number) {
-    return number + OUR_ISS + 1;
+  private int ours(int number) {
+    return number + ourFirst;
   }
 
   private int guestClock() {
@@ -407,9 +438,9 @@ final class Script {
       TcpOptions options,
       ByteBuf payload,
       int segmentSize) {
-    var segment = Seg.flags(flags, sequence - OUR_ISS - 1);
+    var segment = Seg.flags(flags, sequence - ourFirst);
     boolean hasAck = (flags & TcpSegment.ACK) != 0;
-    segment.ackOf(hasAck ? acknowledgment - GUEST_ISS - 1 : 0).win(window);
+    segment.ackOf(hasAck ? acknowledgment - guestFirst : 0).win(window);
     segment.length = payload.readableBytes();
     segment.mss(options.mss()).wscale(options.windowScale()).sackOk(options.sackPermitted());
     if (options.hasTimestamps()) {
@@ -417,10 +448,10 @@ final class Script {
     }
     segment.sack();
     for (int i = 0; i < options.sackCount() && segment.sack != null; i++) {
-      segment.sack.add(options.sackLeft(i) - GUEST_ISS - 1);
-      segment.sack.add(options.sackRight(i) - GUEST_ISS - 1);
+      segment.sack.add(options.sackLeft(i) - guestFirst);
+      segment.sack.add(options.sackRight(i) - guestFirst);
     }
-    int start = sequence - OUR_ISS - 1;
+    int start = sequence - ourFirst;
     for (int i = 0; i < segment.length; i++) {
       assertThat(payload.getByte(payload.readerIndex() + i)).isEqualTo(patternAt(start + i));
     }
@@ -431,8 +462,6 @@ final class Script {
   }
 
   private final class Handler implements ConnectionHandler {
-    private int received;
-
     private void happened(String event) {
       events.add(event);
       onEvent.accept(event);

@@ -102,7 +102,7 @@ class SendTest {
 
   @Test
   void anOldSegmentDoesNotChangeTheWindow() {
-    guest.established().sends(data(0, 10)).sends(data(10, 10).win(3000));
+    guest.interactive().sends(data(0, 10)).sends(data(10, 10).win(3000));
     guest.sends(data(0, 20).win(60_000)).expect(ack(20)).weSend(10_000);
     guest.expect(data(0, 1460), data(1460, 1460));
   }
