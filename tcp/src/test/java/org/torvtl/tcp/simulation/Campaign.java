@@ -90,6 +90,10 @@ final class Campaign {
     stopped = true;
   }
 
+  boolean isStopped() {
+    return stopped;
+  }
+
   long done() {
     return done.get();
   }

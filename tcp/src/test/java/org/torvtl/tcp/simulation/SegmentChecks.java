@@ -61,7 +61,7 @@ final class SegmentChecks {
 
   /** The most by which the scale of windows may make them look larger or smaller. */
   int rounding() {
-    return (1 << ownScale) - 1;
+    return peerScales ? (1 << ownScale) - 1 : 0;
   }
 
   /** The sequence number of the peer's first byte; only after {@link #transmitted} has seen it. */
@@ -191,7 +191,7 @@ final class SegmentChecks {
     int scale = syn ? 0 : scale();
     int newEdge = position + (window << scale);
     // The field of a SYN cannot express more, whatever was offered meanwhile.
-    int least = syn ? Math.min(edge, position + MOST_WITHOUT_SCALE) : edge - (1 << scale) + 1;
+    int least = (syn ? Math.min(edge, position + MOST_WITHOUT_SCALE) : edge) - rounding();
     check(edge == UNKNOWN || newEdge >= least, "shrinks its window from %s to %s", edge, newEdge);
     edge = Math.max(edge, newEdge);
     int room = newEdge - position + progress.unconsumed;

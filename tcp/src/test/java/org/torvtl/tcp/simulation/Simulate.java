@@ -73,6 +73,9 @@ final class Simulate {
         System.out.println(summary());
       }
     }
+    if (campaign.isStopped()) {
+      return false;
+    }
     Runtime.getRuntime().removeShutdownHook(interrupted);
     showFailures();
     clearLine();
