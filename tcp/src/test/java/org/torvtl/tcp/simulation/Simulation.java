@@ -197,9 +197,9 @@ final class Simulation {
     } else {
       timeline.advanceTo(deadline);
       if (right == null || leftDeadline == deadline) {
-        left.onDeadline();
+        left.connection().onDeadline();
       } else {
-        right.onDeadline();
+        right.connection().onDeadline();
       }
     }
     return true;
@@ -210,7 +210,7 @@ final class Simulation {
     if (events >= EVENT_LIMIT || elapsed >= TIME_LIMIT_NANOS) {
       Broken.unless(false, "no end after %s events: %s", events, this);
     }
-    if (right != null && !aborted && !(left.isClosed() && right.isClosed())) {
+    if (right != null && !aborted && !(left.connection().isOver() && right.connection().isOver())) {
       long since = Math.max(left.progressNanos(), right.progressNanos());
       if (elapsed - since > PROGRESS_LIMIT_NANOS) {
         Broken.unless(false, "nothing has moved for half an hour: %s", this);
@@ -221,16 +221,17 @@ final class Simulation {
   private void checkMemory() {
     long held =
         allocator.metric().usedHeapMemory() - toLeft.bytesUnderWay() - toRight.bytesUnderWay();
-    long bound = left.memoryBound() + (right == null ? 0 : right.memoryBound());
+    long bound =
+        left.connection().memoryBound() + (right == null ? 0 : right.connection().memoryBound());
     if (held > bound) {
       Broken.unless(false, "holds %s bytes, more than %s: %s", held, bound, this);
     }
   }
 
   private void checkEnd() {
-    left.checkOver();
+    left.connection().checkOver();
     if (right != null) {
-      right.checkOver();
+      right.connection().checkOver();
       if (!aborted) {
         left.checkWell(right);
         right.checkWell(left);
@@ -246,16 +247,17 @@ final class Simulation {
    * not learn by accident, so his segments arrive at once.
    */
   private void forge(Endpoint peer) {
-    if (aborted || (left.isClosed() && peer.isClosed())) {
+    if (aborted || (left.connection().isOver() && peer.connection().isOver())) {
       return;
     }
     var to = random.nextBoolean() ? left : peer;
     if (to.isSynchronized()) {
       int flags = FORGED[random.nextInt(FORGED.length)];
       boolean near = random.nextBoolean();
-      int sequence = near ? to.expected() + random.nextInt(2, 30_000) : random.nextInt();
+      int sequence =
+          near ? to.connection().expected() + random.nextInt(2, 30_000) : random.nextInt();
       // Acknowledging what was never sent, or what was ages ago.
-      int acknowledgment = to.nextToSend() + 2 + random.nextInt(Integer.MAX_VALUE / 2);
+      int acknowledgment = to.connection().nextToSend() + 2 + random.nextInt(Integer.MAX_VALUE / 2);
       int length = random.nextInt(16);
       var payload = allocator.buffer(16).writeZero(length);
       (to == left ? toLeft : toRight)

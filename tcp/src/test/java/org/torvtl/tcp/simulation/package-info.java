@@ -17,7 +17,7 @@
  *
  * <p><b>Who watches.</b> {@link org.torvtl.tcp.simulation.Wire} carries real headers and real
  * bytes, in buffers of an allocator that knows what is not released. {@link
- * org.torvtl.tcp.simulation.Endpoint} checks what the engine tells its owner, {@link
+ * org.torvtl.tcp.simulation.CheckedConnection} checks what the engine tells its owner, {@link
  * org.torvtl.tcp.simulation.SegmentChecks} what it sends. Whatever breaks a promise is a {@link
  * org.torvtl.tcp.simulation.Broken}.
  *
