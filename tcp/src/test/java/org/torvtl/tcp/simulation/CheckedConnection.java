@@ -253,6 +253,10 @@ final class CheckedConnection implements ConnectionHandler {
     return received;
   }
 
+  int acknowledgedBytes() {
+    return acknowledged;
+  }
+
   int unconsumed() {
     return received - consumed;
   }
