@@ -46,12 +46,22 @@ final class Rack implements TransmissionLog.Delivery {
   private boolean hasEcho;
   private int echo;
 
-  Rack(Timestamps timestamps, long first, long nowNanos) {
+  /**
+   * Starts with nothing under way.
+   *
+   * @param first the first sequence number that can be sent
+   * @param handshakeNanos the round trip of the handshake, 0 where it is not known
+   */
+  Rack(Timestamps timestamps, long first, long handshakeNanos, long nowNanos) {
     this.timestamps = timestamps;
     end = first;
     highest = first;
     sentNanos = nowNanos;
     minimumSinceNanos = nowNanos;
+    this.nowNanos = nowNanos;
+    if (handshakeNanos > 0) {
+      noteMinimum(handshakeNanos);
+    }
   }
 
   /** An acknowledgment has come that echoes a timestamp, or does not. */
@@ -71,7 +81,8 @@ final class Rack implements TransmissionLog.Delivery {
       }
     }
     highest = Math.max(highest, deliveredEnd);
-    if (resent && (wasTheEarlierCopy(deliveredSentNanos) || took < minimumNanos)) {
+    boolean isTooSoon = minimumNanos != NONE && took < minimumNanos;
+    if (resent && (isTooSoon || wasTheEarlierCopy(deliveredSentNanos))) {
       return;
     }
     roundTripNanos = took;
@@ -153,7 +164,8 @@ final class Rack implements TransmissionLog.Delivery {
 
   /** The retransmission timer expired: what was sent long enough ago is lost. Section 6.3. */
   void timeout(TransmissionLog log, long smoothedNanos, long atNanos) {
-    long patience = roundTripNanos + windowNanos(true, smoothedNanos);
+    long usual = roundTripNanos > 0 ? roundTripNanos : smoothedNanos;
+    long patience = usual + windowNanos(true, smoothedNanos);
     log.loseSentBefore(atNanos, NONE, atNanos - patience);
   }
 }

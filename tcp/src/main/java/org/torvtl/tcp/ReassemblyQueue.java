@@ -11,9 +11,16 @@ import org.jspecify.annotations.Nullable;
  * twice are dropped, and beyond the bound new ones are.
  */
 final class ReassemblyQueue {
+  private static final int FIRST_SIZE = 8;
+
+  /** What a connection starts with, and most never need more. */
+  private static final long[] NO_STARTS = {};
+
+  private static final @Nullable ByteBuf[] NO_PIECES = {};
+
   private final int maxPieces;
-  private long[] starts = new long[8];
-  private @Nullable ByteBuf[] pieces = new @Nullable ByteBuf[8];
+  private long[] starts = NO_STARTS;
+  private @Nullable ByteBuf[] pieces = NO_PIECES;
   private int count;
 
   /**
@@ -77,8 +84,9 @@ final class ReassemblyQueue {
 
   private void put(int position, long start, ByteBuf piece) {
     if (count == starts.length) {
-      starts = Arrays.copyOf(starts, 2 * count);
-      pieces = Arrays.copyOf(pieces, 2 * count);
+      int size = Math.max(FIRST_SIZE, 2 * count);
+      starts = Arrays.copyOf(starts, size);
+      pieces = Arrays.copyOf(pieces, size);
     }
     System.arraycopy(starts, position, starts, position + 1, count - position);
     System.arraycopy(pieces, position, pieces, position + 1, count - position);

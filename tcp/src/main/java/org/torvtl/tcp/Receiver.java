@@ -99,6 +99,13 @@ final class Receiver {
     return end >= next && sequence <= Math.max(next, window.announcedEdge());
   }
 
+  /** A segment outside the window: if its text arrived before, that is reported. RFC 2883. */
+  void noteOutside(long sequence, long end) {
+    if (sequence < end && end <= next && sequence >= first) {
+      duplicate(sequence, end);
+    }
+  }
+
   /** Whether a timestamp shows the segment to be an old duplicate. RFC 7323, section 5.2, R1. */
   boolean isOld(TcpSegment segment, long nowNanos) {
     return timestamps.enabled()

@@ -9,14 +9,20 @@ import org.torvtl.wire.TcpOptions;
  * once, in front of the others. RFC 2883.
  */
 final class SackBlocks {
-  private final long[] lefts = new long[TcpOptions.MAX_SACK_BLOCKS];
-  private final long[] rights = new long[TcpOptions.MAX_SACK_BLOCKS];
+  private static final long[] NONE = {};
+
+  private long[] lefts = NONE;
+  private long[] rights = NONE;
   private int count;
   private long duplicateLeft;
   private long duplicateRight;
 
   /** The run of bytes from {@code left} to {@code right} has just grown or come into being. */
   void add(long left, long right) {
+    if (lefts.length == 0) {
+      lefts = new long[TcpOptions.MAX_SACK_BLOCKS];
+      rights = new long[TcpOptions.MAX_SACK_BLOCKS];
+    }
     int kept = 0;
     for (int i = 0; i < count; i++) {
       if (rights[i] < left || lefts[i] > right) {

@@ -14,14 +14,21 @@ final class SendQueue {
   /** Capacity of a buffer that small pieces are gathered in. */
   private static final int GATHER_BYTES = 4096;
 
+  private static final int FIRST_SIZE = 8;
+
+  /** What a connection starts with, which may never send anything. */
+  private static final @Nullable ByteBuf[] NO_BUFFERS = {};
+
+  private static final long[] NO_STARTS = {};
+
   private final int copyBelowBytes;
 
   /**
    * A ring: {@code count} buffers from index {@code head}, and the sequence number each starts at.
    */
-  private @Nullable ByteBuf[] buffers = new @Nullable ByteBuf[8];
+  private @Nullable ByteBuf[] buffers = NO_BUFFERS;
 
-  private long[] starts = new long[8];
+  private long[] starts = NO_STARTS;
   private int head;
   private int count;
 
@@ -87,8 +94,9 @@ final class SendQueue {
 
   private void grow() {
     int size = buffers.length;
-    @Nullable ByteBuf[] newBuffers = new @Nullable ByteBuf[2 * size];
-    var newStarts = new long[2 * size];
+    int newSize = Math.max(FIRST_SIZE, 2 * size);
+    @Nullable ByteBuf[] newBuffers = new @Nullable ByteBuf[newSize];
+    var newStarts = new long[newSize];
     for (int i = 0; i < count; i++) {
       newBuffers[i] = buffers[(head + i) % size];
       newStarts[i] = starts[(head + i) % size];

@@ -98,7 +98,8 @@ final class Sender {
     next = unacknowledged;
     probedTo = next;
     log = new TransmissionLog(next);
-    rack = peer.sack() ? new Rack(receiver.timestamps(), next, nowNanos) : null;
+    long handshakeNanos = timeout.smoothedNanos();
+    rack = peer.sack() ? new Rack(receiver.timestamps(), next, handshakeNanos, nowNanos) : null;
     tail = peer.sack() ? new TailLossProbe(config.minRtoNanos()) : null;
     recovery = new LossRecovery(log, rack, fullSegment(), next);
     lastSentNanos = nowNanos;

@@ -555,6 +555,7 @@ public final class TcpConnection {
     }
     if (!input.isAcceptable(sequence, sequence + length)) {
       counters.outOfWindow++;
+      input.noteOutside(sequence, sequence + payload.readableBytes());
       answer(length > 0, nowNanos);
       return;
     }

@@ -142,6 +142,19 @@ final class Script {
     return this;
   }
 
+  /** The initial sequence numbers are these, as on the wire. */
+  Script startsAt(int ours, int guests) {
+    ourFirst = ours + 1;
+    guestFirst = guests + 1;
+    return this;
+  }
+
+  /** The guest is this far away: its acknowledgment of our SYN-ACK comes so much later. */
+  Script establishedAfter(long nanos) {
+    held().weAccept().expect(Seg.synAck().ackOf(0)).after(nanos).sends(Seg.ack(0));
+    return expectNothing().expectEvents("established");
+  }
+
   /** A connection the guest opened, all events and segments of the handshake done with. */
   Script established() {
     held().weAccept().expect(Seg.synAck().ackOf(0)).sends(Seg.ack(0));
@@ -186,7 +199,7 @@ final class Script {
 
   private InitialNumbers numbers() {
     // So that our timestamps count from 0 at the start.
-    return new InitialNumbers(OUR_ISS, (int) -(START / MILLI));
+    return new InitialNumbers(ourFirst - 1, (int) -(START / MILLI));
   }
 
   // What we do.

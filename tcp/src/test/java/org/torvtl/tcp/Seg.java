@@ -51,6 +51,13 @@ final class Seg {
     return segment;
   }
 
+  /** Data marked urgent. */
+  static Seg urgent(int sequence, int length) {
+    var segment = new Seg(TcpSegment.ACK | TcpSegment.URG).seq(sequence);
+    segment.length = length;
+    return segment;
+  }
+
   /** A FIN after so many bytes, with ACK. */
   static Seg fin(int sequence) {
     return new Seg(TcpSegment.ACK | TcpSegment.FIN).seq(sequence);
