@@ -126,7 +126,7 @@ record Scenario(
       var config = configure(random, kind, mss, transmit, receive, capacity(random));
       int sequence =
           random.nextInt(3) == 0 ? random.nextInt() : -1 - random.nextInt(1 << random.nextInt(18));
-      boolean tiny = receive < 3000;
+      boolean tiny = config.initialReceiveBytes() < 3000;
       return new Side(
           config,
           new InitialNumbers(sequence, random.nextInt()),
@@ -135,7 +135,9 @@ record Scenario(
           // An application that reads little of little at a time takes hours.
           (tiny ? 40 : 1) + random.nextInt(60),
           100_000 + random.nextLong(random.nextBoolean() ? 5 * MILLI : 500 * MILLI),
-          random.nextInt(16) == 0 ? random.nextLong(300 * SECOND) : random.nextLong(5 * SECOND),
+          random.nextInt(16) == 0 && !tiny
+              ? random.nextLong(300 * SECOND)
+              : random.nextLong(5 * SECOND),
           random.nextInt(4) == 0,
           random.nextInt(20));
     }
@@ -231,7 +233,7 @@ record Scenario(
   /** Much data through a window of a few bytes, or in tiny segments, takes too many events. */
   private static int bounded(Side from, Side to, int steps) {
     int segment = Math.min(from.config.maxSegmentSize(), to.config.maxSegmentSize());
-    int step = Math.min(segment, to.config.receiveCapacityBytes());
+    int step = Math.min(segment, to.config.initialReceiveBytes());
     return Math.min(from.streamBytes, steps * step);
   }
 }

@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 class FuzzTest {
   private static final int SECONDS = 2;
-  private static final int LIMIT_SECONDS = 120;
+  private static final int LIMIT_SECONDS = 600;
 
   @ParameterizedTest
   @ValueSource(
