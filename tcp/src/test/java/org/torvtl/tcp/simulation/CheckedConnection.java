@@ -186,6 +186,15 @@ final class CheckedConnection implements ConnectionHandler {
     after();
   }
 
+  /** The path says that the packet at {@code sequence} was too large for it. */
+  void packetTooLarge(int sequence, int mostBytes) {
+    if (connection != null) {
+      checks.begin();
+      connection.packetTooLarge(sequence, mostBytes, now());
+      after();
+    }
+  }
+
   void onDeadline() {
     checks.begin();
     connection().onDeadline(now());

@@ -185,6 +185,7 @@ public final class ConnectionFuzz implements CheckedConnection.Owner {
       case 6 -> connection.accept();
       case 7 -> connection.shutdownOutput();
       case 8 -> connection.onDeadline();
+      case 10 -> connection.packetTooLarge(engineNext - nextShort(), nextShort());
       case 9 -> {
         switch (next() % 8) {
           case 1 -> connection.refuse();

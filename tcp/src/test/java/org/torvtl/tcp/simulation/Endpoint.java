@@ -14,7 +14,7 @@ import org.torvtl.wire.TcpSegment;
 /**
  * One end: a connection, and the application above it, which writes and reads in fits and starts.
  */
-final class Endpoint implements CheckedConnection.Owner, Wire.End {
+final class Endpoint implements CheckedConnection.Owner, Wire.End, Wire.Source {
   private static final int STALL_CHANCE = 60;
 
   private final String name;
@@ -72,6 +72,7 @@ final class Endpoint implements CheckedConnection.Owner, Wire.End {
 
   void attach(Wire wire) {
     out = wire;
+    wire.reportTo(this);
   }
 
   CheckedConnection connection() {
@@ -269,7 +270,7 @@ final class Endpoint implements CheckedConnection.Owner, Wire.End {
       int segmentSize) {
     int length = payload.readableBytes();
     int from = payload.readerIndex();
-    if (length <= segmentSize || random.nextBoolean()) {
+    if (length <= segmentSize || (!out().isNarrow() && random.nextBoolean())) {
       out().send(sequence, acknowledgment, flags, window, options, payload, from, length);
       return;
     }
@@ -300,6 +301,11 @@ final class Endpoint implements CheckedConnection.Owner, Wire.End {
     } else {
       connection.receive(segment, payload);
     }
+  }
+
+  @Override
+  public void packetTooLarge(int sequence, int mostBytes) {
+    connection.packetTooLarge(sequence, mostBytes);
   }
 
   /** What must be true in the end if nobody aborted and the peer is honest. */

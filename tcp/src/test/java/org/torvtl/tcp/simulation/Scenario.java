@@ -35,6 +35,9 @@ record Scenario(
   static final long MILLI = 1_000_000L;
   static final long SECOND = 1000 * MILLI;
 
+  /** Below this no path is believed to be. */
+  private static final int LEAST_PATH = 536;
+
   /** Who is at the ends. */
   enum Kind {
     TWO_ENGINES,
@@ -48,6 +51,7 @@ record Scenario(
    * @param queueNanos segments that would have to wait longer for the wire are lost
    * @param outageFromNanos from then on everything is lost
    * @param outageToNanos until then
+   * @param mostBytes what takes more bytes of options and payload does not get through
    */
   record WireShape(
       double loss,
@@ -60,7 +64,8 @@ record Scenario(
       int nanosPerByte,
       long queueNanos,
       long outageFromNanos,
-      long outageToNanos) {
+      long outageToNanos,
+      int mostBytes) {
     static WireShape draw(SplittableRandom random) {
       boolean clean = random.nextInt(8) == 0;
       long delay = random.nextBoolean() ? 50_000 : random.nextLong(100 * MILLI);
@@ -78,7 +83,8 @@ record Scenario(
           nanosPerByte,
           (random.nextInt(4) == 0 ? 20 : 2000) * MILLI,
           from,
-          outage ? from + random.nextLong(random.nextBoolean() ? SECOND : 30 * SECOND) : 0);
+          outage ? from + random.nextLong(random.nextBoolean() ? SECOND : 30 * SECOND) : 0,
+          random.nextInt(10) == 0 ? random.nextInt(LEAST_PATH, 3000) : Integer.MAX_VALUE);
     }
   }
 

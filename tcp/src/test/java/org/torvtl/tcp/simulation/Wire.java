@@ -4,6 +4,7 @@ package org.torvtl.tcp.simulation;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
 import org.torvtl.tcp.simulation.Scenario.Middlebox;
 import org.torvtl.tcp.simulation.Scenario.WireShape;
 import org.torvtl.wire.InternetChecksum;
@@ -31,6 +32,7 @@ final class Wire {
   private final TcpSegment composed = new TcpSegment();
   private final TcpSegment arrived = new TcpSegment();
   private final TcpOptions options = new TcpOptions();
+  private @Nullable Source source;
   private long freeAtNanos;
   private long bytesUnderWay;
 
@@ -38,6 +40,12 @@ final class Wire {
   interface End {
     /** A segment without a defect has arrived; both arguments are only lent. */
     void arrive(TcpSegment segment, ByteBuf payload);
+  }
+
+  /** Where segments come from; hears of those that do not fit. */
+  interface Source {
+    /** An ICMP message has arrived: the segment at {@code sequence} is too large. */
+    void packetTooLarge(int sequence, int mostBytes);
   }
 
   Wire(
@@ -59,6 +67,16 @@ final class Wire {
     this.tally = tally;
     this.trace = trace;
     this.end = end;
+  }
+
+  /** Says what is too large to where it came from. */
+  void reportTo(Source sender) {
+    source = sender;
+  }
+
+  /** Whether it has a say in how large packets are, so that whoever sends must cut them. */
+  boolean isNarrow() {
+    return shape.mostBytes() != Integer.MAX_VALUE;
   }
 
   /** Bytes of the buffers of what is under way. */
@@ -113,7 +131,10 @@ final class Wire {
     tally.segments++;
     long elapsed = timeline.elapsedNanos();
     boolean outage = elapsed >= shape.outageFromNanos() && elapsed < shape.outageToNanos();
-    if (outage || random.nextDouble() < shape.loss()) {
+    if (bytes.readableBytes() - TcpSegment.MIN_HEADER_LENGTH > shape.mostBytes()) {
+      trace.segment(name, "too large for the path", bytes);
+      report(bytes);
+    } else if (outage || random.nextDouble() < shape.loss()) {
       tally.lost++;
       trace.segment(name, "lost", bytes);
     } else {
@@ -123,6 +144,15 @@ final class Wire {
       }
     }
     bytes.release();
+  }
+
+  private void report(ByteBuf bytes) {
+    var sender = source;
+    // The message gets lost as well, but not always.
+    if (sender != null && random.nextInt(4) != 0) {
+      int sequence = composed.wrap(bytes, 0, bytes.readableBytes()).sequence();
+      timeline.in(shape.delayNanos(), () -> sender.packetTooLarge(sequence, shape.mostBytes()));
+    }
   }
 
   private TcpOptions stripped(TcpOptions given) {
