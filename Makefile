@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-.PHONY: help setup build demo onion-demo test bench tap1 format clean
+.PHONY: help setup build demo onion-demo test simulate fuzz bench tap1 format clean
 .DEFAULT_GOAL := help
 
 MODULES := wire tcp link stack tor onion gateway cli
@@ -24,6 +24,12 @@ onion-demo: $(BUILT) ## routers of an onion network come up, and carry a ping in
 test: ## run all tests, unit and end to end, and count them (as root)
 	@./scripts/setup --quiet
 	@./scripts/test
+
+simulate: needed ## run the TCP engine in simulated time: SEEDS=n of them (default 100000) from FIRST=1; SEED=n shows one
+	@exec ./scripts/simulate $(if $(SEED),seed $(SEED),seeds $(or $(SEEDS),100000) $(or $(FIRST),1))
+
+fuzz: needed ## feed random input to whatever reads packets, for FUZZ_SECONDS=n (default 600) in all
+	@exec ./scripts/fuzz run $(or $(FUZZ_SECONDS),600)
 
 bench: $(BUILT) ## measure; prints numbers, passes or fails nothing
 	@if [ -x scripts/bench ]; then exec ./scripts/bench; else echo "no benchmark yet: scripts/bench is missing" >&2; exit 1; fi
