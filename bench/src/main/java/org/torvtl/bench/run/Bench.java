@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.bench.run;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** Runs the benchmarks and reports; scripts/bench starts it. */
+@Command(
+    name = "bench",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    description = "Measures TorVTL from end to end. It passes or fails nothing.")
+public final class Bench implements Callable<Integer> {
+  @Option(names = "--rounds", defaultValue = "5", description = "Rounds that count.")
+  private int rounds;
+
+  @Option(
+      names = "--seconds",
+      defaultValue = "1",
+      description = "How long each figure is measured on each side in a round.")
+  private double seconds;
+
+  @Option(names = "--held", defaultValue = "10000", description = "Connections to hold.")
+  private int held;
+
+  @Option(names = "--megabytes", defaultValue = "50", description = "To download through Tor.")
+  private int megabytes;
+
+  @Option(
+      names = "--rows",
+      split = ",",
+      defaultValue = "startup,stream,exchange,memory,held,tor",
+      description = "What to measure, of: ${DEFAULT-VALUE}")
+  private java.util.Set<String> rows = java.util.Set.of();
+
+  @Option(names = "--to", defaultValue = "target/bench", description = "Folder for the report.")
+  private Path folder = Path.of("target/bench");
+
+  @Option(names = "--command", description = "The command line as the user gave it.")
+  private @Nullable String command;
+
+  // Filled in by picocli.
+  @SuppressWarnings("NullAway.Init")
+  private Bench() {}
+
+  public static void main(String[] arguments) {
+    System.exit(new CommandLine(new Bench()).execute(arguments));
+  }
+
+  @Override
+  public Integer call() throws IOException, InterruptedException {
+    var plan = new Plan(rounds, (int) (seconds * 1000), held, megabytes, rows);
+    var figures = new Figures();
+    try (var run = new Comparison(plan, figures, this::say)) {
+      run.run();
+    }
+    var report =
+        new Report(figures, Computer.describe(), command == null ? "make bench" : command, plan);
+    var file = report.write(folder);
+    System.out.printf("%n%s%nwritten to %s%n", report.markdown(), file);
+    return 0;
+  }
+
+  private void say(String line) {
+    System.out.println(line);
+  }
+}
