@@ -3,6 +3,7 @@ package org.torvtl.bench.run;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -34,12 +35,18 @@ public final class Bench implements Callable<Integer> {
   @Option(
       names = "--rows",
       split = ",",
-      defaultValue = "startup,stream,exchange,memory,held,tor",
+      defaultValue = "startup,stream,exchange,memory,held,tor,parts",
       description = "What to measure, of: ${DEFAULT-VALUE}")
-  private java.util.Set<String> rows = java.util.Set.of();
+  private Set<String> rows = Set.of();
 
   @Option(names = "--to", defaultValue = "target/bench", description = "Folder for the report.")
   private Path folder = Path.of("target/bench");
+
+  @Option(
+      names = "--refresh",
+      paramLabel = "FILE",
+      description = "A document that has a place for the tables.")
+  private @Nullable Path document;
 
   @Option(names = "--command", description = "The command line as the user gave it.")
   private @Nullable String command;
@@ -62,7 +69,11 @@ public final class Bench implements Callable<Integer> {
     var report =
         new Report(figures, Computer.describe(), command == null ? "make bench" : command, plan);
     var file = report.write(folder);
-    System.out.printf("%n%s%nwritten to %s%n", report.markdown(), file);
+    System.out.printf("%s%nwritten to %s%n", report.markdown(), file);
+    if (document != null) {
+      report.refresh(document);
+      System.out.printf("refreshed %s%n", document);
+    }
     return 0;
   }
 

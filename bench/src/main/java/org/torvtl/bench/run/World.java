@@ -192,7 +192,11 @@ final class World implements Closeable {
 
   /** A guest behind a gateway. */
   Loaded behind(Gateway gateway) throws IOException, InterruptedException {
-    var guest = guest(gateway);
+    return behind(gateway, guest(gateway));
+  }
+
+  /** The same, in a guest that is there. */
+  Loaded behind(Gateway gateway, Guest guest) throws IOException, InterruptedException {
     return new Loaded(
         load(guest, gateway.device()), Optional.of(new ProcessUsage(gateway.process())));
   }
