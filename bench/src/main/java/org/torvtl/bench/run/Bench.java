@@ -3,6 +3,7 @@ package org.torvtl.bench.run;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -63,11 +64,15 @@ public final class Bench implements Callable<Integer> {
   public Integer call() throws IOException, InterruptedException {
     var plan = new Plan(rounds, (int) (seconds * 1000), held, megabytes, rows);
     var figures = new Figures();
-    try (var run = new Comparison(plan, figures, this::say)) {
-      run.run();
+    if (!plan.rows().equals(Set.of("parts"))) {
+      try (var run = new Comparison(plan, figures, this::say)) {
+        run.run();
+      }
     }
+    var parts = plan.has("parts") ? Parts.measure(this::say) : List.<Parts.Score>of();
     var report =
-        new Report(figures, Computer.describe(), command == null ? "make bench" : command, plan);
+        new Report(
+            figures, parts, Computer.describe(), command == null ? "make bench" : command, plan);
     var file = report.write(folder);
     System.out.printf("%s%nwritten to %s%n", report.markdown(), file);
     if (document != null) {

@@ -17,22 +17,22 @@ final class Report {
   private static final String PLOT = "performance.svg";
 
   private final Figures figures;
+  private final List<Parts.Score> parts;
   private final Computer computer;
   private final String command;
   private final Plan plan;
   private final List<Side> sides;
 
-  Report(Figures figures, Computer computer, String command, Plan plan) {
+  Report(Figures figures, List<Parts.Score> parts, Computer computer, String command, Plan plan) {
     this.figures = figures;
+    this.parts = parts;
     this.computer = computer;
     this.command = command;
     this.plan = plan;
     sides =
         Arrays.stream(Side.values())
-            .filter(
-                side ->
-                    figures.figures().stream()
-                        .anyMatch(figure -> !figures.of(figure, side).isEmpty()))
+            .filter(side ->
+                figures.figures().stream().anyMatch(figure -> !figures.of(figure, side).isEmpty()))
             .toList();
   }
 
@@ -81,6 +81,12 @@ final class Report {
     Target.of(figures, plan.held()).forEach(target -> text.append(target.row()).append('\n'));
     text.append("\n![Streams and exchanges, side by side](%s)\n\n".formatted(PLOT));
     table(text);
+    if (!parts.isEmpty()) {
+      text.append("\nThe parts, by JMH:\n\n| benchmark | | unit |\n|---|---:|---|\n");
+      for (var part : parts) {
+        text.append("| %s | %,.1f | %s |%n".formatted(part.title(), part.value(), part.unit()));
+      }
+    }
     return text.append('\n').toString();
   }
 
@@ -91,8 +97,8 @@ final class Report {
     text.repeat("---:|", sides.size() + 2).append('\n');
     for (var figure : figures.figures()) {
       text.append("| %s | %s |".formatted(figure.title(), figure.unit()));
-      sides.forEach(side ->
-          text.append(" %s |".formatted(text(figure, figures.median(figure, side)))));
+      sides.forEach(
+          side -> text.append(" %s |".formatted(text(figure, figures.median(figure, side)))));
       text.append(" %s |".formatted(ratio(figure, Side.DIRECT)));
       text.append(" %s |\n".formatted(ratio(figure, Side.REDSOCKS)));
     }

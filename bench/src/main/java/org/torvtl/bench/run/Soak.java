@@ -25,8 +25,8 @@ public final class Soak {
   private Soak() {}
 
   /**
-   * Prints the gateway's memory as it goes, then the hashes and every counter of the gateway.
-   * Ends with status 1 if a hash is wrong: {@code GIB}, each way.
+   * Prints the gateway's memory as it goes, then the hashes and every counter of the gateway. Ends
+   * with status 1 if a hash is wrong: {@code GIB}, each way.
    */
   public static void main(String[] arguments)
       throws IOException, InterruptedException, ExecutionException {
@@ -67,8 +67,7 @@ public final class Soak {
 
   private static Outcome.Soaked soak(World.Loaded side, long bytes) {
     try {
-      return side.load()
-          .run(new Workload.Soak(System.nanoTime(), bytes), Outcome.Soaked.class);
+      return side.load().run(new Workload.Soak(System.nanoTime(), bytes), Outcome.Soaked.class);
     } catch (IOException e) {
       throw new CompletionException(e);
     }
@@ -111,9 +110,7 @@ public final class Soak {
       return Long.parseLong(
           guest
               .run(
-                  SOON,
-                  "cat",
-                  "/sys/class/net/%s/statistics/%s".formatted(guest.device(), counter))
+                  SOON, "cat", "/sys/class/net/%s/statistics/%s".formatted(guest.device(), counter))
               .orThrow()
               .line());
     }

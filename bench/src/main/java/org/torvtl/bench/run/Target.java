@@ -57,8 +57,7 @@ record Target(String title, double bound, boolean atLeast, String unit, Optional
             2,
             "ms",
             figures.difference(Figure.TOR_FIRST_BYTE, Side.GATEWAY, Side.DIRECT)),
-        atMost(
-            "`torvtl run` to ready", 500, "ms", figures.median(Figure.STARTUP, Side.GATEWAY)),
+        atMost("`torvtl run` to ready", 500, "ms", figures.median(Figure.STARTUP, Side.GATEWAY)),
         atMost("resident memory, idle", 90, "MiB", figures.median(Figure.IDLE, Side.GATEWAY)));
   }
 
