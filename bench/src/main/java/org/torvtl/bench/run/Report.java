@@ -80,7 +80,9 @@ final class Report {
                 plan.millis() / 1000.0));
     Target.of(figures, plan.held()).forEach(target -> text.append(target.row()).append('\n'));
     text.append("\n![Streams and exchanges, side by side](%s)\n\n".formatted(PLOT));
-    table(text);
+    if (!figures.figures().isEmpty()) {
+      table(text);
+    }
     if (!parts.isEmpty()) {
       text.append("\nThe parts, by JMH:\n\n| benchmark | | unit |\n|---|---:|---|\n");
       for (var part : parts) {
