@@ -22,6 +22,12 @@ public final class Bench implements Callable<Integer> {
   private int rounds;
 
   @Option(
+      names = "--warm-ups",
+      defaultValue = "2",
+      description = "Rounds before them that do not count.")
+  private int warmUps;
+
+  @Option(
       names = "--seconds",
       defaultValue = "1",
       description = "How long each figure is measured on each side in a round.")
@@ -62,7 +68,7 @@ public final class Bench implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    var plan = new Plan(rounds, (int) (seconds * 1000), held, megabytes, rows);
+    var plan = new Plan(warmUps, rounds, (int) (seconds * 1000), held, megabytes, rows);
     var figures = new Figures();
     if (!plan.rows().equals(Set.of("parts"))) {
       try (var run = new Comparison(plan, figures, this::say)) {

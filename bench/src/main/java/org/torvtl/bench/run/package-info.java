@@ -16,7 +16,7 @@
  * </ul>
  *
  * <p>A figure is measured on all sides in turns, round by round, and in the other order every
- * second round; a first round warms up and does not count. What is reported is the median of the
+ * second round; the first rounds warm up and do not count. What is reported is the median of the
  * rounds, and the median of the ratios within a round, which the weather of a shared computer moves
  * least.
  */
