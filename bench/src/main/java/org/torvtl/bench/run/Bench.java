@@ -18,14 +18,14 @@ import picocli.CommandLine.Option;
     sortOptions = false,
     description = "Measures TorVTL from end to end. It passes or fails nothing.")
 public final class Bench implements Callable<Integer> {
-  @Option(names = "--rounds", defaultValue = "5", description = "Rounds that count.")
+  @Option(names = "--rounds", defaultValue = "5", description = "How often.")
   private int rounds;
 
   @Option(
-      names = "--warm-ups",
-      defaultValue = "2",
-      description = "Rounds before them that do not count.")
-  private int warmUps;
+      names = "--warm-up",
+      defaultValue = "4",
+      description = "Seconds for each kind of load on each side, before the first round.")
+  private double warmUp;
 
   @Option(
       names = "--seconds",
@@ -68,7 +68,8 @@ public final class Bench implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    var plan = new Plan(warmUps, rounds, (int) (seconds * 1000), held, megabytes, rows);
+    var plan =
+        new Plan((int) (warmUp * 1000), rounds, (int) (seconds * 1000), held, megabytes, rows);
     var figures = new Figures();
     if (!plan.rows().equals(Set.of("parts"))) {
       try (var run = new Comparison(plan, figures, this::say)) {

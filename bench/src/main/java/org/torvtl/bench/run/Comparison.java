@@ -48,9 +48,10 @@ final class Comparison implements Closeable {
     }
     if (plan.has("stream") || plan.has("exchange")) {
       addSides();
-      for (int round = 0; round <= plan.rounds(); round++) {
-        counts = round > 0;
-        progress.accept(counts ? "round %d of %d".formatted(round, plan.rounds()) : "warming up");
+      warmUp();
+      counts = true;
+      for (int round = 1; round <= plan.rounds(); round++) {
+        progress.accept("round %d of %d".formatted(round, plan.rounds()));
         round(round % 2 == 0);
       }
     }
@@ -97,6 +98,19 @@ final class Comparison implements Closeable {
       world.stop(gateway);
     }
     say(Figure.STARTUP);
+  }
+
+  /** Until compilers are done: a JVM compiles what it does often, and that takes it a while. */
+  private void warmUp() throws IOException {
+    progress.accept("warming up");
+    int millis = plan.warmUpMillis();
+    for (var side : sides.values()) {
+      for (var direction : Workload.Direction.values()) {
+        var unused =
+            side.load().run(new Workload.Streams(direction, 8, millis), Outcome.Streamed.class);
+      }
+      var unused = side.load().run(new Workload.Exchanges(32, millis), Outcome.Exchanged.class);
+    }
   }
 
   private void round(boolean backward) throws IOException {

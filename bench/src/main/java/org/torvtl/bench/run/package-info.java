@@ -16,9 +16,9 @@
  * </ul>
  *
  * <p>A figure is measured on all sides in turns, round by round, and in the other order every
- * second round; the first rounds warm up and do not count. What is reported is the median of the
- * rounds, and the median of the ratios within a round, which the weather of a shared computer moves
- * least.
+ * second round; before the first, each has its load for a while. What is reported is the median of
+ * the rounds, and the median of the ratios within a round, which the weather of a shared computer
+ * moves least.
  */
 @NullMarked
 package org.torvtl.bench.run;

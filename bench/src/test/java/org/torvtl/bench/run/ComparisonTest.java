@@ -18,7 +18,8 @@ class ComparisonTest {
   @Test
   void measuresEveryRow() throws Exception {
     var plan =
-        new Plan(1, 1, 200, HELD, 1, Set.of("startup", "stream", "exchange", "memory", "held", "tor"));
+        new Plan(
+            200, 1, 200, HELD, 1, Set.of("startup", "stream", "exchange", "memory", "held", "tor"));
     var figures = new Figures();
     var progress = new ArrayList<String>();
     try (var run = new Comparison(plan, figures, progress::add)) {

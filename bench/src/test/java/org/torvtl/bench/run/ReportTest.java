@@ -30,7 +30,7 @@ class ReportTest {
         List.of(new Parts.Score("Benchmark.part", 12.34, "ns/op")),
         new Computer("a processor", 2, "6.0", "a JDK 25"),
         "make bench ROUNDS=1",
-        new Plan(1, 1, 500, 10_000, 50, Set.of("stream")));
+        new Plan(200, 1, 500, 10_000, 50, Set.of("stream")));
   }
 
   @Test
