@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-.PHONY: help setup build demo onion-demo test simulate fuzz bench tap1 format clean
+.PHONY: help setup build demo onion-demo test simulate fuzz bench soak tap1 format clean
 .DEFAULT_GOAL := help
 
 MODULES := wire tcp link stack tor onion gateway cli
 BUILT := cli/target/dist/.built
 # Folders are among them, so that a file that was removed counts as a change too.
+BENCH_BUILT := bench/target/.built
 SOURCES := pom.xml $(foreach module,$(MODULES),$(module)/pom.xml $(shell find $(module)/src/main 2>/dev/null))
 
 help: ## this list
@@ -31,8 +32,12 @@ simulate: needed ## run the TCP engine in simulated time: SEEDS=n of them (defau
 fuzz: needed ## feed random input to whatever reads packets, for FUZZ_SECONDS=n (default 600) in all
 	@exec ./scripts/fuzz run $(or $(FUZZ_SECONDS),600)
 
-bench: $(BUILT) ## measure; prints numbers, passes or fails nothing
-	@if [ -x scripts/bench ]; then exec ./scripts/bench; else echo "no benchmark yet: scripts/bench is missing" >&2; exit 1; fi
+bench: $(BENCH_BUILT) ## measure, side by side with direct SOCKS and redsocks; passes or fails nothing (as root)
+	@./scripts/setup --quiet
+	@./scripts/bench
+
+soak: $(BENCH_BUILT) ## GIB=100 each way through the gateway in one sitting, with their SHA-256 (as root)
+	@SOAK_GIB=$(or $(GIB),100) ./scripts/bench
 
 tap1: $(BUILT) ## create a persistent TAP device tap1 and set it up (as root)
 	@./torvtl tap create tap1
@@ -41,12 +46,16 @@ format: needed ## format the sources the way the build checks
 	@./scripts/mvn -B -q com.diffplug.spotless:spotless-maven-plugin:apply
 
 clean: ## remove everything that was built
-	rm -rf target $(MODULES:=/target) e2e/target
+	rm -rf target $(MODULES:=/target) e2e/target bench/target
 
 .PHONY: needed
 needed:
 	@./scripts/setup --quiet --without-tests
 
 $(BUILT): $(SOURCES) | needed
-	@./scripts/build
+	@./scripts/build cli
+	@touch $@
+
+$(BENCH_BUILT): $(SOURCES) $(foreach module,e2e bench,$(module)/pom.xml $(shell find $(module)/src/main 2>/dev/null)) | needed
+	@./scripts/build bench
 	@touch $@

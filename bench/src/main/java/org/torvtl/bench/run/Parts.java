@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.bench.run;
+
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
+import org.openjdk.jmh.runner.options.TimeValue;
+import org.openjdk.jmh.runner.options.VerboseMode;
+
+/** The micro-benchmarks, each in a JVM of its own, with the options the gateway's has. */
+final class Parts {
+  private static final TimeValue EACH = TimeValue.milliseconds(500);
+
+  /** What one of them came to. */
+  record Score(String title, double value, String unit) {}
+
+  private Parts() {}
+
+  static List<Score> measure(Consumer<String> progress) {
+    progress.accept("the parts");
+    var options =
+        new OptionsBuilder()
+            .include("^org\\.torvtl\\..*Benchmark\\.")
+            .forks(1)
+            .warmupIterations(2)
+            .warmupTime(EACH)
+            .measurementIterations(3)
+            .measurementTime(EACH)
+            .verbosity(VerboseMode.SILENT)
+            .jvmArgs(
+                "--enable-native-access=ALL-UNNAMED",
+                "--sun-misc-unsafe-memory-access=allow",
+                "-Dio.netty.noUnsafe=false",
+                "-Xmx256m",
+                "-XX:+UseSerialGC")
+            .build();
+    try {
+      var scores = new Runner(options).run().stream().map(Parts::score).toList();
+      scores.forEach(score ->
+          progress.accept(
+              "  %-60s %,.1f %s".formatted(score.title(), score.value(), score.unit())));
+      return scores;
+    } catch (RunnerException e) {
+      throw new IllegalStateException("the micro-benchmarks could not run", e);
+    }
+  }
+
+  private static Score score(RunResult result) {
+    var parameters = result.getParams();
+    var names = parameters.getParamsKeys();
+    var title =
+        parameters.getBenchmark().replaceFirst("^org\\.torvtl\\.(bench\\.)?[a-z]+\\.", "")
+            + (names.isEmpty() ? "" : ", ")
+            + names.stream()
+                .map(name -> name + " " + parameters.getParam(name))
+                .collect(Collectors.joining(", "));
+    var primary = result.getPrimaryResult();
+    return new Score(title, primary.getScore(), primary.getScoreUnit());
+  }
+}
