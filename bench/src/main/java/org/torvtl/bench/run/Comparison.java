@@ -46,8 +46,10 @@ final class Comparison implements Closeable {
     if (plan.has("startup")) {
       startups();
     }
-    if (plan.has("stream") || plan.has("exchange")) {
+    if (plan.has("stream") || plan.has("exchange") || plan.has("held")) {
       addSides();
+    }
+    if (plan.has("stream") || plan.has("exchange")) {
       warmUp();
       counts = true;
       for (int round = 1; round <= plan.rounds(); round++) {
@@ -199,7 +201,7 @@ final class Comparison implements Closeable {
     progress.accept(line.append(' ').append(figure.unit()).toString());
   }
 
-  /** With processes of their own, which have carried nothing before. */
+  /** With a gateway of its own, which has carried nothing before. */
   private void held() throws IOException, InterruptedException {
     counts = true;
     int count = plan.held();
@@ -207,10 +209,11 @@ final class Comparison implements Closeable {
     var gateway = world.gateway("tap2", List.of());
     var fresh = new EnumMap<Side, World.Loaded>(Side.class);
     fresh.put(Side.GATEWAY, world.behind(gateway));
-    if (sides.containsKey(Side.REDSOCKS)) {
-      fresh.put(Side.REDSOCKS, loaded(Side.REDSOCKS));
+    for (var side : List.of(Side.REDSOCKS, Side.DIRECT)) {
+      if (sides.containsKey(side)) {
+        fresh.put(side, loaded(side));
+      }
     }
-    fresh.put(Side.DIRECT, sides.containsKey(Side.DIRECT) ? loaded(Side.DIRECT) : world.direct());
     for (var side : fresh.entrySet()) {
       hold(side.getKey(), side.getValue(), count);
     }
