@@ -47,6 +47,8 @@ public final class StackCounters {
     TCP_TABLE_FULL,
     /** A connection request beyond the number that may wait for an answer. */
     TCP_PENDING_FULL,
+    /** A request that was answered and the guest has not confirmed, forgotten to make room. */
+    TCP_HALF_OPEN,
     /** A TCP segment of no connection. */
     TCP_NO_CONNECTION,
     /** A question for an address of the host's own, which the host answers itself. */

@@ -2,10 +2,12 @@
 package org.torvtl.stack;
 
 import io.netty.buffer.ByteBuf;
+import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.SequencedSet;
 import java.util.function.LongSupplier;
 import org.torvtl.stack.StackCounters.Drop;
@@ -15,13 +17,15 @@ import org.torvtl.tcp.IsnGenerator;
 import org.torvtl.tcp.ResetSegment;
 import org.torvtl.tcp.TcpConfig;
 import org.torvtl.tcp.TcpCounters;
+import org.torvtl.tcp.TcpState;
 import org.torvtl.wire.Ipv4Packet;
 import org.torvtl.wire.TcpSegment;
 
 /**
  * Brings a TCP segment to its connection, or makes one. The number of connections is bounded, and
- * so is the number of those that wait for an answer, so that a flood of requests leaves room for
- * what is open (RFC 4987, section 3).
+ * so is the number of those that wait for an answer; and where the table is full, those make room
+ * whose guest never confirmed our answer. So a flood of requests leaves alone what is open, and
+ * leaves room for what is meant (RFC 4987, section 3).
  */
 final class TcpTable {
   /** Bytes behind the IP header that an ICMP error must quote: ports and sequence number. */
@@ -44,6 +48,10 @@ final class TcpTable {
   private final Map<GuestConnection.Key, GuestConnection> connections = new HashMap<>();
   private final TcpSegment segment = new TcpSegment();
   private final SequencedSet<GuestConnection> over = new LinkedHashSet<>();
+
+  /** In the order of their SYNs: all that are half-open, and some that were. */
+  private final Queue<GuestConnection> requests = new ArrayDeque<>();
+
   private final Map<Long, Integer> pendingByGuest = new HashMap<>();
   private int pending;
 
@@ -111,7 +119,9 @@ final class TcpTable {
     if (key.address() == config.address()) {
       // Nothing listens on the gateway itself.
       reset(key);
-    } else if (connections.size() >= config.maxConnections() && !forgetOneThatIsOver()) {
+    } else if (connections.size() >= config.maxConnections()
+        && !forgetOneThatIsOver()
+        && !forgetOneHalfOpen()) {
       counters.drop(Drop.TCP_TABLE_FULL);
     } else if (pending >= config.maxPending()
         || pendingByGuest.getOrDefault(key.guest(), 0) >= config.maxPendingOfOneGuest()) {
@@ -121,6 +131,7 @@ final class TcpTable {
       frame.getBytes(packet.offset(), syn);
       var connection = new GuestConnection(this, key, segment, syn, nowNanos);
       connections.put(key, connection);
+      noteRequest(connection);
       pending++;
       pendingByGuest.merge(key.guest(), 1, Integer::sum);
       try {
@@ -167,6 +178,38 @@ final class TcpTable {
     }
     over.getFirst().drop();
     return true;
+  }
+
+  private void noteRequest(GuestConnection connection) {
+    if (requests.size() >= 2 * config.maxConnections()) {
+      requests.removeIf(request -> !isRequest(request));
+    }
+    requests.add(connection);
+  }
+
+  private static boolean isRequest(GuestConnection connection) {
+    return connection.state() == TcpState.HELD || connection.state() == TcpState.SYN_RECEIVED;
+  }
+
+  /**
+   * Forgets a connection whose guest has not confirmed our answer, the oldest first: who floods us
+   * with requests never does. RFC 4987, section 3.3.
+   *
+   * @return {@code false} if there is none
+   */
+  private boolean forgetOneHalfOpen() {
+    for (int i = requests.size(); i > 0; i--) {
+      var oldest = requests.remove();
+      if (oldest.state() == TcpState.SYN_RECEIVED) {
+        counters.drop(Drop.TCP_HALF_OPEN);
+        oldest.drop();
+        return true;
+      }
+      if (isRequest(oldest)) {
+        requests.add(oldest);
+      }
+    }
+    return false;
   }
 
   void forget(GuestConnection.Key key, GuestConnection connection) {

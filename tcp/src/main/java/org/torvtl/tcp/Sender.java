@@ -165,8 +165,9 @@ final class Sender {
       stalledSinceNanos = nowNanos;
     }
     if (acknowledgment > next) {
-      // A window probe was taken.
+      // A window probe was taken, nobody knows which: it says nothing of the round trip.
       log.sent(acknowledgment, nowNanos, 0);
+      log.resent(next, acknowledgment, nowNanos);
       next = acknowledgment;
     }
     long before = unacknowledged;
@@ -191,7 +192,7 @@ final class Sender {
     if (recovery.detect(unacknowledged, next, timeout.smoothedNanos(), nowNanos)) {
       counters.fastRecoveries++;
       congestion.onLoss(flight(), nowNanos);
-      spurious.begin();
+      spurious.begin(unacknowledged);
       headIsDue = true;
       startRetransmissionTimer(nowNanos);
     }
@@ -271,7 +272,7 @@ final class Sender {
       return true;
     }
     arrivals.duplicateReported(next);
-    if (spurious.duplicateReported(right - left)) {
+    if (spurious.duplicateReported(left, right)) {
       undo(nowNanos);
     }
     return true;
@@ -583,7 +584,7 @@ final class Sender {
     counters.timeouts++;
     congestion.onTimeout(flight(), timeoutsInARow > 0, nowNanos);
     if (timeoutsInARow == 0) {
-      spurious.begin();
+      spurious.begin(unacknowledged);
     }
     timeoutsInARow++;
     recovery.timeout(next, timeout.smoothedNanos(), nowNanos);

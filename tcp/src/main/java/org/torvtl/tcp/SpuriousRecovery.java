@@ -18,9 +18,15 @@ final class SpuriousRecovery {
   private int timestamp;
   private long firstEnd;
   private long repairedBytes;
+  private long began;
 
-  /** A recovery has begun, and nothing was sent again yet. */
-  void begin() {
+  /**
+   * A recovery has begun, and nothing was sent again yet.
+   *
+   * @param unacknowledged the left edge: what lies below belongs to an earlier recovery
+   */
+  void begin(long unacknowledged) {
+    began = unacknowledged;
     isOpen = true;
     waitsForEcho = true;
     hasTimestamp = false;
@@ -56,15 +62,15 @@ final class SpuriousRecovery {
   }
 
   /**
-   * The peer reports so many bytes as duplicates.
+   * The peer reports the bytes from {@code left} to {@code right} as duplicates.
    *
    * @return whether the recovery was needless
    */
-  boolean duplicateReported(long bytes) {
-    if (!isOpen || repairedBytes == 0) {
+  boolean duplicateReported(long left, long right) {
+    if (!isOpen || repairedBytes == 0 || right <= began) {
       return false;
     }
-    repairedBytes -= bytes;
+    repairedBytes -= right - left;
     if (repairedBytes > 0) {
       return false;
     }

@@ -12,12 +12,17 @@
  * address or port in here, and nothing is logged; so a test can replay any run, and the owner
  * decides what a connection is reached by.
  *
- * <p><b>Who does what.</b> {@code TcpConnection} is the state diagram. What is sent, when, and what
- * becomes of it is {@code Sender}'s: with the queue of bytes not acknowledged ({@code SendQueue}),
- * what of it the peer has or has lost ({@code SackScoreboard}), how long to wait ({@code
- * RetransmissionTimeout}) and how much may be under way ({@link org.torvtl.tcp.CongestionControl}).
- * What arrives is {@code Receiver}'s: what came out of order ({@code ReassemblyQueue}), what the
- * peer may send ({@code ReceiveWindow}), when and what to acknowledge.
+ * <p><b>Who does what.</b> {@code TcpConnection} is the state diagram. What is sent, and when, is
+ * {@code Sender}'s: with the queue of bytes not acknowledged ({@code SendQueue}), how far the peer
+ * lets us send ({@code SendWindow}), what is under way and since when ({@code TransmissionLog}),
+ * how long to wait ({@code RetransmissionTimeout}, fed by {@code RoundTripMeter}) and how much may
+ * be under way ({@link org.torvtl.tcp.CongestionControl}: {@code Cubic} or {@code NewReno}). What
+ * counts as lost is {@code LossRecovery}'s: with SACK by time ({@code Rack}), without by duplicate
+ * acknowledgments; {@code TailLossProbe} draws an answer where the end of a flight may be lost, and
+ * {@code SpuriousRecovery} notices that nothing was. What arrives is {@code Receiver}'s: what came
+ * out of order ({@code ReassemblyQueue}), what the peer may send ({@code ReceiveWindow}, made
+ * larger by {@code ReceiveBufferTuner}), when ({@code DelayedAck}) and what ({@code SackBlocks}) to
+ * acknowledge. {@code KeepAliveTimer} asks an idle peer whether it is still there.
  *
  * <p><b>Sequence numbers</b> are 32 bits on the wire and {@code long} in here: every number that
  * arrives is extended to the {@code long} nearest to one already known ({@code
@@ -31,8 +36,15 @@
  * end has answered. So a connection made from a SYN says nothing until its owner calls {@code
  * accept}, {@code refuse} or {@code drop}; the peer's retransmissions meanwhile are ignored.
  *
- * <p><b>Not here:</b> urgent data (it is delivered in line), ECN, Nagle's algorithm (a relay
- * forwards what it has), TCP Fast Open.
+ * <p><b>Nothing waits for more to send.</b> Nagle's algorithm (RFC 9293, section 3.7.4) is not
+ * here: it gathers what an application writes in little pieces, and what a relay gets was gathered
+ * by whoever sent it first. Held back here, the end of every answer would wait a round trip, or for
+ * the guest's delayed acknowledgment. Little pieces that must wait anyway, for a window, do leave
+ * together.
+ *
+ * <p><b>Not here:</b> urgent data as such (it is delivered in line, RFC 6093), ECN, TCP Fast Open,
+ * HyStart++, and finding out by probing (RFC 4821) that the path takes smaller packets: {@link
+ * org.torvtl.tcp.TcpConnection#packetTooLarge} is to be told.
  */
 @NullMarked
 package org.torvtl.tcp;

@@ -88,6 +88,16 @@ class BufferTuningTest {
   }
 
   @Test
+  void anOwnerThatHasMostOfItUnreadGetsNoMore() {
+    guest.readsLater().established();
+    windowAfter(START, 0);
+    guest.weConsume(START / 4);
+    assertThat(lastWindow(0)).isLessThanOrEqualTo(START / 4);
+    guest.weConsume(START / 4);
+    assertThat(lastWindow(0)).isEqualTo(START + START / 2);
+  }
+
+  @Test
   void anOwnerThatKeepsUpGetsMore() {
     guest.readsLater().established();
     windowAfter(START - 1, 0);

@@ -54,15 +54,24 @@ class LossTest {
   }
 
   @Test
-  void anAcknowledgmentWithDataOrAnotherWindowIsNoDuplicate() {
-    guest.interactive().weSend(5 * 1460).skip();
+  void anAcknowledgmentWithDataIsNoDuplicate() {
+    guest.established().weSend(5 * 1460).skip();
     for (int i = 0; i < 5; i++) {
-      guest.sends(data(10 * i, 10).ackOf(0)).sends(ack(0).win(60_000 + i));
+      guest.sends(data(10 * i, 10).ackOf(0)).expect(ack(10 * i + 10));
+    }
+    assertThat(guest.counters.fastRecoveries()).isZero();
+    guest.sends(ack(7300));
+  }
+
+  @Test
+  void anAcknowledgmentWithAnotherWindowIsNoDuplicate() {
+    guest.established().weSend(5 * 1460).skip();
+    for (int i = 0; i < 5; i++) {
+      guest.sends(ack(0).win(60_000 + i));
     }
     guest.expectNothing();
     assertThat(guest.counters.fastRecoveries()).isZero();
-    assertThat(guest.counters.retransmits()).isZero();
-    guest.sends(ack(7300)).after(millis(40)).expect(ack(50));
+    guest.sends(ack(7300));
   }
 
   @Test

@@ -128,6 +128,16 @@ class RackTest {
     assertThat(guest.counters.timeouts()).isEqualTo(1);
   }
 
+  /** A window probe that is taken is acknowledged at once, as far as the books know. */
+  @Test
+  void aWindowProbeSaysNothingOfTheRoundTrip() {
+    guest.guestWindow(0).establishedAfter(millis(100)).weSend(10_001).after(millis(300));
+    guest.expect(data(0, 1)).after(millis(100)).guestWindow(60_000).sends(ack(1));
+    assertThat(guest.drain()).hasSize(10);
+    guest.after(millis(100)).sends(ack(1).sack(1001, 2001)).expectNothingFor(millis(24));
+    guest.after(millis(1)).expect(data(1, 1000)).sends(ack(10_001));
+  }
+
   @Test
   void withoutSackNoTimePasses() {
     var plain = script().mss(1000).establishedAfter(millis(100)).weSend(10_000).skip();

@@ -111,6 +111,19 @@ class SpuriousRecoveryTest {
     plain.end();
   }
 
+  /** A report that comes late must not be taken for one of the recovery that goes on by then. */
+  @Test
+  void aReportOfAnEarlierRecoveryDoesNotUndoTheNext() {
+    var plain = script().mss(1000).sackPermitted().establishedAfter(millis(100)).weSend(10_000);
+    plain.skip().after(millis(100)).sends(ack(0).sack(1000, 4000)).expect(data(0, 1000));
+    plain.after(millis(10)).sends(ack(10_000)).weSend(7000).skip().after(millis(100));
+    plain.sends(ack(10_000).sack(11_000, 14_000)).expect(data(10_000, 1000));
+    plain.sends(ack(10_000).sack(0, 1000, 11_000, 14_000));
+    assertThat(plain.counters.duplicatesReported()).isEqualTo(1);
+    assertThat(plain.counters.spuriousRecoveries()).isZero();
+    plain.sends(ack(17_000)).end();
+  }
+
   @Test
   void withoutTimestampsAnEchoTellsNothing() {
     var plain = script().mss(1000).established().weSend(10_000).skip().at(millis(200));
