@@ -11,7 +11,7 @@ import org.torvtl.wire.TcpSegment;
 
 /** One run: sets up what its {@link Scenario} says, and lets time pass until nothing happens. */
 final class Simulation {
-  private static final long TIME_LIMIT_NANOS = 6 * 3600 * Scenario.SECOND;
+  private static final long TIME_LIMIT_NANOS = 48 * 3600 * Scenario.SECOND;
   private static final long PROGRESS_LIMIT_NANOS = 1800 * Scenario.SECOND;
   private static final long ABORT_LIMIT_NANOS = 1200 * Scenario.SECOND;
   private static final int EVENT_LIMIT = 1_000_000;
