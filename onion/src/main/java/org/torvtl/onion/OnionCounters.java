@@ -61,6 +61,9 @@ public final class OnionCounters {
   /** Packets and their bytes given back to the host. */
   public long inPackets, inBytes;
 
+  /** Messages that the kernel dropped, since the socket had no room for them. */
+  public long messageOverflow;
+
   void malformed(Defect defect) {
     malformed[defect.ordinal()]++;
   }
@@ -84,6 +87,7 @@ public final class OnionCounters {
     put(counts, "out.bytes", outBytes);
     put(counts, "in.packets", inPackets);
     put(counts, "in.bytes", inBytes);
+    put(counts, "drop.message_overflow", messageOverflow);
     for (var defect : Defect.values()) {
       put(counts, "malformed." + defect, malformedCount(defect));
     }

@@ -61,6 +61,7 @@ public final class Proxy {
   private final OnionCounters counters = new OnionCounters();
   private final OnionMessage message = new OnionMessage();
   private final Ipv4Packet packet = new Ipv4Packet();
+  private final RareLine rejected;
   private final long startDeadlineNanos;
   private boolean starting = true;
   private boolean closed;
@@ -69,6 +70,7 @@ public final class Proxy {
   public Proxy(ProxyConfig config, ProxyHandler handler, long nowNanos) {
     this.config = config;
     this.handler = handler;
+    this.rejected = new RareLine(handler::log);
     this.startDeadlineNanos = nowNanos + config.startTimeoutNanos();
     for (var secret : config.secrets()) {
       int number = peers.size() + 1;
@@ -130,7 +132,7 @@ public final class Proxy {
     var fault = peer.association.judge(message);
     if (fault != null) {
       counters.drop(fault);
-      handler.log("dropped a message from %s: %s".formatted(from, fault));
+      rejected.write("dropped a message from %s: %s".formatted(from, fault), nowNanos);
       return;
     }
     var type = message.type();

@@ -27,6 +27,7 @@ public final class Router {
   private final SecurityAssociation association;
   private final AddressTranslator translator;
   private final RandomGenerator random;
+  private final RareLine rejected;
   private final OnionCounters counters = new OnionCounters();
   private final OnionMessage message = new OnionMessage();
   private final Ipv4Packet packet = new Ipv4Packet();
@@ -43,6 +44,7 @@ public final class Router {
     this.config = config;
     this.handler = handler;
     this.random = random;
+    this.rejected = new RareLine(handler::log);
     this.association = SecurityAssociation.ofRouter(config.number(), config.secret());
     this.translator = new AddressTranslator(handler, random);
     this.repeatNanos = nowNanos;
@@ -72,7 +74,7 @@ public final class Router {
     var fault = association.judge(message);
     if (fault != null) {
       counters.drop(fault);
-      handler.log("dropped a message that claims to be the proxy's: " + fault);
+      rejected.write("dropped a message that claims to be the proxy's: " + fault, nowNanos);
       return;
     }
     boolean fits =

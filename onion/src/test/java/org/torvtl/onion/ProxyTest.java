@@ -154,6 +154,30 @@ class ProxyTest {
     }
   }
 
+  /**
+   * Any program of the machine can send to the port: its log must hold what matters all the same.
+   */
+  @Test
+  void aFloodOfForgeriesIsALineASecond() {
+    try (var cable = new OnionCable(2, false, 1).up()) {
+      int before = cable.proxyLog.size();
+      int routerBefore = cable.routerLog.size();
+      var forged = Unpooled.wrappedBuffer(new byte[32]).setByte(0, 1).setByte(1, 4).setByte(3, 1);
+      for (int i = 0; i < 3000; i++) {
+        cable.proxy.receive(forged, new Endpoint(Packets.ip("127.0.0.1"), 9), cable.now);
+        cable.routers.getFirst().receive(forged, cable.now);
+        cable.run(SECOND / 1000);
+      }
+      assertThat(cable.proxyLog.subList(before, cable.proxyLog.size()))
+          .hasSize(3)
+          .element(2)
+          .asString()
+          .contains("127.0.0.1:9: MESSAGE_FORGED (and 999 like it before)");
+      assertThat(cable.routerLog.subList(routerBefore, cable.routerLog.size())).hasSize(3);
+      assertThat(cable.proxy.counters().dropCount(Drop.MESSAGE_FORGED)).isEqualTo(3000);
+    }
+  }
+
   @Test
   void theEndIsToldToEveryRouter() {
     try (var cable = new OnionCable(3, false, 1).up()) {

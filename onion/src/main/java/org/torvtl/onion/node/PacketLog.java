@@ -19,7 +19,8 @@ import org.slf4j.LoggerFactory;
 /**
  * The log of one process of the onion network: one line for each packet, with the time and who
  * tells it. Only its owner can read it, for it tells who spoke with whom. It is begun anew with
- * each start, and when it has grown too large. Used from one thread at a time.
+ * each start, and when it has grown too large; what it said before that is then in a file beside
+ * it, whose name ends in {@code .1}. Used from one thread at a time.
  */
 public final class PacketLog implements AutoCloseable {
   static final long MAX_BYTES = 32L << 20;
@@ -33,16 +34,21 @@ public final class PacketLog implements AutoCloseable {
   private final Path path;
   private final String who;
   private final FileChannel file;
+
+  /** Open from the start, for whoever writes may not be allowed to make files later. */
+  private final FileChannel older;
+
   private final StringBuilder lines = new StringBuilder();
   private long written;
   private long second = Long.MIN_VALUE;
   private String secondText = "";
   private boolean broken;
 
-  private PacketLog(Path path, String who, FileChannel file) {
+  private PacketLog(Path path, String who, FileChannel file, FileChannel older) {
     this.path = path;
     this.who = who;
     this.file = file;
+    this.older = older;
   }
 
   /**
@@ -58,13 +64,23 @@ public final class PacketLog implements AutoCloseable {
           directory,
           PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     }
+    var file = begin(path);
+    try {
+      return new PacketLog(path, who, file, begin(path.resolveSibling(path.getFileName() + ".1")));
+    } catch (IOException e) {
+      file.close();
+      throw e;
+    }
+  }
+
+  private static FileChannel begin(Path path) throws IOException {
     var file =
         FileChannel.open(
             path,
-            Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE),
+            Set.of(StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE),
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
     file.truncate(0);
-    return new PacketLog(path, who, file);
+    return file;
   }
 
   /** Adds a line; it is in the file after {@link #flush}. */
@@ -91,9 +107,7 @@ public final class PacketLog implements AutoCloseable {
     lines.setLength(0);
     try {
       if (written + bytes.remaining() > MAX_BYTES) {
-        file.truncate(0);
-        file.position(0);
-        written = 0;
+        setAside();
       }
       while (bytes.hasRemaining()) {
         written += file.write(bytes);
@@ -108,9 +122,19 @@ public final class PacketLog implements AutoCloseable {
     }
   }
 
+  private void setAside() throws IOException {
+    older.truncate(0);
+    for (long copied = 0; copied < written; ) {
+      copied += file.transferTo(copied, written - copied, older);
+    }
+    file.truncate(0);
+    written = 0;
+  }
+
   @Override
   public void close() throws IOException {
     flush();
     file.close();
+    older.close();
   }
 }

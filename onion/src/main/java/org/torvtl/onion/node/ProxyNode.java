@@ -8,14 +8,13 @@ import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -29,7 +28,6 @@ import org.torvtl.onion.ProxyConfig;
 import org.torvtl.onion.ProxyEvent;
 import org.torvtl.onion.ProxyHandler;
 import org.torvtl.onion.Secret;
-import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Network;
 
 /**
@@ -69,7 +67,15 @@ public final class ProxyNode implements AutoCloseable {
   private final Proxy proxy;
   private final Alarm alarm;
   private final List<RouterProcess> processes = new ArrayList<>();
+
+  /** What hears everybody; closed once every router has a socket to itself. */
   private @Nullable MessageSocket socket;
+
+  /** One for each router that has said it is up, so that nobody else can fill its queue. */
+  private final Map<Endpoint, MessageSocket> sockets = new HashMap<>();
+
+  private boolean allUp;
+  private long overflow;
   private boolean closed;
 
   /**
@@ -121,12 +127,7 @@ public final class ProxyNode implements AutoCloseable {
    * @throws IOException if there is no socket or a router cannot be started
    */
   public int start() throws IOException, InterruptedException {
-    var opened =
-        MessageSocket.open(
-            loop,
-            null,
-            new FromRouters(),
-            cause -> log.write("a message to a router was not taken: " + cause.getMessage()));
+    var opened = MessageSocket.open(loop, null, new FromRouters(), this::notTaken);
     int port = opened.port();
     loop.execute(() -> {
       socket = opened;
@@ -189,26 +190,42 @@ public final class ProxyNode implements AutoCloseable {
   private void endOfBatch() {
     if (socket != null) {
       socket.flush();
+      if (allUp && sockets.values().stream().allMatch(MessageSocket::isConnected)) {
+        overflow += socket.overflow();
+        socket.close();
+        socket = null;
+      }
     }
+    sockets.values().forEach(MessageSocket::flush);
     log.flush();
     alarm.set(proxy.nextDeadline());
+  }
+
+  private void notTaken(Throwable cause) {
+    log.write("a message to a router was not taken: " + cause.getMessage());
+  }
+
+  private long overflow() {
+    return overflow
+        + (socket == null ? 0 : socket.overflow())
+        + sockets.values().stream().mapToLong(MessageSocket::overflow).sum();
   }
 
   /** What the proxy acts through. */
   private final class Handler implements ProxyHandler {
     @Override
     public void send(Endpoint router, ByteBuf message) {
-      if (socket == null) {
-        message.release();
-        return;
+      var own = sockets.get(router);
+      if (own == null && socket != null) {
+        own = socket.forPeer(loop, router, new FromRouters(), ProxyNode.this::notTaken);
+        sockets.put(router, own);
       }
-      try {
-        socket.send(
-            message,
-            new InetSocketAddress(
-                InetAddress.getByAddress(Ipv4Address.toBytes(router.address())), router.port()));
-      } catch (UnknownHostException e) {
-        throw new AssertionError("4 bytes are an address", e);
+      if (own != null && own.isConnected()) {
+        own.send(message);
+      } else if (socket != null) {
+        socket.send(message, router);
+      } else {
+        message.release();
       }
     }
 
@@ -219,6 +236,7 @@ public final class ProxyNode implements AutoCloseable {
 
     @Override
     public void event(ProxyEvent event) {
+      allUp |= event instanceof ProxyEvent.AllUp;
       listener.accept(event);
     }
 
@@ -273,6 +291,7 @@ public final class ProxyNode implements AutoCloseable {
       closed = true;
     }
     loop.execute(() -> {
+      proxy.counters().messageOverflow = overflow();
       proxy.close();
       endOfBatch();
       alarm.cancel();
@@ -283,6 +302,7 @@ public final class ProxyNode implements AutoCloseable {
       if (socket != null) {
         socket.close();
       }
+      sockets.values().forEach(MessageSocket::close);
     });
     group.shutdownGracefully(0, THREAD_END_SECONDS, TimeUnit.SECONDS);
     group.terminationFuture().awaitUninterruptibly(THREAD_END_SECONDS, TimeUnit.SECONDS);

@@ -204,6 +204,9 @@ public final class RouterNode implements AutoCloseable {
       return;
     }
     loop.execute(() -> {
+      if (socket != null) {
+        router.counters().messageOverflow = socket.overflow();
+      }
       router.close();
       alarm.cancel();
       if (socket != null) {
