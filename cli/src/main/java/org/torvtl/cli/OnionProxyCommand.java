@@ -15,6 +15,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.link.linux.DeviceLink;
+import org.torvtl.link.linux.User;
 import org.torvtl.onion.ProxyEvent;
 import org.torvtl.onion.node.ProxyNode;
 import org.torvtl.onion.node.RouterInterface;
@@ -88,6 +89,14 @@ final class OnionProxyCommand implements Callable<Integer> {
               + " spoke with whom, and stay. Default: ${DEFAULT-VALUE}, in memory")
   private String logs = "";
 
+  @Option(
+      names = "--user",
+      paramLabel = "NAME",
+      description =
+          "User to become, with the routers, once all is open; for root only. 'root' keeps root."
+              + " Default: the first of debian-tor, tor, _tor, nobody there is.")
+  private @Nullable String userName;
+
   @Spec private CommandSpec spec;
 
   // Filled in by picocli.
@@ -109,13 +118,20 @@ final class OnionProxyCommand implements Callable<Integer> {
     var networkInterface = Arguments.networkInterface(spec, device);
     var network = Arguments.ipv4Network(spec, address);
     var ways = ways();
+    var user = ServiceUser.choose(userName);
     var outcome = new CompletableFuture<Void>();
     try (var teardown = new Teardown()) {
       var tunnel = TunnelDevice.open(networkInterface, network, teardown);
       var directory = Path.of(logs.equals(DEFAULT_LOGS) ? "/run/torvtl/onion-" + device : logs);
-      var report = new Report(tunnel.address(), directory, outcome);
-      var node = teardown.add(node(tunnel, ways, directory, report, outcome));
+      var allUp = new CompletableFuture<Void>();
+      var report = new Report(directory, allUp, outcome);
+      var node = teardown.add(node(tunnel, ways, user, directory, report, outcome));
       report.listening(node.start());
+      CompletableFuture.anyOf(allUp, outcome).get();
+      if (user != null && !user.isRoot()) {
+        ServiceUser.become(user);
+      }
+      report.ready(tunnel.address());
       outcome.get();
       return 0;
     } catch (ExecutionException e) {
@@ -130,6 +146,7 @@ final class OnionProxyCommand implements Callable<Integer> {
   private ProxyNode node(
       TunnelDevice tunnel,
       List<Optional<RouterInterface>> ways,
+      @Nullable User user,
       Path directory,
       Report report,
       CompletableFuture<Void> outcome)
@@ -142,6 +159,7 @@ final class OnionProxyCommand implements Callable<Integer> {
               sources(tunnel.address(), ways),
               ways,
               ThisProgram.command("onion", "router"),
+              Optional.ofNullable(user).filter(u -> !u.isRoot()).map(User::name),
               directory.toAbsolutePath(),
               START_TIMEOUT),
           new SecureRandom(),
@@ -205,19 +223,25 @@ final class OnionProxyCommand implements Callable<Integer> {
 
   /** Tells the user what happens; called from the node's threads. */
   private final class Report {
-    private final Ipv4Network network;
     private final Path logs;
+    private final CompletableFuture<Void> allUp;
     private final CompletableFuture<Void> outcome;
     private boolean up;
 
-    Report(Ipv4Network network, Path logs, CompletableFuture<Void> outcome) {
-      this.network = network;
+    Report(Path logs, CompletableFuture<Void> allUp, CompletableFuture<Void> outcome) {
       this.logs = logs;
+      this.allUp = allUp;
       this.outcome = outcome;
     }
 
     void listening(int port) {
       say("proxy: process %d, UDP port %d".formatted(ProcessHandle.current().pid(), port));
+    }
+
+    void ready(Ipv4Network network) {
+      say(
+          "ready: %s is %s, all else of %s are the routers; logs in %s; Ctrl-C ends it"
+              .formatted(device, Ipv4Address.toString(network.address()), network.range(), logs));
     }
 
     synchronized void event(ProxyEvent event) {
@@ -231,10 +255,7 @@ final class OnionProxyCommand implements Callable<Integer> {
                         exit == 0 ? "" : ", in the world as " + Ipv4Address.toString(exit)));
         case ProxyEvent.AllUp() -> {
           up = true;
-          say(
-              "ready: %s is %s, all else of %s are the routers; logs in %s; Ctrl-C ends it"
-                  .formatted(
-                      device, Ipv4Address.toString(network.address()), network.range(), logs));
+          allUp.complete(null);
         }
         case ProxyEvent.StayedSilent(var silent) ->
             outcome.completeExceptionally(

@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import org.torvtl.link.Link;
 import org.torvtl.link.linux.InterfaceAddress;
 import org.torvtl.link.linux.NetworkInterface;
-import org.torvtl.link.linux.SystemCallException;
 import org.torvtl.link.linux.TunDevice;
 import org.torvtl.wire.Ipv4Network;
 
@@ -38,17 +37,11 @@ record TunnelDevice(TunDevice device, Ipv4Network address) {
     }
     var has = InterfaceAddress.get(networkInterface);
     if (has.isEmpty()) {
+      // It stays with a device that was found: to take it away would need root to the end.
       InterfaceAddress.set(networkInterface, address);
-      if (found) {
-        teardown.add(() -> remove(networkInterface));
-      }
     }
     networkInterface.up();
     return new TunnelDevice(device, has.orElse(address));
-  }
-
-  private static void remove(NetworkInterface networkInterface) throws SystemCallException {
-    InterfaceAddress.set(networkInterface, new Ipv4Network(0, 0));
   }
 
   /**

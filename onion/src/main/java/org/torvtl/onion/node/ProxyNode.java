@@ -45,6 +45,7 @@ public final class ProxyNode implements AutoCloseable {
    * @param sources the host's addresses, the tunnel's among them
    * @param routers one for each router: its way to the world, if it has one
    * @param routerCommand runs a router; the arguments of {@link RouterArguments} are added
+   * @param routerUser whom a router becomes; empty if it stays who it is
    * @param logs the directory for the logs; made if it is not there
    * @param startTimeout how long the routers may take to come up
    */
@@ -53,6 +54,7 @@ public final class ProxyNode implements AutoCloseable {
       Set<Integer> sources,
       List<Optional<RouterInterface>> routers,
       List<String> routerCommand,
+      Optional<String> routerUser,
       Path logs,
       Duration startTimeout) {}
 
@@ -149,7 +151,8 @@ public final class ProxyNode implements AutoCloseable {
             port,
             ProcessHandle.current().pid(),
             logOf(number),
-            options.routers().get(number - 1));
+            options.routers().get(number - 1),
+            options.routerUser());
     var command = new ArrayList<>(options.routerCommand());
     command.addAll(arguments.words());
     RouterProcess process;

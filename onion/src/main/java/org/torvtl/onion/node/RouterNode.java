@@ -75,16 +75,23 @@ public final class RouterNode implements AutoCloseable {
             System.nanoTime());
   }
 
-  /** Begins to serve: says to the proxy that it is up. */
-  public void start() throws IOException, InterruptedException {
+  /**
+   * Opens the socket to the proxy. What takes privileges is done then, and nothing was taken from
+   * outside yet.
+   */
+  public void open() throws IOException, InterruptedException {
     var opened =
         MessageSocket.open(
             loop,
             arguments.proxyPort(),
             new FromProxy(),
             cause -> log.write("a message to the proxy was not taken: " + cause.getMessage()));
+    loop.execute(() -> socket = opened);
+  }
+
+  /** Begins to serve: says to the proxy that it is up. */
+  public void start() {
     loop.execute(() -> {
-      socket = opened;
       if (world != null) {
         world.start(loop, new FromWorld());
       }
