@@ -2,6 +2,7 @@
 package org.torvtl.cli;
 
 import java.io.IOException;
+import java.net.SocketException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
@@ -156,7 +157,7 @@ final class OnionProxyCommand implements Callable<Integer> {
           new DeviceLink(tunnel.device()),
           new ProxyNode.Options(
               tunnel.address(),
-              sources(tunnel.address(), ways),
+              () -> sources(tunnel.address(), ways),
               ways,
               ThisProgram.command("onion", "router"),
               Optional.ofNullable(user).filter(u -> !u.isRoot()).map(User::name),
@@ -213,9 +214,14 @@ final class OnionProxyCommand implements Callable<Integer> {
   }
 
   /** The host's addresses, but not those its routers have. */
-  private static Set<Integer> sources(Ipv4Network tunnel, List<Optional<RouterInterface>> ways)
-      throws IOException {
-    var sources = LocalAddresses.all();
+  private static Set<Integer> sources(Ipv4Network tunnel, List<Optional<RouterInterface>> ways) {
+    var sources = new HashSet<Integer>();
+    try {
+      sources.addAll(LocalAddresses.all());
+    } catch (SocketException e) {
+      // An interface went while it was looked at. The next packet asks again.
+      return Set.of();
+    }
     ways.forEach(way -> way.ifPresent(router -> sources.remove(router.address())));
     sources.add(tunnel.address());
     return sources;
@@ -265,6 +271,22 @@ final class OnionProxyCommand implements Callable<Integer> {
                             String.join(" and ", silent.stream().map(String::valueOf).toList()),
                             START_TIMEOUT.toSeconds(),
                             logs)));
+        case ProxyEvent.RouterSilent(int router, long pid, int left) ->
+            warn(
+                "router %d (process %d) does not answer any more; %s"
+                    .formatted(router, pid, whereFlowsGo(left)));
+        case ProxyEvent.RouterBack(int router, long pid) ->
+            warn("router %d (process %d) answers again".formatted(router, pid));
+        case ProxyEvent.ExitChanged(int router, long pid, int exit) ->
+            warn(
+                "router %d (process %d) %s"
+                    .formatted(
+                        router,
+                        pid,
+                        exit == 0
+                            ? "has no way to the world any more (is its interface up, with its"
+                                + " address? one that was deleted takes a new start)"
+                            : "is in the world again as " + Ipv4Address.toString(exit)));
         case ProxyEvent.RouterGone(int router, long pid, String how, int left) -> {
           var what = "router %d (process %d) %s".formatted(router, pid, how);
           if (!up) {
@@ -274,10 +296,18 @@ final class OnionProxyCommand implements Callable<Integer> {
             outcome.completeExceptionally(
                 new UserException(what + "; it was the last one (start the proxy again)"));
           } else {
-            warn(what + "; its flows go to the other " + (left == 1 ? "one" : left));
+            warn(what + "; " + whereFlowsGo(left));
           }
         }
       }
+    }
+
+    private static String whereFlowsGo(int left) {
+      return switch (left) {
+        case 0 -> "no other is up";
+        case 1 -> "its flows go to the other one";
+        default -> "its flows go to the other " + left;
+      };
     }
 
     private synchronized void say(String line) {

@@ -44,6 +44,8 @@ public final class OnionCounters {
     ICMP_IGNORED,
     /** A packet to the world, at a router that has no way there. */
     NO_WAY_OUT,
+    /** A packet to the world that the interface did not take. */
+    NOT_SENT,
     /** A datagram to a router, which has no UDP port. */
     PORT,
     /** A flow, for lack of a port or an identifier. */

@@ -98,9 +98,9 @@ public final class Router {
         || (again && message.circuit() != circuit)) {
       return false;
     }
+    open = body;
     if (!again) {
       circuit = message.circuit();
-      open = body;
       handler.log(
           "circuit %d is open: I am %s, all of %s but for the host%s"
               .formatted(
@@ -117,7 +117,9 @@ public final class Router {
     ByteBuf answer = association.compose(MessageType.OPENED, circuit, Ipv4Address.LENGTH);
     answer.setInt(
         OnionMessage.HEADER_LENGTH,
-        config.exit() == null ? Ipv4Address.UNSPECIFIED : config.exit().address());
+        config.exit() == null || !handler.hasWayOut()
+            ? Ipv4Address.UNSPECIFIED
+            : config.exit().address());
     handler.send(association.seal(answer));
     return true;
   }
@@ -275,7 +277,14 @@ public final class Router {
                   + Ipv4Address.toString(exit.address())
                   + " "
                   + done.as());
-          fragments(out, exit.mtu(), handler::sendToWorld);
+          if (!fragments(out, exit.mtu(), handler::sendToWorld)) {
+            refuse(
+                open,
+                datagram,
+                open.routerAddress(),
+                IcmpError.unreachable(Icmpv4Message.HOST_UNREACHABLE),
+                Drop.NOT_SENT);
+          }
         }
         case AddressTranslator.Malformed(var defect) -> {
           counters.malformed(defect);
@@ -397,19 +406,23 @@ public final class Router {
           ByteBuf carried = association.compose(MessageType.PACKET, circuit, length);
           carried.setBytes(OnionMessage.HEADER_LENGTH, part, part.readerIndex(), length);
           handler.send(association.seal(carried));
+          return true;
         });
   }
 
   private interface Part {
-    void send(ByteBuf packet);
+    boolean send(ByteBuf packet);
   }
 
-  /** Gives away a packet of ours, in fragments if the way carries no whole. RFC 791, 2.3. */
-  private void fragments(ByteBuf whole, int mtu, Part to) {
+  /**
+   * Gives away a packet of ours, in fragments if the way carries no whole. RFC 791, 2.3.
+   *
+   * @return whether all of it was taken
+   */
+  private boolean fragments(ByteBuf whole, int mtu, Part to) {
     int length = whole.readableBytes();
     if (length <= mtu) {
-      to.send(whole);
-      return;
+      return to.send(whole);
     }
     int payload = length - Ipv4Packet.HEADER_LENGTH;
     int unit = (mtu - Ipv4Packet.HEADER_LENGTH) & ~7;
@@ -433,11 +446,14 @@ public final class Router {
             .compose(source, destination, protocol, identification, false, size)
             .setTtl(ttl)
             .composeFragment(offset, offset + size < payload, size);
-        to.send(part.setIndex(0, Ipv4Packet.HEADER_LENGTH + size));
+        if (!to.send(part.setIndex(0, Ipv4Packet.HEADER_LENGTH + size))) {
+          return false;
+        }
       } finally {
         part.release();
       }
     }
+    return true;
   }
 
   private void drop(ByteBuf datagram, Drop reason) {

@@ -181,6 +181,17 @@ class RouterTest {
     }
   }
 
+  /** No route, no neighbour, interface down: the host hears of it, and it is counted. */
+  @Test
+  void whatTheInterfaceDoesNotTakeIsRefused() {
+    try (var cable = cable()) {
+      cable.withoutWay.add(1);
+      cable.hostSends(Packets.ping(GUEST, WORLD, 7, 3));
+      assertThat(cable.lastDescribed()).startsWith("ICMP unreachable (1) 10.5.51.254 > " + GUEST);
+      assertThat(cable.routers.getFirst().counters().dropCount(Drop.NOT_SENT)).isEqualTo(1);
+    }
+  }
+
   @Test
   void withoutAWayOutTheNetIsUnreachable() {
     try (var cable = new OnionCable(1, false, 1).up()) {

@@ -19,6 +19,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.link.Link;
@@ -42,7 +43,7 @@ public final class ProxyNode implements AutoCloseable {
    * How to run it.
    *
    * @param tunnel the host's address in the tunnel's network, and that network
-   * @param sources the host's addresses, the tunnel's among them
+   * @param sources reads the host's addresses, the tunnel's among them
    * @param routers one for each router: its way to the world, if it has one
    * @param routerCommand runs a router; the arguments of {@link RouterArguments} are added
    * @param routerUser whom a router becomes; empty if it stays who it is
@@ -51,7 +52,7 @@ public final class ProxyNode implements AutoCloseable {
    */
   public record Options(
       Ipv4Network tunnel,
-      Set<Integer> sources,
+      Supplier<Set<Integer>> sources,
       List<Optional<RouterInterface>> routers,
       List<String> routerCommand,
       Optional<String> routerUser,
@@ -105,7 +106,7 @@ public final class ProxyNode implements AutoCloseable {
             device.name(),
             options.tunnel(),
             device.mtu(),
-            options.sources(),
+            options.sources().get(),
             secrets,
             random.nextLong(),
             options.startTimeout().toNanos());
@@ -238,6 +239,11 @@ public final class ProxyNode implements AutoCloseable {
     }
 
     @Override
+    public Set<Integer> hostAddresses() {
+      return options.sources().get();
+    }
+
+    @Override
     public void event(ProxyEvent event) {
       allUp |= event instanceof ProxyEvent.AllUp;
       listener.accept(event);
@@ -266,7 +272,7 @@ public final class ProxyNode implements AutoCloseable {
   private final class FromHost implements Link.Receiver {
     @Override
     public void frame(ByteBuf frame) {
-      proxy.packet(frame);
+      proxy.packet(frame, System.nanoTime());
     }
 
     @Override
@@ -294,6 +300,7 @@ public final class ProxyNode implements AutoCloseable {
       closed = true;
     }
     loop.execute(() -> {
+      log.write(LinkReport.of(device));
       proxy.counters().messageOverflow = overflow();
       proxy.close();
       endOfBatch();

@@ -26,6 +26,7 @@ public final class RouterNode implements AutoCloseable {
   private static final long THREAD_END_SECONDS = 5;
 
   private final RouterArguments arguments;
+  private final @Nullable WayOut way;
   private final @Nullable Link world;
   private final @Nullable ReservedPorts ports;
   private final MultiThreadIoEventLoopGroup group;
@@ -55,6 +56,7 @@ public final class RouterNode implements AutoCloseable {
       log.close();
       throw e;
     }
+    way = exit == null ? null : WayOut.of(exit);
     ports = exit == null ? null : new ReservedPorts(exit.address());
     group =
         new MultiThreadIoEventLoopGroup(
@@ -129,15 +131,18 @@ public final class RouterNode implements AutoCloseable {
     }
 
     @Override
-    public void sendToWorld(ByteBuf packet) {
+    public boolean hasWayOut() {
+      return way != null && way.isThere();
+    }
+
+    @Override
+    public boolean sendToWorld(ByteBuf packet) {
       if (world == null) {
-        return;
+        return false;
       }
       long drops = world.counters().sendDrops;
       world.send(packet, Unpooled.EMPTY_BUFFER);
-      if (world.counters().sendDrops != drops) {
-        log.write(world.name() + " did not take that packet: is it up, and is there a route?");
-      }
+      return world.counters().sendDrops == drops;
     }
 
     @Override
@@ -221,6 +226,9 @@ public final class RouterNode implements AutoCloseable {
       }
       if (world != null) {
         world.close();
+      }
+      if (world != null) {
+        log.write(LinkReport.of(world));
       }
       log.write("ends; " + router.counters().nonZero());
     });
