@@ -5,13 +5,17 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
+import java.util.EnumSet;
 import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -53,17 +57,44 @@ public final class PacketLog implements AutoCloseable {
 
   /**
    * Begins a log; its directory is made, so that only its owner can enter it, if it is not there.
+   * What is in the place of the files is removed, never written through.
    *
    * @param who stands in each line
-   * @throws IOException if the file cannot be written
+   * @throws IOException if the file cannot be written, or others can write to the directory
    */
   public static PacketLog open(Path path, String who) throws IOException {
     var directory = path.toAbsolutePath().getParent();
-    if (directory != null && !Files.isDirectory(directory)) {
+    try {
+      if (directory != null) {
+        prepare(directory);
+      }
+      return begin(path, who);
+    } catch (FileSystemException e) {
+      throw new IOException(
+          "cannot write %s: %s (choose another directory)"
+              .formatted(
+                  path, e.getReason() == null ? e.getClass().getSimpleName() : e.getReason()),
+          e);
+    }
+  }
+
+  private static void prepare(Path directory) throws IOException {
+    if (!Files.isDirectory(directory)) {
       Files.createDirectories(
           directory,
           PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+      return;
     }
+    var others = EnumSet.of(PosixFilePermission.GROUP_WRITE, PosixFilePermission.OTHERS_WRITE);
+    others.retainAll(Files.getPosixFilePermissions(directory));
+    if (!others.isEmpty()) {
+      throw new IOException(
+          "cannot write logs into %s: others can write there too (chmod go-w it, or choose another directory)"
+              .formatted(directory));
+    }
+  }
+
+  private static PacketLog begin(Path path, String who) throws IOException {
     var file = begin(path);
     try {
       return new PacketLog(path, who, file, begin(path.resolveSibling(path.getFileName() + ".1")));
@@ -74,13 +105,15 @@ public final class PacketLog implements AutoCloseable {
   }
 
   private static FileChannel begin(Path path) throws IOException {
-    var file =
-        FileChannel.open(
-            path,
-            Set.of(StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE),
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-    file.truncate(0);
-    return file;
+    Files.deleteIfExists(path);
+    return FileChannel.open(
+        path,
+        Set.of(
+            StandardOpenOption.CREATE_NEW,
+            StandardOpenOption.READ,
+            StandardOpenOption.WRITE,
+            LinkOption.NOFOLLOW_LINKS),
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
   }
 
   /** Adds a line; it is in the file after {@link #flush}. */
