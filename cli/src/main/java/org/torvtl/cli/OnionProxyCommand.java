@@ -14,6 +14,7 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.link.linux.DeviceLink;
 import org.torvtl.link.linux.User;
@@ -47,6 +48,15 @@ final class OnionProxyCommand implements Callable<Integer> {
   private static final int MAX_ROUTERS = 64;
 
   private static final Duration START_TIMEOUT = Duration.ofSeconds(15);
+
+  /** Of a processor's time, on a slow machine. */
+  private static final Duration START_OF_ONE = Duration.ofSeconds(4);
+
+  private static final int MOST_NAMED = 5;
+
+  /** Longer ones have no address that stands for all. */
+  private static final int MAX_PREFIX = 31;
+
   private static final String DEFAULT_LOGS = "/run/torvtl/onion-DEV";
 
   @Option(
@@ -117,7 +127,7 @@ final class OnionProxyCommand implements Callable<Integer> {
               .formatted(interfaces.size(), routers));
     }
     var networkInterface = Arguments.networkInterface(spec, device);
-    var network = Arguments.ipv4Network(spec, address);
+    var network = hostIn(Arguments.ipv4Network(spec, address));
     var ways = ways();
     var user = ServiceUser.choose(userName);
     var outcome = new CompletableFuture<Void>();
@@ -144,6 +154,24 @@ final class OnionProxyCommand implements Callable<Integer> {
     }
   }
 
+  /** A host's address is neither the network's own nor its broadcast address. RFC 3021. */
+  private Ipv4Network hostIn(Ipv4Network network) {
+    if (network.prefixLength() < MAX_PREFIX
+        && (network.address() == network.first() || network.address() == network.last())) {
+      throw Arguments.wrong(
+          spec,
+          "%s is no host's address: it stands for all of %s"
+              .formatted(Ipv4Address.toString(network.address()), network.range()));
+    }
+    return network;
+  }
+
+  /** Routers start at the same time, and share the processors. */
+  private Duration startTimeout() {
+    int processors = Runtime.getRuntime().availableProcessors();
+    return START_TIMEOUT.plus(START_OF_ONE.multipliedBy(routers).dividedBy(processors));
+  }
+
   private ProxyNode node(
       TunnelDevice tunnel,
       List<Optional<RouterInterface>> ways,
@@ -162,7 +190,7 @@ final class OnionProxyCommand implements Callable<Integer> {
               ThisProgram.command("onion", "router"),
               Optional.ofNullable(user).filter(u -> !u.isRoot()).map(User::name),
               directory.toAbsolutePath(),
-              START_TIMEOUT),
+              startTimeout()),
           new SecureRandom(),
           report::event,
           outcome::completeExceptionally);
@@ -267,10 +295,7 @@ final class OnionProxyCommand implements Callable<Integer> {
             outcome.completeExceptionally(
                 new UserException(
                     "router %s did not say 'I'm up' within %d s (see the logs in %s)"
-                        .formatted(
-                            String.join(" and ", silent.stream().map(String::valueOf).toList()),
-                            START_TIMEOUT.toSeconds(),
-                            logs)));
+                        .formatted(some(silent), startTimeout().toSeconds(), logs)));
         case ProxyEvent.RouterSilent(int router, long pid, int left) ->
             warn(
                 "router %d (process %d) does not answer any more; %s"
@@ -300,6 +325,13 @@ final class OnionProxyCommand implements Callable<Integer> {
           }
         }
       }
+    }
+
+    /** Such as {@code 3, 4, 7 and 29 more}. */
+    private static String some(List<Integer> numbers) {
+      var first = numbers.stream().limit(MOST_NAMED).map(String::valueOf);
+      int more = numbers.size() - MOST_NAMED;
+      return first.collect(Collectors.joining(", ")) + (more > 0 ? " and " + more + " more" : "");
     }
 
     private static String whereFlowsGo(int left) {
