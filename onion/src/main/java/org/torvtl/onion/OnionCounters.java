@@ -28,6 +28,8 @@ public final class OnionCounters {
     NOT_FOR_HOST,
     /** Broadcast or multicast. */
     GROUP_DESTINATION,
+    /** "This network" 0/8, or the router's own address in the world. */
+    LOCAL_DESTINATION,
     /** A packet larger than the circuit carries. */
     TOO_LARGE,
     /** A packet with IP options: source routes, and what records the way. */

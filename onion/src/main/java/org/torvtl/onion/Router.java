@@ -20,6 +20,9 @@ import org.torvtl.wire.Ipv4Packet;
  * its own making, and one less to live; of the host's header nothing else goes out.
  */
 public final class Router {
+  /** 0/8 has no destinations. RFC 1122, section 3.2.1.3. */
+  private static final int THIS_NETWORK_SHIFT = 24;
+
   private static final long REPEAT_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
 
   private final RouterConfig config;
@@ -149,7 +152,15 @@ public final class Router {
     counters.outPackets++;
     counters.outBytes += packet.totalLength();
     var fault = fault(open);
-    if (fault != null) {
+    if (fault == Drop.FRAGMENT && packet.fragmentOffset() == 0) {
+      // The host learns why nothing comes back; its errors are for the first one. RFC 1122, 3.2.2.
+      refuse(
+          open,
+          datagram,
+          open.routerAddress(),
+          IcmpError.unreachable(Icmpv4Message.ADMINISTRATIVELY_PROHIBITED),
+          fault);
+    } else if (fault != null) {
       drop(datagram, fault);
     } else if (open.tunnel().contains(packet.destination())) {
       forMe(open, datagram);
@@ -175,6 +186,10 @@ public final class Router {
         || destination == open.tunnel().first()
         || destination == open.tunnel().last()) {
       return Drop.GROUP_DESTINATION;
+    }
+    if (destination >>> THIS_NETWORK_SHIFT == 0
+        || (config.exit() != null && destination == config.exit().address())) {
+      return Drop.LOCAL_DESTINATION;
     }
     if (packet.headerLength() > Ipv4Packet.HEADER_LENGTH) {
       return Drop.OPTIONS;
