@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -17,6 +18,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** The onion network, stage 1: how proxy and routers start and end. */
 class OnionStartTest {
   private static final Duration SOON = Duration.ofSeconds(10);
+  private static final Duration START = Duration.ofMinutes(1);
 
   @SuppressWarnings("NullAway.Init") // @BeforeEach
   private Machine machine;
@@ -160,6 +162,61 @@ class OnionStartTest {
     }
   }
 
+  /** It is there, but does nothing: nobody's packets wait for it. */
+  @Test
+  void aRouterThatIsStoppedIsReportedAndComesBack() throws Exception {
+    try (var proxy = OnionProxy.start(machine, "--routers", "2")) {
+      var victim = proxy.routers().get(1);
+      Signal.STOP.to(victim);
+      proxy.command().awaitLine("torvtl: router 2 (process ", SOON);
+      assertThat(proxy.command().output()).contains("does not answer any more; its flows go to");
+      var ping =
+          machine.script(
+              "for i in {10..19}; do ping -q -c 1 -W 2 10.5.51.$i >/dev/null || echo $i; done");
+      assertThat(ping.out()).isEmpty();
+      Signal.CONT.to(victim);
+      proxy.command().awaitOutput("'answers again'", text -> text.contains("answers again"), SOON);
+    }
+  }
+
+  @Test
+  void aRouterThatDiesWhileItStartsIsReported() throws Exception {
+    try (var proxy = OnionProxy.launch(machine, "--routers", "2")) {
+      var first = jvmOf(proxy, 1);
+      Signal.STOP.to(first);
+      Signal.KILL.to(first);
+      var result = proxy.await();
+      assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+      assertThat(result.err().strip())
+          .hasLineCount(1)
+          .contains("router 1", "was killed by signal 9 before it was up");
+      proxy.removeLogs();
+      assertThat(machine.traces()).isEqualTo(before);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"INT, 130", "TERM, 143"})
+  void endsDecentlyWhileRoutersStart(Signal signal, int exitStatus) throws Exception {
+    try (var proxy = OnionProxy.launch(machine, "--routers", "2")) {
+      Signal.STOP.to(jvmOf(proxy, 1));
+      signal.toGroupOf(proxy.process());
+      var result = proxy.await();
+      assertThat(result.exitStatus()).as("%s", result).isEqualTo(exitStatus);
+      proxy.removeLogs();
+      assertThat(machine.traces()).isEqualTo(before);
+    }
+  }
+
+  @Test
+  void anAddressThatNoHostCanHaveIsWrongUsage() throws Exception {
+    for (var address : List.of("10.5.51.0/24", "10.5.51.255/24")) {
+      var result = OnionProxy.launch(machine, "--address", address).await();
+      assertThat(result.exitStatus()).as("%s", result).isEqualTo(2);
+      assertThat(result.err()).contains("is no host's address: it stands for all of 10.5.51.0/24");
+    }
+  }
+
   @Test
   void theLastRoutersDeathIsTheEnd() throws Exception {
     try (var proxy = OnionProxy.start(machine, "--routers", "1")) {
@@ -202,7 +259,7 @@ class OnionStartTest {
   @Test
   void whatOthersSendToThePortIsDropped() throws Exception {
     try (var proxy = OnionProxy.launch(machine, "--routers", "1")) {
-      proxy.command().awaitLine("proxy: ", SOON);
+      proxy.command().awaitLine("proxy: ", START);
       var router = jvmOf(proxy, 1);
       Signal.STOP.to(router);
       machine.script(
@@ -217,7 +274,7 @@ class OnionStartTest {
           """,
           Integer.toString(proxy.port()));
       Signal.CONT.to(router);
-      proxy.command().awaitLine("ready", SOON);
+      proxy.command().awaitLine("ready", START);
       var refused =
           machine.script(
               "exec 3<>/dev/udp/127.0.0.1/$1; echo x >&3; echo x 2>&1 >&3 || :",
