@@ -2,6 +2,7 @@
 package org.torvtl.cli;
 
 import java.io.IOException;
+import java.net.SocketException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
@@ -13,8 +14,10 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.link.linux.DeviceLink;
+import org.torvtl.link.linux.User;
 import org.torvtl.onion.ProxyEvent;
 import org.torvtl.onion.node.ProxyNode;
 import org.torvtl.onion.node.RouterInterface;
@@ -45,6 +48,15 @@ final class OnionProxyCommand implements Callable<Integer> {
   private static final int MAX_ROUTERS = 64;
 
   private static final Duration START_TIMEOUT = Duration.ofSeconds(15);
+
+  /** Of a processor's time, on a slow machine. */
+  private static final Duration START_OF_ONE = Duration.ofSeconds(4);
+
+  private static final int MOST_NAMED = 5;
+
+  /** Longer ones have no address that stands for all. */
+  private static final int MAX_PREFIX = 31;
+
   private static final String DEFAULT_LOGS = "/run/torvtl/onion-DEV";
 
   @Option(
@@ -88,6 +100,14 @@ final class OnionProxyCommand implements Callable<Integer> {
               + " spoke with whom, and stay. Default: ${DEFAULT-VALUE}, in memory")
   private String logs = "";
 
+  @Option(
+      names = "--user",
+      paramLabel = "NAME",
+      description =
+          "User to become, with the routers, once all is open; for root only. 'root' keeps root."
+              + " Default: the first of debian-tor, tor, _tor, nobody there is.")
+  private @Nullable String userName;
+
   @Spec private CommandSpec spec;
 
   // Filled in by picocli.
@@ -107,15 +127,22 @@ final class OnionProxyCommand implements Callable<Integer> {
               .formatted(interfaces.size(), routers));
     }
     var networkInterface = Arguments.networkInterface(spec, device);
-    var network = Arguments.ipv4Network(spec, address);
+    var network = hostIn(Arguments.ipv4Network(spec, address));
     var ways = ways();
+    var user = ServiceUser.choose(userName);
     var outcome = new CompletableFuture<Void>();
     try (var teardown = new Teardown()) {
       var tunnel = TunnelDevice.open(networkInterface, network, teardown);
       var directory = Path.of(logs.equals(DEFAULT_LOGS) ? "/run/torvtl/onion-" + device : logs);
-      var report = new Report(tunnel.address(), directory, outcome);
-      var node = teardown.add(node(tunnel, ways, directory, report, outcome));
+      var allUp = new CompletableFuture<Void>();
+      var report = new Report(directory, allUp, outcome);
+      var node = teardown.add(node(tunnel, ways, user, directory, report, outcome));
       report.listening(node.start());
+      CompletableFuture.anyOf(allUp, outcome).get();
+      if (user != null && !user.isRoot()) {
+        ServiceUser.become(user);
+      }
+      report.ready(tunnel.address());
       outcome.get();
       return 0;
     } catch (ExecutionException e) {
@@ -127,9 +154,28 @@ final class OnionProxyCommand implements Callable<Integer> {
     }
   }
 
+  /** A host's address is neither the network's own nor its broadcast address. RFC 3021. */
+  private Ipv4Network hostIn(Ipv4Network network) {
+    if (network.prefixLength() < MAX_PREFIX
+        && (network.address() == network.first() || network.address() == network.last())) {
+      throw Arguments.wrong(
+          spec,
+          "%s is no host's address: it stands for all of %s"
+              .formatted(Ipv4Address.toString(network.address()), network.range()));
+    }
+    return network;
+  }
+
+  /** Routers start at the same time, and share the processors. */
+  private Duration startTimeout() {
+    int processors = Runtime.getRuntime().availableProcessors();
+    return START_TIMEOUT.plus(START_OF_ONE.multipliedBy(routers).dividedBy(processors));
+  }
+
   private ProxyNode node(
       TunnelDevice tunnel,
       List<Optional<RouterInterface>> ways,
+      @Nullable User user,
       Path directory,
       Report report,
       CompletableFuture<Void> outcome)
@@ -139,11 +185,12 @@ final class OnionProxyCommand implements Callable<Integer> {
           new DeviceLink(tunnel.device()),
           new ProxyNode.Options(
               tunnel.address(),
-              sources(tunnel.address(), ways),
+              () -> sources(tunnel.address(), ways),
               ways,
               ThisProgram.command("onion", "router"),
+              Optional.ofNullable(user).filter(u -> !u.isRoot()).map(User::name),
               directory.toAbsolutePath(),
-              START_TIMEOUT),
+              startTimeout()),
           new SecureRandom(),
           report::event,
           outcome::completeExceptionally);
@@ -195,9 +242,14 @@ final class OnionProxyCommand implements Callable<Integer> {
   }
 
   /** The host's addresses, but not those its routers have. */
-  private static Set<Integer> sources(Ipv4Network tunnel, List<Optional<RouterInterface>> ways)
-      throws IOException {
-    var sources = LocalAddresses.all();
+  private static Set<Integer> sources(Ipv4Network tunnel, List<Optional<RouterInterface>> ways) {
+    var sources = new HashSet<Integer>();
+    try {
+      sources.addAll(LocalAddresses.all());
+    } catch (SocketException e) {
+      // An interface went while it was looked at. The next packet asks again.
+      return Set.of();
+    }
     ways.forEach(way -> way.ifPresent(router -> sources.remove(router.address())));
     sources.add(tunnel.address());
     return sources;
@@ -205,19 +257,25 @@ final class OnionProxyCommand implements Callable<Integer> {
 
   /** Tells the user what happens; called from the node's threads. */
   private final class Report {
-    private final Ipv4Network network;
     private final Path logs;
+    private final CompletableFuture<Void> allUp;
     private final CompletableFuture<Void> outcome;
     private boolean up;
 
-    Report(Ipv4Network network, Path logs, CompletableFuture<Void> outcome) {
-      this.network = network;
+    Report(Path logs, CompletableFuture<Void> allUp, CompletableFuture<Void> outcome) {
       this.logs = logs;
+      this.allUp = allUp;
       this.outcome = outcome;
     }
 
     void listening(int port) {
       say("proxy: process %d, UDP port %d".formatted(ProcessHandle.current().pid(), port));
+    }
+
+    void ready(Ipv4Network network) {
+      say(
+          "ready: %s is %s, all else of %s are the routers; logs in %s; Ctrl-C ends it"
+              .formatted(device, Ipv4Address.toString(network.address()), network.range(), logs));
     }
 
     synchronized void event(ProxyEvent event) {
@@ -231,19 +289,29 @@ final class OnionProxyCommand implements Callable<Integer> {
                         exit == 0 ? "" : ", in the world as " + Ipv4Address.toString(exit)));
         case ProxyEvent.AllUp() -> {
           up = true;
-          say(
-              "ready: %s is %s, all else of %s are the routers; logs in %s; Ctrl-C ends it"
-                  .formatted(
-                      device, Ipv4Address.toString(network.address()), network.range(), logs));
+          allUp.complete(null);
         }
         case ProxyEvent.StayedSilent(var silent) ->
             outcome.completeExceptionally(
                 new UserException(
                     "router %s did not say 'I'm up' within %d s (see the logs in %s)"
-                        .formatted(
-                            String.join(" and ", silent.stream().map(String::valueOf).toList()),
-                            START_TIMEOUT.toSeconds(),
-                            logs)));
+                        .formatted(some(silent), startTimeout().toSeconds(), logs)));
+        case ProxyEvent.RouterSilent(int router, long pid, int left) ->
+            warn(
+                "router %d (process %d) does not answer any more; %s"
+                    .formatted(router, pid, whereFlowsGo(left)));
+        case ProxyEvent.RouterBack(int router, long pid) ->
+            warn("router %d (process %d) answers again".formatted(router, pid));
+        case ProxyEvent.ExitChanged(int router, long pid, int exit) ->
+            warn(
+                "router %d (process %d) %s"
+                    .formatted(
+                        router,
+                        pid,
+                        exit == 0
+                            ? "has no way to the world any more (is its interface up, with its"
+                                + " address? one that was deleted takes a new start)"
+                            : "is in the world again as " + Ipv4Address.toString(exit)));
         case ProxyEvent.RouterGone(int router, long pid, String how, int left) -> {
           var what = "router %d (process %d) %s".formatted(router, pid, how);
           if (!up) {
@@ -253,10 +321,25 @@ final class OnionProxyCommand implements Callable<Integer> {
             outcome.completeExceptionally(
                 new UserException(what + "; it was the last one (start the proxy again)"));
           } else {
-            warn(what + "; its flows go to the other " + (left == 1 ? "one" : left));
+            warn(what + "; " + whereFlowsGo(left));
           }
         }
       }
+    }
+
+    /** Such as {@code 3, 4, 7 and 29 more}. */
+    private static String some(List<Integer> numbers) {
+      var first = numbers.stream().limit(MOST_NAMED).map(String::valueOf);
+      int more = numbers.size() - MOST_NAMED;
+      return first.collect(Collectors.joining(", ")) + (more > 0 ? " and " + more + " more" : "");
+    }
+
+    private static String whereFlowsGo(int left) {
+      return switch (left) {
+        case 0 -> "no other is up";
+        case 1 -> "its flows go to the other one";
+        default -> "its flows go to the other " + left;
+      };
     }
 
     private synchronized void say(String line) {

@@ -50,6 +50,11 @@ final class OnionRouterCommand implements Callable<Integer> {
   @Option(names = RouterArguments.EXIT, description = "Its way to the world: INTERFACE=ADDRESS.")
   private @Nullable String exit;
 
+  @Option(
+      names = RouterArguments.USER,
+      description = "User to become; without it, it stays who it is.")
+  private @Nullable String userName;
+
   @Spec private CommandSpec spec;
 
   // Filled in by picocli.
@@ -59,10 +64,7 @@ final class OnionRouterCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException, UserException, InterruptedException {
     Logs.configure(false);
-    // This thread lives until the end, as the kernel demands.
-    if (!ParentDeath.follow(proxyPid)) {
-      throw new UserException("router %d: its proxy is gone".formatted(number));
-    }
+    follow();
     var secret = secret();
     var arguments =
         new RouterArguments(
@@ -70,14 +72,34 @@ final class OnionRouterCommand implements Callable<Integer> {
             proxyPort,
             proxyPid,
             log == null ? Path.of("router.log") : log,
-            Optional.ofNullable(exit).map(RouterInterface::parse));
+            Optional.ofNullable(exit).map(RouterInterface::parse),
+            Optional.ofNullable(userName));
     try (var teardown = new Teardown()) {
       var router = teardown.add(new RouterNode(arguments, secret, new SecureRandom()));
+      router.open();
+      if (userName != null) {
+        becomeUser();
+      }
       router.start();
       router.ended().get();
       return 0;
     } catch (ExecutionException e) {
       throw new IOException("router %d: %s".formatted(number, e.getCause()), e);
+    }
+  }
+
+  private void becomeUser() throws IOException, UserException {
+    var user = ServiceUser.choose(userName);
+    if (user != null) {
+      ServiceUser.become(user);
+      follow();
+    }
+  }
+
+  /** This thread lives until the end, as the kernel demands. */
+  private void follow() throws IOException, UserException {
+    if (!ParentDeath.follow(proxyPid)) {
+      throw new UserException("router %d: its proxy is gone".formatted(number));
     }
   }
 

@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import org.torvtl.link.Link;
 import org.torvtl.link.linux.InterfaceAddress;
 import org.torvtl.link.linux.NetworkInterface;
-import org.torvtl.link.linux.SystemCallException;
 import org.torvtl.link.linux.TunDevice;
 import org.torvtl.wire.Ipv4Network;
 
@@ -17,6 +16,11 @@ import org.torvtl.wire.Ipv4Network;
  */
 record TunnelDevice(TunDevice device, Ipv4Network address) {
   private static final Path CONFIGURATION = Path.of("/proc/sys/net/ipv4/conf");
+
+  private static final Path INTERFACES = Path.of("/sys/class/net");
+
+  /** The kernel's 500 are few for floods from many programs at once. */
+  private static final String QUEUE_PACKETS = "5000";
 
   /** Accept a packet if there is any route to where it comes from. RFC 3704, section 2.4. */
   private static final String LOOSE = "2";
@@ -35,20 +39,16 @@ record TunnelDevice(TunDevice device, Ipv4Network address) {
     if (!found) {
       // Answers come from all over the world, though the routes there lead elsewhere.
       Files.writeString(CONFIGURATION.resolve(networkInterface.name()).resolve("rp_filter"), LOOSE);
+      Files.writeString(
+          INTERFACES.resolve(networkInterface.name()).resolve("tx_queue_len"), QUEUE_PACKETS);
     }
     var has = InterfaceAddress.get(networkInterface);
     if (has.isEmpty()) {
+      // It stays with a device that was found: to take it away would need root to the end.
       InterfaceAddress.set(networkInterface, address);
-      if (found) {
-        teardown.add(() -> remove(networkInterface));
-      }
     }
     networkInterface.up();
     return new TunnelDevice(device, has.orElse(address));
-  }
-
-  private static void remove(NetworkInterface networkInterface) throws SystemCallException {
-    InterfaceAddress.set(networkInterface, new Ipv4Network(0, 0));
   }
 
   /**

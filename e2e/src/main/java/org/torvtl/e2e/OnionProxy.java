@@ -11,6 +11,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** A {@code torvtl onion proxy} on a {@link Machine}, with its routers and its logs. */
@@ -19,7 +20,8 @@ public final class OnionProxy implements Closeable {
   private static final Duration STOP_DEADLINE = Duration.ofSeconds(20);
   private static final String LOGS = "/run/torvtl/onion-tun1";
   private static final Pattern ROUTER_UP = Pattern.compile("(?m)^router (\\d+): process (\\d+) is");
-  private static final Pattern PORT = Pattern.compile("(?m)^proxy: process \\d+, UDP port (\\d+)$");
+  private static final Pattern PORT =
+      Pattern.compile("(?m)^proxy: process (\\d+), UDP port (\\d+)$");
 
   private final Machine machine;
   private final RunningCommand command;
@@ -72,11 +74,20 @@ public final class OnionProxy implements Closeable {
 
   /** The UDP port the system chose. */
   public int port() {
+    return Integer.parseInt(told().group(2));
+  }
+
+  /** The proxy's process id, as the machine numbers it. */
+  public long pid() {
+    return Long.parseLong(told().group(1));
+  }
+
+  private Matcher told() {
     var matcher = PORT.matcher(command.output());
     if (!matcher.find()) {
       throw new IllegalStateException("the proxy did not tell its port: " + command.output());
     }
-    return Integer.parseInt(matcher.group(1));
+    return matcher;
   }
 
   public RunningCommand command() {

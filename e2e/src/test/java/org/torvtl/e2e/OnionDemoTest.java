@@ -42,6 +42,7 @@ class OnionDemoTest {
     var before = machine.traces();
     var result = machine.start(MAKE_DEMO).await(DEADLINE);
     assertThat(result.exitStatus()).as("%s", result).isZero();
+    assertThat(result.took()).isLessThan(Duration.ofSeconds(30));
     assertThat(result.out().lines().count()).isLessThan(40);
     assertThat(result.out())
         .containsPattern("router 1: process \\d+ is up, in the world as 192\\.168\\.201\\.2")

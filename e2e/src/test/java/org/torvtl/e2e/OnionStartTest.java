@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Files;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
@@ -17,6 +18,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** The onion network, stage 1: how proxy and routers start and end. */
 class OnionStartTest {
   private static final Duration SOON = Duration.ofSeconds(10);
+  private static final Duration START = Duration.ofMinutes(1);
 
   @SuppressWarnings("NullAway.Init") // @BeforeEach
   private Machine machine;
@@ -55,8 +57,34 @@ class OnionStartTest {
         assertThat(proxy.log(router.getKey()))
             .anyMatch(line -> line.endsWith("I'm up, process " + router.getValue()));
       }
-      assertThat(machine.script("ss -H -l -u -n").out())
+      assertThat(machine.script("ss -H -a -u -n").out())
           .containsPattern("127\\.0\\.0\\.1:" + proxy.port() + "\\b");
+    }
+  }
+
+  @Test
+  void neitherProxyNorRouterIsRootWhenItServes() throws Exception {
+    try (var proxy = OnionProxy.start(machine, "--routers", "2", "--user", "nobody")) {
+      var pids = new ArrayList<>(proxy.announced().values());
+      pids.add(proxy.pid());
+      for (long pid : pids) {
+        var may =
+            machine.script(
+                "cat /proc/$1/task/*/status | grep -E '^(Uid|Gid|Groups|Cap(Prm|Eff|Amb)):' | sort -u",
+                Long.toString(pid));
+        assertThat(may.out().lines().map(line -> line.replaceAll("\\s+", " ").strip()))
+            .as("every thread of %d", pid)
+            .containsExactlyInAnyOrder(
+                "CapAmb: 0000000000000000",
+                "CapEff: 0000000000000000",
+                "CapPrm: 0000000000000000",
+                "Uid: 65534 65534 65534 65534",
+                "Gid: 65534 65534 65534 65534",
+                "Groups:");
+        assertThat(machine.script("cat /proc/$1/task/*/status", Long.toString(pid)).out())
+            .containsPattern("Name:\\s+onion-(proxy|router)");
+      }
+      machine.script("ping -q -c 1 -W 5 10.5.51.9");
     }
   }
 
@@ -134,6 +162,61 @@ class OnionStartTest {
     }
   }
 
+  /** It is there, but does nothing: nobody's packets wait for it. */
+  @Test
+  void aRouterThatIsStoppedIsReportedAndComesBack() throws Exception {
+    try (var proxy = OnionProxy.start(machine, "--routers", "2")) {
+      var victim = proxy.routers().get(1);
+      Signal.STOP.to(victim);
+      proxy.command().awaitLine("torvtl: router 2 (process ", SOON);
+      assertThat(proxy.command().output()).contains("does not answer any more; its flows go to");
+      var ping =
+          machine.script(
+              "for i in {10..19}; do ping -q -c 1 -W 2 10.5.51.$i >/dev/null || echo $i; done");
+      assertThat(ping.out()).isEmpty();
+      Signal.CONT.to(victim);
+      proxy.command().awaitOutput("'answers again'", text -> text.contains("answers again"), SOON);
+    }
+  }
+
+  @Test
+  void aRouterThatDiesWhileItStartsIsReported() throws Exception {
+    try (var proxy = OnionProxy.launch(machine, "--routers", "2")) {
+      var first = jvmOf(proxy, 1);
+      Signal.STOP.to(first);
+      Signal.KILL.to(first);
+      var result = proxy.await();
+      assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+      assertThat(result.err().strip())
+          .hasLineCount(1)
+          .contains("router 1", "was killed by signal 9 before it was up");
+      proxy.removeLogs();
+      assertThat(machine.traces()).isEqualTo(before);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"INT, 130", "TERM, 143"})
+  void endsDecentlyWhileRoutersStart(Signal signal, int exitStatus) throws Exception {
+    try (var proxy = OnionProxy.launch(machine, "--routers", "2")) {
+      Signal.STOP.to(jvmOf(proxy, 1));
+      signal.toGroupOf(proxy.process());
+      var result = proxy.await();
+      assertThat(result.exitStatus()).as("%s", result).isEqualTo(exitStatus);
+      proxy.removeLogs();
+      assertThat(machine.traces()).isEqualTo(before);
+    }
+  }
+
+  @Test
+  void anAddressThatNoHostCanHaveIsWrongUsage() throws Exception {
+    for (var address : List.of("10.5.51.0/24", "10.5.51.255/24")) {
+      var result = OnionProxy.launch(machine, "--address", address).await();
+      assertThat(result.exitStatus()).as("%s", result).isEqualTo(2);
+      assertThat(result.err()).contains("is no host's address: it stands for all of 10.5.51.0/24");
+    }
+  }
+
   @Test
   void theLastRoutersDeathIsTheEnd() throws Exception {
     try (var proxy = OnionProxy.start(machine, "--routers", "1")) {
@@ -149,16 +232,7 @@ class OnionStartTest {
   @Test
   void saysWhichRouterStayedSilent() throws Exception {
     try (var proxy = OnionProxy.launch(machine, "--routers", "2")) {
-      // Not before it is a JVM: whoever starts a process waits until it is what it shall be.
-      var router =
-          Waiting.forValue(
-              "the second router's JVM",
-              SOON,
-              () ->
-                  proxy.routers().stream()
-                      .skip(1)
-                      .filter(process -> process.info().command().orElse("").endsWith("/java"))
-                      .findFirst());
+      var router = jvmOf(proxy, 2);
       Signal.STOP.to(router);
       var result = proxy.await();
       assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
@@ -178,26 +252,54 @@ class OnionStartTest {
     assertThat(result.err()).contains("lo", "192.0.2.7", "ip addr add");
   }
 
-  /** Another program on the machine can send to the port, but not speak for a router. */
+  /**
+   * Another program on the machine can send to the port while routers come up, but not speak for
+   * one; and when they are up, nobody but they is heard at all.
+   */
   @Test
   void whatOthersSendToThePortIsDropped() throws Exception {
-    try (var proxy = OnionProxy.start(machine, "--routers", "1")) {
+    try (var proxy = OnionProxy.launch(machine, "--routers", "1")) {
+      proxy.command().awaitLine("proxy: ", START);
+      var router = jvmOf(proxy, 1);
+      Signal.STOP.to(router);
       machine.script(
           """
           for i in 1 2 3; do
-            head -c 100 /dev/urandom >/dev/udp/127.0.0.1/$1
+            head -c 100 /dev/zero >/dev/udp/127.0.0.1/$1
           done
-          printf '\\1\\1\\0\\1\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\1\\0\\0\\0\\1AAAAAAAAAAAAAAAA' \
-            >/dev/udp/127.0.0.1/$1
-          ping -q -c 1 -W 2 10.5.51.9
+          for i in {1..50}; do
+            printf '\\1\\1\\0\\1\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\1\\0\\0\\0\\1AAAAAAAAAAAAAAAA' \
+              >/dev/udp/127.0.0.1/$1
+          done
           """,
           Integer.toString(proxy.port()));
+      Signal.CONT.to(router);
+      proxy.command().awaitLine("ready", START);
+      var refused =
+          machine.script(
+              "exec 3<>/dev/udp/127.0.0.1/$1; echo x >&3; echo x 2>&1 >&3 || :",
+              Integer.toString(proxy.port()));
+      assertThat(refused.out() + refused.err()).contains("refused");
+      machine.script("ping -q -c 1 -W 2 10.5.51.9");
       assertThat(proxy.stop(Signal.TERM).exitStatus()).isEqualTo(143);
-      assertThat(List.of(proxy.log().getLast(), String.join("\n", proxy.log())))
-          .anyMatch(text ->
-              text.contains("drop.message_malformed=")
-                  || text.contains("drop.message_unknown_link="))
-          .anyMatch(text -> text.contains("drop.message_forged=1"));
+      assertThat(proxy.log().getLast())
+          .contains("drop.message_malformed=3")
+          .contains("drop.message_forged=50");
+      assertThat(proxy.log().stream().filter(line -> line.contains("MESSAGE_FORGED")))
+          .as("not a line for each")
+          .hasSizeBetween(1, 5);
     }
+  }
+
+  /** A router's process once it is a JVM: whoever starts one waits until it is what it shall be. */
+  private static ProcessHandle jvmOf(OnionProxy proxy, int router) throws Exception {
+    return Waiting.forValue(
+        "a router's JVM",
+        SOON,
+        () ->
+            proxy.routers().stream()
+                .skip(router - 1)
+                .findFirst()
+                .filter(process -> process.info().command().orElse("").endsWith("/java")));
   }
 }

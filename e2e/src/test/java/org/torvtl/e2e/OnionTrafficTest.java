@@ -134,6 +134,40 @@ class OnionTrafficTest {
   }
 
   @Test
+  void whatTheHostGetsOrLosesLaterIsNoticed() throws Exception {
+    machine.script(
+        """
+        for i in 0 1 2; do
+          ip link add eth$i type veth peer name far$i
+          ip link set far$i up
+          ip addr add 192.168.20$i.2/24 dev eth$i
+          ip link set eth$i up
+        done
+        """);
+    try (var proxy =
+        OnionProxy.start(
+            machine,
+            "--routers",
+            "2",
+            "--router-interface",
+            "eth1",
+            "--router-interface",
+            "eth2")) {
+      machine.script("ip addr add 192.168.200.77/24 dev eth0");
+      assertThat(machine.script("ping -n -c 1 -W 5 -I 192.168.200.77 10.5.51.9").out())
+          .contains("64 bytes from 10.5.51.9");
+      machine.script("ip link delete eth2");
+      proxy.command().awaitLine("torvtl: router 2 (process ", Duration.ofSeconds(10));
+      assertThat(proxy.command().output()).contains("has no way to the world any more");
+      // And the device itself.
+      machine.script("ip link delete tun1");
+      var result = proxy.await();
+      assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+      assertThat(result.err()).contains("tun1");
+    }
+  }
+
+  @Test
   void whatIsNotCarriedIsRefusedAndCounted() throws Exception {
     try (var proxy = OnionProxy.start(machine, "--routers", "1")) {
       var tcp = machine.run(DEADLINE, "nc", "-v", "-w", "5", "10.5.51.9", "80");

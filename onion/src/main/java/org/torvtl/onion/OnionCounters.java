@@ -28,6 +28,8 @@ public final class OnionCounters {
     NOT_FOR_HOST,
     /** Broadcast or multicast. */
     GROUP_DESTINATION,
+    /** "This network" 0/8, or the router's own address in the world. */
+    LOCAL_DESTINATION,
     /** A packet larger than the circuit carries. */
     TOO_LARGE,
     /** A packet with IP options: source routes, and what records the way. */
@@ -44,6 +46,8 @@ public final class OnionCounters {
     ICMP_IGNORED,
     /** A packet to the world, at a router that has no way there. */
     NO_WAY_OUT,
+    /** A packet to the world that the interface did not take. */
+    NOT_SENT,
     /** A datagram to a router, which has no UDP port. */
     PORT,
     /** A flow, for lack of a port or an identifier. */
@@ -60,6 +64,9 @@ public final class OnionCounters {
 
   /** Packets and their bytes given back to the host. */
   public long inPackets, inBytes;
+
+  /** Messages that the kernel dropped, since the socket had no room for them. */
+  public long messageOverflow;
 
   void malformed(Defect defect) {
     malformed[defect.ordinal()]++;
@@ -84,6 +91,7 @@ public final class OnionCounters {
     put(counts, "out.bytes", outBytes);
     put(counts, "in.packets", inPackets);
     put(counts, "in.bytes", inBytes);
+    put(counts, "drop.message_overflow", messageOverflow);
     for (var defect : Defect.values()) {
       put(counts, "malformed." + defect, malformedCount(defect));
     }

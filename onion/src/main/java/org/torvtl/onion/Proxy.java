@@ -5,7 +5,9 @@ import io.netty.buffer.ByteBuf;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.onion.OnionCounters.Drop;
 import org.torvtl.wire.Ipv4Address;
@@ -16,19 +18,37 @@ import org.torvtl.wire.Ipv4Packet;
  *
  * <pre>
  *   STARTED --UP--&gt; OPENING --OPENED--&gt; UP --it ends--&gt; GONE
+ *                                     |  ^
+ *                              no answer any
+ *                                     v  |
+ *                                    SILENT
  * </pre>
  *
- * In OPENING the proxy repeats its OPEN, since datagrams get lost. All of this is called from one
- * thread.
+ * The proxy repeats its OPEN: fast in OPENING, since datagrams get lost, and once a second from
+ * then on, to learn whether the router still answers, and to tell it the host's addresses when they
+ * have changed. All of this is called from one thread.
  */
 public final class Proxy {
   /** How long an answer may take before a message is sent again. */
   private static final long REPEAT_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
 
+  /** How often a router that is up is asked whether it still is. */
+  private static final long ASK_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+  /**
+   * A router that has left so many unanswered is silent. They are counted, not the time: a proxy
+   * that was stopped itself must not blame its routers.
+   */
+  private static final int UNANSWERED = 4;
+
+  /** How often the host's addresses are read again at most. */
+  private static final long READ_NANOS = TimeUnit.SECONDS.toNanos(1);
+
   private enum State {
     STARTED,
     OPENING,
     UP,
+    SILENT,
     GONE
   }
 
@@ -41,6 +61,7 @@ public final class Proxy {
     String name;
     @Nullable Endpoint endpoint;
     long repeatNanos;
+    int unanswered;
     int exitAddress;
 
     Peer(int number, SecurityAssociation association) {
@@ -53,6 +74,11 @@ public final class Proxy {
     int circuit() {
       return number;
     }
+
+    /** Whether it is to be asked again and again. */
+    boolean isOpen() {
+      return state == State.OPENING || state == State.UP || state == State.SILENT;
+    }
   }
 
   private final ProxyConfig config;
@@ -61,7 +87,10 @@ public final class Proxy {
   private final OnionCounters counters = new OnionCounters();
   private final OnionMessage message = new OnionMessage();
   private final Ipv4Packet packet = new Ipv4Packet();
+  private final RareLine rejected;
   private final long startDeadlineNanos;
+  private Set<Integer> sources;
+  private long sourcesReadNanos;
   private boolean starting = true;
   private boolean closed;
 
@@ -69,6 +98,9 @@ public final class Proxy {
   public Proxy(ProxyConfig config, ProxyHandler handler, long nowNanos) {
     this.config = config;
     this.handler = handler;
+    this.rejected = new RareLine(handler::log);
+    this.sources = config.sources();
+    this.sourcesReadNanos = nowNanos;
     this.startDeadlineNanos = nowNanos + config.startTimeoutNanos();
     for (var secret : config.secrets()) {
       int number = peers.size() + 1;
@@ -103,8 +135,12 @@ public final class Proxy {
     if (closed) {
       return;
     }
-    int left = (int) peers.stream().filter(other -> other.state == State.UP).count();
-    handler.event(new ProxyEvent.RouterGone(router, peer.pid, how, left));
+    handler.event(new ProxyEvent.RouterGone(router, peer.pid, how, up()));
+  }
+
+  /** How many routers are up. */
+  private int up() {
+    return (int) peers.stream().filter(peer -> peer.state == State.UP).count();
   }
 
   // Messages from routers.
@@ -130,7 +166,7 @@ public final class Proxy {
     var fault = peer.association.judge(message);
     if (fault != null) {
       counters.drop(fault);
-      handler.log("dropped a message from %s: %s".formatted(from, fault));
+      rejected.write("dropped a message from %s: %s".formatted(from, fault), nowNanos);
       return;
     }
     var type = message.type();
@@ -149,8 +185,7 @@ public final class Proxy {
   }
 
   private boolean up(Peer peer, Endpoint from, long nowNanos) {
-    if (peer.state == State.GONE
-        || peer.state == State.UP
+    if (peer.state != State.STARTED && peer.state != State.OPENING
         || message.bodyLength() < Integer.BYTES
         || message.buffer().getUnsignedInt(message.bodyOffset()) != peer.pid) {
       return false;
@@ -167,27 +202,45 @@ public final class Proxy {
   private void open(Peer peer, Endpoint to, long nowNanos) {
     var body =
         new OpenBody(
-            config.mtu(),
-            config.tunnel().range(),
-            config.routerAddress(peer.number),
-            config.sources());
+            config.mtu(), config.tunnel().range(), config.routerAddress(peer.number), sources);
     ByteBuf open = peer.association.compose(MessageType.OPEN, peer.circuit(), body.length());
     body.write(open, OnionMessage.HEADER_LENGTH);
-    peer.repeatNanos = nowNanos + REPEAT_NANOS;
+    peer.repeatNanos = nowNanos + (peer.state == State.OPENING ? REPEAT_NANOS : ASK_NANOS);
     handler.send(to, peer.association.seal(open));
   }
 
   private boolean opened(Peer peer) {
-    if (peer.state == State.UP) {
-      return true;
-    }
-    if (peer.state != State.OPENING
+    if (!peer.isOpen()
         || message.circuit() != peer.circuit()
         || message.bodyLength() < Ipv4Address.LENGTH) {
       return false;
     }
+    int exitAddress = message.buffer().getInt(message.bodyOffset());
+    peer.unanswered = 0;
+    if (peer.state == State.OPENING) {
+      isUp(peer, exitAddress);
+      return true;
+    }
+    if (peer.state == State.SILENT) {
+      peer.state = State.UP;
+      handler.log(peer.name + " answers again");
+      handler.event(new ProxyEvent.RouterBack(peer.number, peer.pid));
+    }
+    if (peer.exitAddress != exitAddress) {
+      peer.exitAddress = exitAddress;
+      handler.log(
+          peer.name
+              + (exitAddress == 0
+                  ? " has no way to the world any more"
+                  : " is in the world as " + Ipv4Address.toString(exitAddress)));
+      handler.event(new ProxyEvent.ExitChanged(peer.number, peer.pid, exitAddress));
+    }
+    return true;
+  }
+
+  private void isUp(Peer peer, int exitAddress) {
     peer.state = State.UP;
-    peer.exitAddress = message.buffer().getInt(message.bodyOffset());
+    peer.exitAddress = exitAddress;
     handler.log(
         "%s is up%s"
             .formatted(
@@ -200,11 +253,11 @@ public final class Proxy {
       starting = false;
       handler.event(new ProxyEvent.AllUp());
     }
-    return true;
   }
 
   private boolean packetFrom(Peer peer, ByteBuf datagram) {
-    if (peer.state != State.UP || message.circuit() != peer.circuit()) {
+    if ((peer.state != State.UP && peer.state != State.SILENT)
+        || message.circuit() != peer.circuit()) {
       return false;
     }
     packet.wrap(datagram, message.bodyOffset(), message.bodyLength());
@@ -214,8 +267,7 @@ public final class Proxy {
       handler.log("dropped a packet from %s: %s".formatted(peer.name, defect));
     } else if (packet.totalLength() > config.mtu()) {
       dropFrom(peer, datagram, Drop.TOO_LARGE);
-    } else if (!config.sources().contains(packet.destination())
-        || config.sources().contains(packet.source())) {
+    } else if (!sources.contains(packet.destination()) || sources.contains(packet.source())) {
       dropFrom(peer, datagram, Drop.NOT_FOR_HOST);
     } else {
       counters.inPackets++;
@@ -245,7 +297,7 @@ public final class Proxy {
    *
    * @param frame its readable part is the packet; borrowed
    */
-  public void packet(ByteBuf frame) {
+  public void packet(ByteBuf frame, long nowNanos) {
     packet.wrap(frame, frame.readerIndex(), frame.readableBytes());
     if (frame.isReadable() && frame.getByte(frame.readerIndex()) >>> 4 == 6) {
       counters.drop(Drop.IPV6);
@@ -256,6 +308,9 @@ public final class Proxy {
       counters.malformed(defect);
       handler.log("dropped a packet from %s: %s".formatted(config.device(), defect));
       return;
+    }
+    if (!sources.contains(packet.source())) {
+      readSources(nowNanos);
     }
     var fault = fault();
     if (fault != null) {
@@ -277,6 +332,27 @@ public final class Proxy {
     handler.send(peer.endpoint, peer.association.seal(carried));
   }
 
+  /** The host may have got another address since; the routers must know it before the packet. */
+  private void readSources(long nowNanos) {
+    if (nowNanos - sourcesReadNanos < READ_NANOS) {
+      return;
+    }
+    sourcesReadNanos = nowNanos;
+    var now = handler.hostAddresses();
+    if (now.equals(sources) || !ProxyConfig.areSources(now, config.tunnel())) {
+      return;
+    }
+    sources = Set.copyOf(now);
+    handler.log(
+        "the host's addresses are "
+            + sources.stream().map(Ipv4Address::toString).sorted().toList());
+    for (var peer : peers) {
+      if (peer.endpoint != null && peer.isOpen()) {
+        open(peer, peer.endpoint, nowNanos);
+      }
+    }
+  }
+
   private void drop(ByteBuf frame, Drop reason) {
     counters.drop(reason);
     handler.log(
@@ -285,7 +361,7 @@ public final class Proxy {
   }
 
   private @Nullable Drop fault() {
-    if (!config.sources().contains(packet.source())) {
+    if (!sources.contains(packet.source())) {
       return Drop.SPOOFED;
     }
     if (packet.totalLength() > config.mtu()) {
@@ -325,24 +401,22 @@ public final class Proxy {
 
   /** When {@link #onDeadline} is to be called, if nothing happens before. */
   public OptionalLong nextDeadline() {
-    if (!starting) {
+    if (closed) {
       return OptionalLong.empty();
     }
-    long next = startDeadlineNanos;
-    for (var peer : peers) {
-      if (peer.state == State.OPENING && peer.repeatNanos - next < 0) {
-        next = peer.repeatNanos;
-      }
-    }
-    return OptionalLong.of(next);
+    var repeats = peers.stream().filter(Peer::isOpen).map(peer -> peer.repeatNanos);
+    return Stream.concat(repeats, starting ? Stream.of(startDeadlineNanos) : Stream.empty())
+        .reduce((one, other) -> one - other < 0 ? one : other)
+        .map(OptionalLong::of)
+        .orElse(OptionalLong.empty());
   }
 
   /** The time of {@link #nextDeadline} has come. */
   public void onDeadline(long nowNanos) {
-    if (!starting) {
+    if (closed) {
       return;
     }
-    if (nowNanos - startDeadlineNanos >= 0) {
+    if (starting && nowNanos - startDeadlineNanos >= 0) {
       starting = false;
       handler.event(
           new ProxyEvent.StayedSilent(
@@ -350,15 +424,22 @@ public final class Proxy {
                   .filter(peer -> peer.state == State.STARTED || peer.state == State.OPENING)
                   .map(peer -> peer.number)
                   .toList()));
-      return;
     }
     for (var peer : peers) {
-      if (peer.state == State.OPENING
-          && peer.endpoint != null
-          && nowNanos - peer.repeatNanos >= 0) {
+      if (peer.endpoint != null && peer.isOpen() && nowNanos - peer.repeatNanos >= 0) {
+        judge(peer);
         open(peer, peer.endpoint, nowNanos);
       }
     }
+  }
+
+  private void judge(Peer peer) {
+    if (peer.state != State.UP || peer.unanswered++ < UNANSWERED) {
+      return;
+    }
+    peer.state = State.SILENT;
+    handler.log(peer.name + " does not answer any more");
+    handler.event(new ProxyEvent.RouterSilent(peer.number, peer.pid, up()));
   }
 
   /** Tells the routers that this is the end. */

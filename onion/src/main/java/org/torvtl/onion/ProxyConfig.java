@@ -11,8 +11,8 @@ import org.torvtl.wire.Ipv4Network;
  * @param device the tunnel device's name, for the log
  * @param tunnel the host's address in the tunnel's network, and that network
  * @param mtu bytes of the largest packet
- * @param sources the host's addresses: only packets from these are taken, only packets to these are
- *     given back; the tunnel's is one of them
+ * @param sources the host's addresses at first: only packets from these are taken, only packets to
+ *     these are given back; the tunnel's is one of them
  * @param secrets one for each router
  * @param flowSeed decides, with a flow, its router; drawn anew for each run
  * @param startTimeoutNanos how long the routers may take to come up
@@ -57,6 +57,11 @@ public record ProxyConfig(
       throw new IllegalArgumentException(
           "%s has no addresses for %d routers".formatted(tunnel.range(), secrets.size()));
     }
+  }
+
+  /** Whether a circuit can be told that these are the host's addresses. */
+  static boolean areSources(Set<Integer> addresses, Ipv4Network tunnel) {
+    return addresses.size() <= MAX_SOURCES && addresses.contains(tunnel.address());
   }
 
   /** How many routers there are; they are numbered from 1. */

@@ -20,6 +20,23 @@ public sealed interface ProxyEvent {
   record StayedSilent(List<Integer> routers) implements ProxyEvent {}
 
   /**
+   * A router does not answer any more; until it does, its flows go to the others.
+   *
+   * @param left how many are up still
+   */
+  record RouterSilent(int router, long pid, int left) implements ProxyEvent {}
+
+  /** A router that was silent answers again. */
+  record RouterBack(int router, long pid) implements ProxyEvent {}
+
+  /**
+   * A router's way to the world is gone, or there again.
+   *
+   * @param exitAddress as in {@link RouterUp}
+   */
+  record ExitChanged(int router, long pid, int exitAddress) implements ProxyEvent {}
+
+  /**
    * A router is gone; its flows go to the others from now on.
    *
    * @param how it ended, such as {@code was killed by signal 9}

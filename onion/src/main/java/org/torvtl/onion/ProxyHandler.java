@@ -2,6 +2,7 @@
 package org.torvtl.onion;
 
 import io.netty.buffer.ByteBuf;
+import java.util.Set;
 
 /** What a proxy acts through. */
 public interface ProxyHandler {
@@ -10,6 +11,9 @@ public interface ProxyHandler {
 
   /** Gives a packet to the tunnel device; the buffer is borrowed for the time of the call. */
   void deliver(ByteBuf packet);
+
+  /** The host's addresses as they are now, the tunnel's among them; the last ones if unknown. */
+  Set<Integer> hostAddresses();
 
   /** Something happened to a router. */
   void event(ProxyEvent event);

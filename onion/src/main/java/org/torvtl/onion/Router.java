@@ -20,6 +20,9 @@ import org.torvtl.wire.Ipv4Packet;
  * its own making, and one less to live; of the host's header nothing else goes out.
  */
 public final class Router {
+  /** 0/8 has no destinations. RFC 1122, section 3.2.1.3. */
+  private static final int THIS_NETWORK_SHIFT = 24;
+
   private static final long REPEAT_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
 
   private final RouterConfig config;
@@ -27,6 +30,7 @@ public final class Router {
   private final SecurityAssociation association;
   private final AddressTranslator translator;
   private final RandomGenerator random;
+  private final RareLine rejected;
   private final OnionCounters counters = new OnionCounters();
   private final OnionMessage message = new OnionMessage();
   private final Ipv4Packet packet = new Ipv4Packet();
@@ -43,6 +47,7 @@ public final class Router {
     this.config = config;
     this.handler = handler;
     this.random = random;
+    this.rejected = new RareLine(handler::log);
     this.association = SecurityAssociation.ofRouter(config.number(), config.secret());
     this.translator = new AddressTranslator(handler, random);
     this.repeatNanos = nowNanos;
@@ -72,7 +77,7 @@ public final class Router {
     var fault = association.judge(message);
     if (fault != null) {
       counters.drop(fault);
-      handler.log("dropped a message that claims to be the proxy's: " + fault);
+      rejected.write("dropped a message that claims to be the proxy's: " + fault, nowNanos);
       return;
     }
     boolean fits =
@@ -96,9 +101,9 @@ public final class Router {
         || (again && message.circuit() != circuit)) {
       return false;
     }
+    open = body;
     if (!again) {
       circuit = message.circuit();
-      open = body;
       handler.log(
           "circuit %d is open: I am %s, all of %s but for the host%s"
               .formatted(
@@ -115,7 +120,9 @@ public final class Router {
     ByteBuf answer = association.compose(MessageType.OPENED, circuit, Ipv4Address.LENGTH);
     answer.setInt(
         OnionMessage.HEADER_LENGTH,
-        config.exit() == null ? Ipv4Address.UNSPECIFIED : config.exit().address());
+        config.exit() == null || !handler.hasWayOut()
+            ? Ipv4Address.UNSPECIFIED
+            : config.exit().address());
     handler.send(association.seal(answer));
     return true;
   }
@@ -145,7 +152,15 @@ public final class Router {
     counters.outPackets++;
     counters.outBytes += packet.totalLength();
     var fault = fault(open);
-    if (fault != null) {
+    if (fault == Drop.FRAGMENT && packet.fragmentOffset() == 0) {
+      // The host learns why nothing comes back; its errors are for the first one. RFC 1122, 3.2.2.
+      refuse(
+          open,
+          datagram,
+          open.routerAddress(),
+          IcmpError.unreachable(Icmpv4Message.ADMINISTRATIVELY_PROHIBITED),
+          fault);
+    } else if (fault != null) {
       drop(datagram, fault);
     } else if (open.tunnel().contains(packet.destination())) {
       forMe(open, datagram);
@@ -171,6 +186,10 @@ public final class Router {
         || destination == open.tunnel().first()
         || destination == open.tunnel().last()) {
       return Drop.GROUP_DESTINATION;
+    }
+    if (destination >>> THIS_NETWORK_SHIFT == 0
+        || (config.exit() != null && destination == config.exit().address())) {
+      return Drop.LOCAL_DESTINATION;
     }
     if (packet.headerLength() > Ipv4Packet.HEADER_LENGTH) {
       return Drop.OPTIONS;
@@ -273,7 +292,14 @@ public final class Router {
                   + Ipv4Address.toString(exit.address())
                   + " "
                   + done.as());
-          fragments(out, exit.mtu(), handler::sendToWorld);
+          if (!fragments(out, exit.mtu(), handler::sendToWorld)) {
+            refuse(
+                open,
+                datagram,
+                open.routerAddress(),
+                IcmpError.unreachable(Icmpv4Message.HOST_UNREACHABLE),
+                Drop.NOT_SENT);
+          }
         }
         case AddressTranslator.Malformed(var defect) -> {
           counters.malformed(defect);
@@ -395,19 +421,23 @@ public final class Router {
           ByteBuf carried = association.compose(MessageType.PACKET, circuit, length);
           carried.setBytes(OnionMessage.HEADER_LENGTH, part, part.readerIndex(), length);
           handler.send(association.seal(carried));
+          return true;
         });
   }
 
   private interface Part {
-    void send(ByteBuf packet);
+    boolean send(ByteBuf packet);
   }
 
-  /** Gives away a packet of ours, in fragments if the way carries no whole. RFC 791, 2.3. */
-  private void fragments(ByteBuf whole, int mtu, Part to) {
+  /**
+   * Gives away a packet of ours, in fragments if the way carries no whole. RFC 791, 2.3.
+   *
+   * @return whether all of it was taken
+   */
+  private boolean fragments(ByteBuf whole, int mtu, Part to) {
     int length = whole.readableBytes();
     if (length <= mtu) {
-      to.send(whole);
-      return;
+      return to.send(whole);
     }
     int payload = length - Ipv4Packet.HEADER_LENGTH;
     int unit = (mtu - Ipv4Packet.HEADER_LENGTH) & ~7;
@@ -431,11 +461,14 @@ public final class Router {
             .compose(source, destination, protocol, identification, false, size)
             .setTtl(ttl)
             .composeFragment(offset, offset + size < payload, size);
-        to.send(part.setIndex(0, Ipv4Packet.HEADER_LENGTH + size));
+        if (!to.send(part.setIndex(0, Ipv4Packet.HEADER_LENGTH + size))) {
+          return false;
+        }
       } finally {
         part.release();
       }
     }
+    return true;
   }
 
   private void drop(ByteBuf datagram, Drop reason) {

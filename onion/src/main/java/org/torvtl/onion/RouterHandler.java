@@ -8,8 +8,15 @@ public interface RouterHandler {
   /** Sends a message to the proxy as one datagram; takes the buffer over. */
   void send(ByteBuf message);
 
-  /** Sends an IP packet out of the interface; the buffer is borrowed for the time of the call. */
-  void sendToWorld(ByteBuf packet);
+  /**
+   * Sends an IP packet out of the interface; the buffer is borrowed for the time of the call.
+   *
+   * @return whether the interface took it
+   */
+  boolean sendToWorld(ByteBuf packet);
+
+  /** Whether the interface to the world is there, up, and has the exit's address. */
+  boolean hasWayOut();
 
   /**
    * Has the kernel keep a UDP port of the exit's address for the router, so that nobody else gets

@@ -35,6 +35,8 @@ final class OnionCable implements AutoCloseable {
   final List<String> routerLog = new ArrayList<>();
   final Set<Integer> portsHeld = new HashSet<>();
   final Set<Integer> closed = new HashSet<>();
+  final Set<Integer> withoutWay = new HashSet<>();
+  final Set<Integer> hostAddresses = new HashSet<>(Set.of(Packets.ip(HOST), Packets.ip(GUEST)));
   Predicate<Message> loses = message -> false;
   private final Deque<Message> wire = new ArrayDeque<>();
   private int nextPort = 40_000;
@@ -128,7 +130,7 @@ final class OnionCable implements AutoCloseable {
 
   /** The host sends a packet; what comes of it at once is done when this returns. */
   void hostSends(ByteBuf packet) {
-    proxy.packet(packet);
+    proxy.packet(packet, now);
     carry();
   }
 
@@ -167,6 +169,11 @@ final class OnionCable implements AutoCloseable {
     }
 
     @Override
+    public Set<Integer> hostAddresses() {
+      return hostAddresses;
+    }
+
+    @Override
     public void event(ProxyEvent event) {
       events.add(event);
     }
@@ -190,9 +197,18 @@ final class OnionCable implements AutoCloseable {
     }
 
     @Override
-    public void sendToWorld(ByteBuf packet) {
+    public boolean hasWayOut() {
+      return !withoutWay.contains(number);
+    }
+
+    @Override
+    public boolean sendToWorld(ByteBuf packet) {
+      if (withoutWay.contains(number)) {
+        return false;
+      }
       toWorld.add(Unpooled.copiedBuffer(packet));
       lastRouter.add(number);
+      return true;
     }
 
     @Override

@@ -154,6 +154,113 @@ class ProxyTest {
     }
   }
 
+  /**
+   * Any program of the machine can send to the port: its log must hold what matters all the same.
+   */
+  @Test
+  void aFloodOfForgeriesIsALineASecond() {
+    try (var cable = new OnionCable(2, false, 1).up()) {
+      int before = cable.proxyLog.size();
+      int routerBefore = cable.routerLog.size();
+      var forged = Unpooled.wrappedBuffer(new byte[32]).setByte(0, 1).setByte(1, 4).setByte(3, 1);
+      for (int i = 0; i < 3000; i++) {
+        cable.proxy.receive(forged, new Endpoint(Packets.ip("127.0.0.1"), 9), cable.now);
+        cable.routers.getFirst().receive(forged, cable.now);
+        cable.run(SECOND / 1000);
+      }
+      assertThat(cable.proxyLog.subList(before, cable.proxyLog.size()))
+          .hasSize(3)
+          .element(2)
+          .asString()
+          .contains("127.0.0.1:9: MESSAGE_FORGED (and 999 like it before)");
+      assertThat(cable.routerLog.subList(routerBefore, cable.routerLog.size())).hasSize(3);
+      assertThat(cable.proxy.counters().dropCount(Drop.MESSAGE_FORGED)).isEqualTo(3000);
+    }
+  }
+
+  /** As with kill -STOP: the process is there, and does nothing. */
+  @Test
+  void theFlowsOfASilentRouterMoveAndComeBack() {
+    try (var cable = new OnionCable(2, true, 1).up()) {
+      cable.run(60 * SECOND);
+      assertThat(cable.events.getLast()).as("no news").isEqualTo(new ProxyEvent.AllUp());
+      cable.loses = message -> message.from() == 2 || message.to() == 2;
+      cable.run(3 * SECOND);
+      assertThat(cable.events.getLast()).as("not yet").isEqualTo(new ProxyEvent.AllUp());
+      cable.run(2 * SECOND);
+      assertThat(cable.events.getLast()).isEqualTo(new ProxyEvent.RouterSilent(2, 1002, 1));
+      for (int id = 0; id < 50; id++) {
+        cable.hostSends(Packets.ping(GUEST, "128.30.2.155", id, 1));
+        assertThat(cable.lastRouter).hasSize(id + 1);
+      }
+      assertThat(Set.copyOf(cable.lastRouter)).containsExactly(1);
+      cable.run(20 * SECOND);
+      assertThat(cable.events.getLast())
+          .as("said once")
+          .isInstanceOf(ProxyEvent.RouterSilent.class);
+      cable.loses = message -> false;
+      cable.run(SECOND);
+      assertThat(cable.events.getLast()).isEqualTo(new ProxyEvent.RouterBack(2, 1002));
+      for (int id = 0; id < 50; id++) {
+        cable.hostSends(Packets.ping(GUEST, "128.30.2.155", id, 2));
+      }
+      assertThat(cable.lastRouter).contains(2);
+    }
+  }
+
+  /** A proxy that was stopped, or could not run for long, has nobody to blame. */
+  @Test
+  void aProxyThatWasStoppedDoesNotBlameItsRouters() {
+    try (var cable = new OnionCable(2, true, 1).up()) {
+      cable.now += 60 * SECOND;
+      cable.proxy.onDeadline(cable.now);
+      cable.run(5 * SECOND);
+      assertThat(cable.events.getLast()).isEqualTo(new ProxyEvent.AllUp());
+    }
+  }
+
+  @Test
+  void whatARouterWithoutAnInterfaceHadGoesToTheOthers() {
+    try (var cable = new OnionCable(2, true, 1).up()) {
+      cable.withoutWay.add(2);
+      cable.run(SECOND + 1);
+      assertThat(cable.events.getLast()).isEqualTo(new ProxyEvent.ExitChanged(2, 1002, 0));
+      for (int id = 0; id < 50; id++) {
+        cable.hostSends(Packets.ping(GUEST, "128.30.2.155", id, 1));
+        assertThat(cable.lastRouter).hasSize(id + 1);
+      }
+      cable.withoutWay.clear();
+      cable.run(SECOND);
+      assertThat(cable.events.getLast())
+          .isEqualTo(new ProxyEvent.ExitChanged(2, 1002, Packets.ip("192.168.202.2")));
+    }
+  }
+
+  /** As after: ip addr add 192.168.200.77/24 dev eth0. */
+  @Test
+  void anAddressTheHostGetsLaterIsServedFromItsFirstPacketOn() {
+    try (var cable = new OnionCable(2, true, 1).up()) {
+      cable.run(SECOND);
+      var ping = Packets.ping("192.168.200.77", "10.5.51.9", 7, 1);
+      cable.hostSends(ping.copy());
+      assertThat(cable.proxy.counters().dropCount(Drop.SPOOFED)).isEqualTo(1);
+      cable.hostAddresses.add(Packets.ip("192.168.200.77"));
+      cable.hostSends(ping.copy());
+      assertThat(cable.proxy.counters().dropCount(Drop.SPOOFED))
+          .as("read once a second")
+          .isEqualTo(2);
+      cable.run(SECOND);
+      cable.hostSends(ping.copy());
+      assertThat(cable.lastDescribed()).contains("echo reply 10.5.51.9 > 192.168.200.77 id 7");
+      // One that went away is none of the host's any more.
+      cable.hostAddresses.remove(Packets.ip(GUEST));
+      cable.run(SECOND);
+      cable.hostSends(Packets.ping("192.168.200.78", "10.5.51.9", 7, 1));
+      cable.hostSends(Packets.ping(GUEST, "10.5.51.9", 7, 1));
+      assertThat(cable.delivered).hasSize(1);
+    }
+  }
+
   @Test
   void theEndIsToldToEveryRouter() {
     try (var cable = new OnionCable(3, false, 1).up()) {

@@ -181,6 +181,17 @@ class RouterTest {
     }
   }
 
+  /** No route, no neighbour, interface down: the host hears of it, and it is counted. */
+  @Test
+  void whatTheInterfaceDoesNotTakeIsRefused() {
+    try (var cable = cable()) {
+      cable.withoutWay.add(1);
+      cable.hostSends(Packets.ping(GUEST, WORLD, 7, 3));
+      assertThat(cable.lastDescribed()).startsWith("ICMP unreachable (1) 10.5.51.254 > " + GUEST);
+      assertThat(cable.routers.getFirst().counters().dropCount(Drop.NOT_SENT)).isEqualTo(1);
+    }
+  }
+
   @Test
   void withoutAWayOutTheNetIsUnreachable() {
     try (var cable = new OnionCable(1, false, 1).up()) {
@@ -244,6 +255,22 @@ class RouterTest {
     }
   }
 
+  /** As ping -s 1473 sends: what is larger than the tunnel carries, cut by the host itself. */
+  @Test
+  void theFirstFragmentIsRefusedAndTheOthersAreDropped() {
+    try (var cable = cable()) {
+      var fragment = Packets.ping(GUEST, WORLD, 7, 1);
+      new Ipv4Packet().wrap(fragment, 0, 84).composeFragment(0, true, 64);
+      cable.hostSends(fragment);
+      assertThat(cable.lastDescribed()).startsWith("ICMP unreachable (13) 10.5.51.254 > " + GUEST);
+      new Ipv4Packet().wrap(fragment, 0, 84).composeFragment(64, false, 64);
+      cable.hostSends(fragment);
+      assertThat(cable.delivered).hasSize(1);
+      assertThat(cable.toWorld).isEmpty();
+      assertThat(cable.routers.getFirst().counters().dropCount(Drop.FRAGMENT)).isEqualTo(2);
+    }
+  }
+
   /** A proxy that lies to its router gets nothing out: the router looks for itself. */
   @Test
   void relaysOnlyWhatIsRight() {
@@ -260,10 +287,13 @@ class RouterTest {
       send(world, proxySide, Packets.ping(GUEST, "239.1.1.1", 7, 1));
       send(world, proxySide, Packets.ping(GUEST, "10.5.51.255", 7, 1));
       send(world, proxySide, Packets.ping(GUEST, HOST, 7, 1));
+      send(world, proxySide, Packets.ping(GUEST, "0.1.2.3", 7, 1));
+      send(world, proxySide, Packets.ping(GUEST, "127.0.0.1", 7, 1));
+      send(world, proxySide, Packets.ping(GUEST, EXIT, 7, 1));
       send(world, proxySide, Packets.ping(GUEST, WORLD, 7, 1).setByte(30, 0x55));
       send(world, proxySide, Packets.ping(GUEST, WORLD, 7, 1).setIndex(0, 50));
       var fragment = Packets.ping(GUEST, WORLD, 7, 1);
-      new Ipv4Packet().wrap(fragment, 0, 84).composeFragment(0, true, 64);
+      new Ipv4Packet().wrap(fragment, 0, 84).composeFragment(64, true, 64);
       send(world, proxySide, fragment);
       send(world, proxySide, withOption(Packets.ping(GUEST, WORLD, 7, 1)));
       assertThat(world.toWorld).as("%s", world.routerLog).isEmpty();
@@ -273,6 +303,8 @@ class RouterTest {
           .containsEntry("drop.too_large", 1L)
           .containsEntry("drop.group_destination", 2L)
           .containsEntry("drop.not_for_host", 1L)
+          .containsEntry("drop.local_destination", 2L)
+          .containsEntry("malformed.bad_address", 1L)
           .containsEntry("malformed.bad_checksum", 1L)
           .containsEntry("malformed.truncated", 1L)
           .containsEntry("drop.fragment", 1L)

@@ -9,13 +9,17 @@ import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
 import io.netty.channel.FixedRecvByteBufAllocator;
 import io.netty.channel.SimpleChannelInboundHandler;
+import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.channel.epoll.EpollDatagramChannel;
 import io.netty.channel.socket.DatagramPacket;
 import io.netty.channel.socket.SocketProtocolFamily;
 import io.netty.channel.unix.IntegerUnixChannelOption;
+import io.netty.channel.unix.RawUnixChannelOption;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
+import java.nio.ByteOrder;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.onion.Endpoint;
@@ -31,6 +35,12 @@ final class MessageSocket implements AutoCloseable {
   private static final IntegerUnixChannelOption SO_RCVBUFFORCE =
       new IntegerUnixChannelOption("SO_RCVBUFFORCE", 1, 33);
 
+  /** Numbers of 32 bits; the ninth counts what found no room. sock_diag(7). */
+  private static final RawUnixChannelOption SO_MEMINFO =
+      new RawUnixChannelOption("SO_MEMINFO", 1, 55, 9 * Integer.BYTES);
+
+  private static final int SK_MEMINFO_DROPS = 8 * Integer.BYTES;
+
   /** What takes the messages. Called on the socket's event loop. */
   interface Receiver {
     /** A datagram has arrived; it is borrowed. */
@@ -39,6 +49,8 @@ final class MessageSocket implements AutoCloseable {
     /** No further one is at hand for now. */
     void endOfBatch();
   }
+
+  private static final int LOOPBACK = Ipv4Address.parse("127.0.0.1");
 
   private final Channel channel;
 
@@ -55,26 +67,56 @@ final class MessageSocket implements AutoCloseable {
   static MessageSocket open(
       EventLoop loop, @Nullable Integer peerPort, Receiver receiver, Consumer<Throwable> onFailure)
       throws IOException, InterruptedException {
-    var bootstrap =
-        new Bootstrap()
-            .group(loop)
-            .channelFactory(() -> new EpollDatagramChannel(SocketProtocolFamily.INET))
-            .option(SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)
-            .option(
-                ChannelOption.RECVBUF_ALLOCATOR,
-                new FixedRecvByteBufAllocator(OnionMessage.OVERHEAD + OnionMessage.MAX_BODY_LENGTH))
-            .handler(new Handler(receiver, onFailure));
-    var loopback = InetAddress.getByAddress(new byte[] {127, 0, 0, 1});
+    var bootstrap = bootstrap(loop, receiver, onFailure);
+    var any = address(LOOPBACK, 0);
     var opened =
         (peerPort == null
-                ? bootstrap.bind(loopback, 0)
-                : bootstrap.connect(
-                    new InetSocketAddress(loopback, peerPort), new InetSocketAddress(loopback, 0)))
+                ? bootstrap.option(EpollChannelOption.SO_REUSEPORT, true).bind(any)
+                : bootstrap.connect(address(LOOPBACK, peerPort), any))
             .await();
     if (!opened.isSuccess()) {
       throw new IOException("cannot open a UDP socket on 127.0.0.1", opened.cause());
     }
     return new MessageSocket(opened.channel());
+  }
+
+  /**
+   * Begins to open one more socket on the port of this one, which alone hears a peer from then on,
+   * and nobody else; it can send once it {@link #isConnected}. The port stays ours: the kernel
+   * gives it to no other user.
+   */
+  MessageSocket forPeer(
+      EventLoop loop, Endpoint peer, Receiver receiver, Consumer<Throwable> onFailure) {
+    return new MessageSocket(
+        bootstrap(loop, receiver, onFailure)
+            .option(EpollChannelOption.SO_REUSEPORT, true)
+            .connect(address(peer.address(), peer.port()), address(LOOPBACK, port()))
+            .addListener(connected -> {
+              if (!connected.isSuccess()) {
+                onFailure.accept(connected.cause());
+              }
+            })
+            .channel());
+  }
+
+  private static Bootstrap bootstrap(
+      EventLoop loop, Receiver receiver, Consumer<Throwable> onFailure) {
+    return new Bootstrap()
+        .group(loop)
+        .channelFactory(() -> new EpollDatagramChannel(SocketProtocolFamily.INET))
+        .option(SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)
+        .option(
+            ChannelOption.RECVBUF_ALLOCATOR,
+            new FixedRecvByteBufAllocator(OnionMessage.OVERHEAD + OnionMessage.MAX_BODY_LENGTH))
+        .handler(new Handler(receiver, onFailure));
+  }
+
+  private static InetSocketAddress address(int address, int port) {
+    try {
+      return new InetSocketAddress(InetAddress.getByAddress(Ipv4Address.toBytes(address)), port);
+    } catch (UnknownHostException e) {
+      throw new AssertionError("4 bytes are an address", e);
+    }
   }
 
   private static final class Handler extends SimpleChannelInboundHandler<DatagramPacket> {
@@ -116,8 +158,22 @@ final class MessageSocket implements AutoCloseable {
   }
 
   /** As {@link #send(ByteBuf)}, to anyone. */
-  void send(ByteBuf message, InetSocketAddress to) {
-    channel.write(new DatagramPacket(message, to), channel.voidPromise());
+  void send(ByteBuf message, Endpoint to) {
+    channel.write(
+        new DatagramPacket(message, address(to.address(), to.port())), channel.voidPromise());
+  }
+
+  /** Whether the socket hears one peer only. */
+  boolean isConnected() {
+    return channel instanceof EpollDatagramChannel datagrams && datagrams.isConnected();
+  }
+
+  /** How many datagrams the kernel had no room for. */
+  long overflow() {
+    var info = channel.isOpen() ? channel.config().getOption(SO_MEMINFO) : null;
+    return info == null || info.remaining() < SK_MEMINFO_DROPS + Integer.BYTES
+        ? 0
+        : Integer.toUnsignedLong(info.order(ByteOrder.nativeOrder()).getInt(SK_MEMINFO_DROPS));
   }
 
   void flush() {

@@ -5,13 +5,17 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
+import java.util.EnumSet;
 import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,7 +23,8 @@ import org.slf4j.LoggerFactory;
 /**
  * The log of one process of the onion network: one line for each packet, with the time and who
  * tells it. Only its owner can read it, for it tells who spoke with whom. It is begun anew with
- * each start, and when it has grown too large. Used from one thread at a time.
+ * each start, and when it has grown too large; what it said before that is then in a file beside
+ * it, whose name ends in {@code .1}. Used from one thread at a time.
  */
 public final class PacketLog implements AutoCloseable {
   static final long MAX_BYTES = 32L << 20;
@@ -33,38 +38,82 @@ public final class PacketLog implements AutoCloseable {
   private final Path path;
   private final String who;
   private final FileChannel file;
+
+  /** Open from the start, for whoever writes may not be allowed to make files later. */
+  private final FileChannel older;
+
   private final StringBuilder lines = new StringBuilder();
   private long written;
   private long second = Long.MIN_VALUE;
   private String secondText = "";
   private boolean broken;
 
-  private PacketLog(Path path, String who, FileChannel file) {
+  private PacketLog(Path path, String who, FileChannel file, FileChannel older) {
     this.path = path;
     this.who = who;
     this.file = file;
+    this.older = older;
   }
 
   /**
    * Begins a log; its directory is made, so that only its owner can enter it, if it is not there.
+   * What is in the place of the files is removed, never written through.
    *
    * @param who stands in each line
-   * @throws IOException if the file cannot be written
+   * @throws IOException if the file cannot be written, or others can write to the directory
    */
   public static PacketLog open(Path path, String who) throws IOException {
     var directory = path.toAbsolutePath().getParent();
-    if (directory != null && !Files.isDirectory(directory)) {
+    try {
+      if (directory != null) {
+        prepare(directory);
+      }
+      return begin(path, who);
+    } catch (FileSystemException e) {
+      throw new IOException(
+          "cannot write %s: %s (choose another directory)"
+              .formatted(
+                  path, e.getReason() == null ? e.getClass().getSimpleName() : e.getReason()),
+          e);
+    }
+  }
+
+  private static void prepare(Path directory) throws IOException {
+    if (!Files.isDirectory(directory)) {
       Files.createDirectories(
           directory,
           PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+      return;
     }
-    var file =
-        FileChannel.open(
-            path,
-            Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE),
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-    file.truncate(0);
-    return new PacketLog(path, who, file);
+    var others = EnumSet.of(PosixFilePermission.GROUP_WRITE, PosixFilePermission.OTHERS_WRITE);
+    others.retainAll(Files.getPosixFilePermissions(directory));
+    if (!others.isEmpty()) {
+      throw new IOException(
+          "cannot write logs into %s: others can write there too (chmod go-w it, or choose another directory)"
+              .formatted(directory));
+    }
+  }
+
+  private static PacketLog begin(Path path, String who) throws IOException {
+    var file = begin(path);
+    try {
+      return new PacketLog(path, who, file, begin(path.resolveSibling(path.getFileName() + ".1")));
+    } catch (IOException e) {
+      file.close();
+      throw e;
+    }
+  }
+
+  private static FileChannel begin(Path path) throws IOException {
+    Files.deleteIfExists(path);
+    return FileChannel.open(
+        path,
+        Set.of(
+            StandardOpenOption.CREATE_NEW,
+            StandardOpenOption.READ,
+            StandardOpenOption.WRITE,
+            LinkOption.NOFOLLOW_LINKS),
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
   }
 
   /** Adds a line; it is in the file after {@link #flush}. */
@@ -91,9 +140,7 @@ public final class PacketLog implements AutoCloseable {
     lines.setLength(0);
     try {
       if (written + bytes.remaining() > MAX_BYTES) {
-        file.truncate(0);
-        file.position(0);
-        written = 0;
+        setAside();
       }
       while (bytes.hasRemaining()) {
         written += file.write(bytes);
@@ -108,9 +155,19 @@ public final class PacketLog implements AutoCloseable {
     }
   }
 
+  private void setAside() throws IOException {
+    older.truncate(0);
+    for (long copied = 0; copied < written; ) {
+      copied += file.transferTo(copied, written - copied, older);
+    }
+    file.truncate(0);
+    written = 0;
+  }
+
   @Override
   public void close() throws IOException {
     flush();
     file.close();
+    older.close();
   }
 }

@@ -8,18 +8,18 @@ import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.link.Link;
@@ -29,7 +29,6 @@ import org.torvtl.onion.ProxyConfig;
 import org.torvtl.onion.ProxyEvent;
 import org.torvtl.onion.ProxyHandler;
 import org.torvtl.onion.Secret;
-import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Network;
 
 /**
@@ -44,17 +43,19 @@ public final class ProxyNode implements AutoCloseable {
    * How to run it.
    *
    * @param tunnel the host's address in the tunnel's network, and that network
-   * @param sources the host's addresses, the tunnel's among them
+   * @param sources reads the host's addresses, the tunnel's among them
    * @param routers one for each router: its way to the world, if it has one
    * @param routerCommand runs a router; the arguments of {@link RouterArguments} are added
+   * @param routerUser whom a router becomes; empty if it stays who it is
    * @param logs the directory for the logs; made if it is not there
    * @param startTimeout how long the routers may take to come up
    */
   public record Options(
       Ipv4Network tunnel,
-      Set<Integer> sources,
+      Supplier<Set<Integer>> sources,
       List<Optional<RouterInterface>> routers,
       List<String> routerCommand,
+      Optional<String> routerUser,
       Path logs,
       Duration startTimeout) {}
 
@@ -69,7 +70,15 @@ public final class ProxyNode implements AutoCloseable {
   private final Proxy proxy;
   private final Alarm alarm;
   private final List<RouterProcess> processes = new ArrayList<>();
+
+  /** What hears everybody; closed once every router has a socket to itself. */
   private @Nullable MessageSocket socket;
+
+  /** One for each router that has said it is up, so that nobody else can fill its queue. */
+  private final Map<Endpoint, MessageSocket> sockets = new HashMap<>();
+
+  private boolean allUp;
+  private long overflow;
   private boolean closed;
 
   /**
@@ -97,7 +106,7 @@ public final class ProxyNode implements AutoCloseable {
             device.name(),
             options.tunnel(),
             device.mtu(),
-            options.sources(),
+            options.sources().get(),
             secrets,
             random.nextLong(),
             options.startTimeout().toNanos());
@@ -121,12 +130,7 @@ public final class ProxyNode implements AutoCloseable {
    * @throws IOException if there is no socket or a router cannot be started
    */
   public int start() throws IOException, InterruptedException {
-    var opened =
-        MessageSocket.open(
-            loop,
-            null,
-            new FromRouters(),
-            cause -> log.write("a message to a router was not taken: " + cause.getMessage()));
+    var opened = MessageSocket.open(loop, null, new FromRouters(), this::notTaken);
     int port = opened.port();
     loop.execute(() -> {
       socket = opened;
@@ -148,7 +152,8 @@ public final class ProxyNode implements AutoCloseable {
             port,
             ProcessHandle.current().pid(),
             logOf(number),
-            options.routers().get(number - 1));
+            options.routers().get(number - 1),
+            options.routerUser());
     var command = new ArrayList<>(options.routerCommand());
     command.addAll(arguments.words());
     RouterProcess process;
@@ -189,26 +194,42 @@ public final class ProxyNode implements AutoCloseable {
   private void endOfBatch() {
     if (socket != null) {
       socket.flush();
+      if (allUp && sockets.values().stream().allMatch(MessageSocket::isConnected)) {
+        overflow += socket.overflow();
+        socket.close();
+        socket = null;
+      }
     }
+    sockets.values().forEach(MessageSocket::flush);
     log.flush();
     alarm.set(proxy.nextDeadline());
+  }
+
+  private void notTaken(Throwable cause) {
+    log.write("a message to a router was not taken: " + cause.getMessage());
+  }
+
+  private long overflow() {
+    return overflow
+        + (socket == null ? 0 : socket.overflow())
+        + sockets.values().stream().mapToLong(MessageSocket::overflow).sum();
   }
 
   /** What the proxy acts through. */
   private final class Handler implements ProxyHandler {
     @Override
     public void send(Endpoint router, ByteBuf message) {
-      if (socket == null) {
-        message.release();
-        return;
+      var own = sockets.get(router);
+      if (own == null && socket != null) {
+        own = socket.forPeer(loop, router, new FromRouters(), ProxyNode.this::notTaken);
+        sockets.put(router, own);
       }
-      try {
-        socket.send(
-            message,
-            new InetSocketAddress(
-                InetAddress.getByAddress(Ipv4Address.toBytes(router.address())), router.port()));
-      } catch (UnknownHostException e) {
-        throw new AssertionError("4 bytes are an address", e);
+      if (own != null && own.isConnected()) {
+        own.send(message);
+      } else if (socket != null) {
+        socket.send(message, router);
+      } else {
+        message.release();
       }
     }
 
@@ -218,7 +239,13 @@ public final class ProxyNode implements AutoCloseable {
     }
 
     @Override
+    public Set<Integer> hostAddresses() {
+      return options.sources().get();
+    }
+
+    @Override
     public void event(ProxyEvent event) {
+      allUp |= event instanceof ProxyEvent.AllUp;
       listener.accept(event);
     }
 
@@ -245,7 +272,7 @@ public final class ProxyNode implements AutoCloseable {
   private final class FromHost implements Link.Receiver {
     @Override
     public void frame(ByteBuf frame) {
-      proxy.packet(frame);
+      proxy.packet(frame, System.nanoTime());
     }
 
     @Override
@@ -273,6 +300,8 @@ public final class ProxyNode implements AutoCloseable {
       closed = true;
     }
     loop.execute(() -> {
+      log.write(LinkReport.of(device));
+      proxy.counters().messageOverflow = overflow();
       proxy.close();
       endOfBatch();
       alarm.cancel();
@@ -283,6 +312,7 @@ public final class ProxyNode implements AutoCloseable {
       if (socket != null) {
         socket.close();
       }
+      sockets.values().forEach(MessageSocket::close);
     });
     group.shutdownGracefully(0, THREAD_END_SECONDS, TimeUnit.SECONDS);
     group.terminationFuture().awaitUninterruptibly(THREAD_END_SECONDS, TimeUnit.SECONDS);

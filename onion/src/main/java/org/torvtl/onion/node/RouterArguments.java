@@ -15,15 +15,22 @@ import java.util.Optional;
  * @param proxyPid the proxy's process id
  * @param log where to write
  * @param exit its way to the world
+ * @param user whom to become, once what takes root is open; empty to stay who it is
  */
 public record RouterArguments(
-    int number, int proxyPort, long proxyPid, Path log, Optional<RouterInterface> exit) {
+    int number,
+    int proxyPort,
+    long proxyPid,
+    Path log,
+    Optional<RouterInterface> exit,
+    Optional<String> user) {
   /** Names of the options. */
   public static final String NUMBER = "--number",
       PROXY_PORT = "--proxy-port",
       PROXY_PID = "--proxy-pid",
       LOG = "--log",
-      EXIT = "--exit";
+      EXIT = "--exit",
+      USER = "--user";
 
   List<String> words() {
     var words =
@@ -38,6 +45,7 @@ public record RouterArguments(
                 LOG,
                 log.toString()));
     exit.ifPresent(way -> words.addAll(List.of(EXIT, way.toString())));
+    user.ifPresent(name -> words.addAll(List.of(USER, name)));
     return words;
   }
 }

@@ -26,6 +26,7 @@ public final class RouterNode implements AutoCloseable {
   private static final long THREAD_END_SECONDS = 5;
 
   private final RouterArguments arguments;
+  private final @Nullable WayOut way;
   private final @Nullable Link world;
   private final @Nullable ReservedPorts ports;
   private final MultiThreadIoEventLoopGroup group;
@@ -55,6 +56,7 @@ public final class RouterNode implements AutoCloseable {
       log.close();
       throw e;
     }
+    way = exit == null ? null : WayOut.of(exit);
     ports = exit == null ? null : new ReservedPorts(exit.address());
     group =
         new MultiThreadIoEventLoopGroup(
@@ -75,16 +77,23 @@ public final class RouterNode implements AutoCloseable {
             System.nanoTime());
   }
 
-  /** Begins to serve: says to the proxy that it is up. */
-  public void start() throws IOException, InterruptedException {
+  /**
+   * Opens the socket to the proxy. What takes privileges is done then, and nothing was taken from
+   * outside yet.
+   */
+  public void open() throws IOException, InterruptedException {
     var opened =
         MessageSocket.open(
             loop,
             arguments.proxyPort(),
             new FromProxy(),
             cause -> log.write("a message to the proxy was not taken: " + cause.getMessage()));
+    loop.execute(() -> socket = opened);
+  }
+
+  /** Begins to serve: says to the proxy that it is up. */
+  public void start() {
     loop.execute(() -> {
-      socket = opened;
       if (world != null) {
         world.start(loop, new FromWorld());
       }
@@ -122,15 +131,18 @@ public final class RouterNode implements AutoCloseable {
     }
 
     @Override
-    public void sendToWorld(ByteBuf packet) {
+    public boolean hasWayOut() {
+      return way != null && way.isThere();
+    }
+
+    @Override
+    public boolean sendToWorld(ByteBuf packet) {
       if (world == null) {
-        return;
+        return false;
       }
       long drops = world.counters().sendDrops;
       world.send(packet, Unpooled.EMPTY_BUFFER);
-      if (world.counters().sendDrops != drops) {
-        log.write(world.name() + " did not take that packet: is it up, and is there a route?");
-      }
+      return world.counters().sendDrops == drops;
     }
 
     @Override
@@ -204,6 +216,9 @@ public final class RouterNode implements AutoCloseable {
       return;
     }
     loop.execute(() -> {
+      if (socket != null) {
+        router.counters().messageOverflow = socket.overflow();
+      }
       router.close();
       alarm.cancel();
       if (socket != null) {
@@ -211,6 +226,9 @@ public final class RouterNode implements AutoCloseable {
       }
       if (world != null) {
         world.close();
+      }
+      if (world != null) {
+        log.write(LinkReport.of(world));
       }
       log.write("ends; " + router.counters().nonZero());
     });
