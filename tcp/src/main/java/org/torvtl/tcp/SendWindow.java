@@ -2,15 +2,14 @@
 package org.torvtl.tcp;
 
 /**
- * How far the peer lets us send: SND.WND, SND.WL1 and SND.WL2 of RFC 9293, section 3.3.1, and the
- * largest window it ever offered.
+ * How far the peer lets us send: SND.WND and SND.WL1 of RFC 9293, section 3.3.1, and the largest
+ * window it ever offered.
  */
 final class SendWindow {
   private final int scale;
   private long edge;
   private long largest;
   private long sequence;
-  private long acknowledgment;
 
   /**
    * A window not opened yet.
@@ -38,14 +37,12 @@ final class SendWindow {
 
   /**
    * Takes the window field of a segment that is no older than the one the window was taken from:
-   * section 3.10.7.4.
+   * section 3.10.7.4. SND.WL2 needs no keeping: it is never above the left edge.
    *
    * @return whether the right edge is another now
    */
   boolean update(int field, long segmentSequence, long segmentAcknowledgment, long unacknowledged) {
-    if (segmentAcknowledgment < unacknowledged
-        || segmentSequence < sequence
-        || (segmentSequence == sequence && segmentAcknowledgment < acknowledgment)) {
+    if (segmentAcknowledgment < unacknowledged || segmentSequence < sequence) {
       return false;
     }
     long before = edge;
@@ -55,7 +52,6 @@ final class SendWindow {
 
   private void set(int bytes, long segmentSequence, long segmentAcknowledgment) {
     sequence = segmentSequence;
-    acknowledgment = segmentAcknowledgment;
     largest = Math.max(largest, bytes);
     edge = segmentAcknowledgment + bytes;
   }
