@@ -22,6 +22,10 @@ import org.torvtl.wire.TcpSegment;
 public final class ConnectionFuzz implements CheckedConnection.Owner {
   private static final int MOST_STEPS = 500;
 
+  /** No round number before: a deadline of exactly the largest number would mean none. */
+  private static final long CLOCK_BEFORE_OVERFLOW =
+      Long.MAX_VALUE - 2 * Scenario.SECOND - 1_234_567;
+
   /** Timers that may run between two steps, or after the last. */
   private static final int MOST_DEADLINES = 5000;
 
@@ -80,7 +84,7 @@ public final class ConnectionFuzz implements CheckedConnection.Owner {
       config = config.withKeepAlive(new KeepAlive(5 * Scenario.SECOND, Scenario.SECOND, 3));
     }
     peerSequence = SEQUENCES[(numbers >> 2) & 3];
-    nowNanos = (numbers & 0x10) != 0 ? Long.MAX_VALUE - 2 * Scenario.SECOND : 0;
+    nowNanos = (numbers & 0x10) != 0 ? CLOCK_BEFORE_OVERFLOW : 0;
     var side =
         new Scenario.Side(
             config,
