@@ -22,6 +22,10 @@ import org.torvtl.wire.TcpSegment;
 public final class ConnectionFuzz implements CheckedConnection.Owner {
   private static final int MOST_STEPS = 500;
 
+  /** No round number before: a deadline of exactly the largest number would mean none. */
+  private static final long CLOCK_BEFORE_OVERFLOW =
+      Long.MAX_VALUE - 2 * Scenario.SECOND - 1_234_567;
+
   /** Timers that may run between two steps, or after the last. */
   private static final int MOST_DEADLINES = 5000;
 
@@ -52,6 +56,7 @@ public final class ConnectionFuzz implements CheckedConnection.Owner {
   private final int peerSequence;
   private final boolean active;
   private final boolean eager;
+  private final boolean peerScales;
   private final CheckedConnection connection;
   private long nowNanos;
   private int engineNext;
@@ -79,8 +84,10 @@ public final class ConnectionFuzz implements CheckedConnection.Owner {
     if ((more & 0x40) != 0) {
       config = config.withKeepAlive(new KeepAlive(5 * Scenario.SECOND, Scenario.SECOND, 3));
     }
+    // The same in each of its SYNs, or the checks could not know which of them counted.
+    peerScales = (more & 0x80) == 0;
     peerSequence = SEQUENCES[(numbers >> 2) & 3];
-    nowNanos = (numbers & 0x10) != 0 ? Long.MAX_VALUE - 2 * Scenario.SECOND : 0;
+    nowNanos = (numbers & 0x10) != 0 ? CLOCK_BEFORE_OVERFLOW : 0;
     var side =
         new Scenario.Side(
             config,
@@ -270,7 +277,9 @@ public final class ConnectionFuzz implements CheckedConnection.Owner {
     int stamp = (int) (nowNanos / Scenario.MILLI) + (strange ? nextShort() : 0);
     if (syn) {
       options.mss((how & 2) != 0 ? nextShort() & 0xFFFF : 1460);
-      options.windowScale((how & 4) != 0 ? next() - 1 : 7);
+      if (peerScales) {
+        options.windowScale((how & 4) != 0 ? next() : 7);
+      }
       options.sackPermitted((how & 8) == 0);
     }
     if ((how & 16) == 0) {

@@ -62,6 +62,7 @@ class FuzzTest {
                     "com.code_intelligence.jazzer.Jazzer",
                     "--target_class=" + target.getName(),
                     "--instrumentation_includes=org.torvtl.**",
+                    "--disabled_hooks=com.code_intelligence.jazzer.sanitizers.UnsafeSanitizer",
                     "--reproducer_path=" + work,
                     "-artifact_prefix=" + work + "/",
                     "-max_total_time=" + SECONDS,
