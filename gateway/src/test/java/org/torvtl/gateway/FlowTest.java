@@ -530,13 +530,16 @@ class FlowTest {
   void deliversAllOfADownloadThoughTheGuestStillSpeaksToAStreamThatIsGone() throws Exception {
     int length = 300_000;
     try (var world = new LaneWorld(LaneWorld.PATIENT, 1500, SMALL)) {
+      var mayWrite = new CountDownLatch(1);
       world.proxy.plays(stream -> {
         stream.accept();
+        mayWrite.await();
         stream.out().write(new byte[length]);
         // As Tor does: the stream has ended, so the socket is closed as a whole.
       });
       var socket = world.guest.connected();
       socket.reading(false);
+      mayWrite.countDown();
       world.await("the far end is gone", () -> world.lane.liveness().questions() == 1);
       long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(SECONDS);
       while (world.onLoop(() -> world.counters().discardedBytesOut) == 0) {
