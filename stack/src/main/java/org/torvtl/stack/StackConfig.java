@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.stack;
 
+import java.util.concurrent.TimeUnit;
 import java.util.function.IntPredicate;
+import org.torvtl.tcp.KeepAlive;
 import org.torvtl.tcp.TcpConfig;
 import org.torvtl.wire.Ipv4Address;
 
@@ -38,6 +40,14 @@ public record StackConfig(
   public static final int DEFAULT_MAX_PENDING = 1024;
   public static final int DEFAULT_BUFFER_BYTES = 384 << 20;
 
+  /**
+   * A guest that says nothing for 5 minutes is asked whether it is still there, and has vanished if
+   * it does not answer for 2 more. Far sooner than a host on the Internet would ask: the question
+   * crosses a cable only, and a connection left behind holds a stream of Tor's open.
+   */
+  static final KeepAlive KEEP_ALIVE =
+      new KeepAlive(TimeUnit.MINUTES.toNanos(5), TimeUnit.SECONDS.toNanos(15), 8);
+
   /** The defaults, with the given address of the gateway. */
   public static StackConfig of(int address) {
     return new StackConfig(
@@ -46,7 +56,7 @@ public record StackConfig(
         DEFAULT_MAX_CONNECTIONS,
         DEFAULT_MAX_PENDING,
         DEFAULT_BUFFER_BYTES,
-        TcpConfig.defaults(),
+        TcpConfig.defaults().withKeepAlive(KEEP_ALIVE),
         none -> false);
   }
 

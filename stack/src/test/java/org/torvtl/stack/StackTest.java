@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -433,6 +434,27 @@ class StackTest {
     assertThat(answer.flags()).isEqualTo(TcpSegment.SYN | TcpSegment.ACK);
     assertThat(answer.acknowledgment()).isEqualTo(101);
     assertThat(answer.options().mss()).isEqualTo(1460);
+  }
+
+  @Test
+  void aGuestThatVanishesWhileIdleIsNoticed() {
+    send(tcp(TcpSegment.SYN, 100, 0));
+    recorder.connections.getFirst().accept();
+    int next = receiveTcp().sequence() + 1;
+    send(tcp(TcpSegment.ACK, 101, next));
+    now += TimeUnit.MINUTES.toNanos(5);
+    stack.onDeadline();
+    assertThat(receiveTcp().sequence()).as("a question").isEqualTo(next - 1);
+    send(tcp(TcpSegment.ACK, 101, next));
+    now += TimeUnit.MINUTES.toNanos(4);
+    stack.onDeadline();
+    expectNothing();
+    for (int second = 0; second < 240 && recorder.closed.isEmpty(); second++) {
+      now += TimeUnit.SECONDS.toNanos(1);
+      stack.onDeadline();
+    }
+    assertThat(recorder.closed).containsExactly(CloseReason.TIMED_OUT);
+    assertThat(stack.connections()).isZero();
   }
 
   @Test
