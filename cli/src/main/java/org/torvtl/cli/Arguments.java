@@ -50,6 +50,22 @@ final class Arguments {
     }
   }
 
+  /** Where packets go: {@code NETWORK/BITS}, {@code ADDRESS}, or {@code default}. */
+  static Ipv4Network destination(CommandSpec spec, String text) {
+    try {
+      var network = Ipv4Network.parse(text.equals("default") ? "0.0.0.0/0" : text);
+      if (network.address() != network.first()) {
+        throw wrong(
+            spec,
+            "'%s' has bits behind the first %d (say %s)"
+                .formatted(text, network.prefixLength(), network.range()));
+      }
+      return network;
+    } catch (IllegalArgumentException e) {
+      throw wrong(spec, "'%s' is no destination: %s".formatted(text, e.getMessage()));
+    }
+  }
+
   /** The proxy's address. A name is not looked up: that would tell a resolver what runs here. */
   static InetSocketAddress proxy(CommandSpec spec, String host, int port) {
     if (port < 1 || port > 0xFFFF) {

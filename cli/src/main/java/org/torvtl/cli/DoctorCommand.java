@@ -140,7 +140,7 @@ final class DoctorCommand implements Callable<Integer> {
   private void networkInterface(NetworkInterface chosen) throws IOException {
     String name = chosen.name();
     if (!chosen.exists()) {
-      ok(name, "there is no such interface; torvtl run -d %s makes a TAP".formatted(name));
+      note(name, "there is no such interface; torvtl run -d %s makes a TAP".formatted(name));
       return;
     }
     if (!chosen.isEthernet()) {

@@ -13,6 +13,7 @@ import org.torvtl.link.linux.NetworkInterface;
 import org.torvtl.link.linux.PacketSocket;
 import org.torvtl.link.linux.TunDevice;
 import org.torvtl.stack.StackConfig;
+import org.torvtl.wire.Ipv4Network;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
@@ -79,7 +80,7 @@ final class Guests {
       NetworkInterface in,
       NetworkInterface out,
       Link.Medium medium,
-      List<Ipv4Prefix> destinations,
+      List<Ipv4Network> destinations,
       boolean offload,
       boolean force) {
     String name() {
@@ -194,15 +195,11 @@ final class Guests {
       NetworkInterface in,
       NetworkInterface out,
       Link.Medium medium,
-      List<Ipv4Prefix> destinations) {
+      List<Ipv4Network> destinations) {
     return new Place(in, out, medium, destinations, !noOffload, force);
   }
 
-  private List<Ipv4Prefix> destinations(CommandSpec spec) {
-    try {
-      return routes.stream().map(Ipv4Prefix::parse).distinct().toList();
-    } catch (IllegalArgumentException e) {
-      throw Arguments.wrong(spec, "--route: " + e.getMessage());
-    }
+  private List<Ipv4Network> destinations(CommandSpec spec) {
+    return routes.stream().map(text -> Arguments.destination(spec, text)).distinct().toList();
   }
 }

@@ -2,81 +2,226 @@
 package org.torvtl.cli;
 
 import java.io.IOException;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Deque;
 import java.util.List;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.torvtl.link.linux.NetworkInterface;
 import org.torvtl.tor.lab.Command;
 import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Network;
 
 /**
- * The way of some of the host's packets into the tunnel device: one policy rule; in its table, for
- * each network, a route into the device and, for when that is gone, one that refuses; and a packet
- * filter table of our own. All are named by these values, so that they can be found again without
- * any memory of what was done.
+ * The way of some of the host's packets into the tunnel device. For each network there is a policy
+ * rule; in the rule's table a route into the device and, for when that is gone, one that refuses;
+ * and a packet filter table. Each network's are its own, and all are found again by these values,
+ * without any memory of what was done; so routes can be made and removed one by one, in any order.
+ *
+ * <p>Rules and routes of ours are told from others by their protocol number. Two routes may share a
+ * table; what is in there stays until the last rule that needs it has gone. So nothing that is
+ * made, made again, failed or removed here ever lets a packet of another route go around the
+ * tunnel.
  */
 record OnionRoute(
     int from, List<Ipv4Network> to, NetworkInterface device, int table, int priority) {
+  private static final String OURS = "protocol 84";
+  private static final String SHOWN_AS_OURS = " proto 84 ";
+
+  /**
+   * {@code RTN_UNREACHABLE} of linux/rtnetlink.h: where all is asked for in numbers, so is this.
+   */
+  private static final String SHOWN_AS_UNREACHABLE = "7 ";
+
   /** Behind every other route to the same network. */
-  private static final String LAST_METRIC = "4294967295";
+  private static final String LAST_METRIC = "metric 4294967295";
+
+  private static final Pattern INTO = Pattern.compile(" dev (\\S+) ");
 
   /** What nft and ip say about what is not there. */
   private static final List<String> NOT_THERE =
       List.of("No such process", "No such file or directory", "Cannot find device");
 
   /**
-   * Makes it all.
+   * Makes what is not there yet. What is there stays in force meanwhile.
    *
-   * @throws UserException if there is no such device, or the host has no such address
-   * @throws IOException if it cannot be made; nothing of it is left then
+   * @throws UserException if there is no such device, it is no TUN, the host has no such address,
+   *     or the table has another route to one of the networks
+   * @throws IOException if it cannot be made; nothing of what this call made is left then, nor if a
+   *     signal ends the process
    */
   void up() throws IOException, UserException, InterruptedException {
     if (!LocalAddresses.all().contains(from)) {
       throw new UserException(
           "cannot route from %s: this host has no such address (ip addr shows those it has)"
-              .formatted(Ipv4Address.toString(from)));
+              .formatted(address()));
     }
     if (!device.exists()) {
       throw new UserException(
           "cannot route into %s: there is no such interface (start 'torvtl onion proxy', or: ip tuntap add dev %s mode tun)"
               .formatted(device.name(), device.name()));
     }
-    try {
-      // The refusing routes come first, and the rule last: no packet goes another way meanwhile.
+    if (!device.isTun()) {
+      throw new UserException(
+          "cannot route into %s: it is no TUN device, packets would leave through it as they are"
+              .formatted(device.name()));
+    }
+    try (var teardown = new Teardown()) {
+      var change = teardown.add(new Change());
+      change.make();
+    }
+  }
+
+  /** Commands, each with the one that undoes it. */
+  private final class Change implements AutoCloseable {
+    private final Deque<String[]> undo = new ArrayDeque<>();
+    private volatile boolean ending;
+
+    synchronized void make() throws IOException, UserException, InterruptedException {
       for (var network : to) {
-        ip(
-            "route replace unreachable %s table %d metric %s"
-                .formatted(network, table, LAST_METRIC));
-        ip("route replace %s dev %s table %d".formatted(network, device.name(), table));
+        checkTable("route to", network);
       }
-      Command.run("nft", filter());
-      removeRule();
-      ip("rule add from %s table %d priority %d".formatted(address(), table, priority));
-    } catch (IOException e) {
-      down();
-      throw e;
+      // The refusing routes come first, and the rule last: what a rule leads away has a way to go.
+      for (var network : to) {
+        var routes = routes(network);
+        if (routes.stream().noneMatch(OnionRoute::refuses)) {
+          step(ip("route add " + refusing(network)), ip("route del " + refusing(network)));
+        }
+        if (routes.stream().allMatch(OnionRoute::refuses)) {
+          step(ip("route add " + leading(network)), ip("route del " + leading(network)));
+        }
+        if (!filterIsThere(network)) {
+          step(
+              new String[] {"nft", filter(network)},
+              new String[] {"nft", "delete table ip " + filterName(network)});
+        }
+        if (rules(network).stream().noneMatch(OnionRoute.this::isMine)) {
+          step(ip("rule add " + rule(network)), ip("rule del " + rule(network)));
+        }
+      }
+      if (!ending) {
+        undo.clear();
+      }
+    }
+
+    private void step(String[] command, String[] undoing) throws IOException, InterruptedException {
+      if (!ending) {
+        undo.push(undoing);
+        Command.run(command);
+      }
+    }
+
+    @Override
+    public void close() throws IOException {
+      ending = true;
+      synchronized (this) {
+        try {
+          for (var command = undo.poll(); command != null; command = undo.poll()) {
+            remove(command);
+          }
+        } catch (InterruptedException e) {
+          Thread.currentThread().interrupt();
+          throw new IOException("interrupted while routes were removed", e);
+        }
+      }
     }
   }
 
-  /** Removes it, as far as it is there. */
-  void down() throws IOException, InterruptedException {
-    removeRule();
+  private void checkTable(String what, Ipv4Network network)
+      throws IOException, UserException, InterruptedException {
+    for (var route : routes(network)) {
+      if (!(route.contains(SHOWN_AS_OURS) && (refuses(route) || leadsIntoDevice(route)))) {
+        throw new UserException(
+            "cannot %s %s: table %d has another one there: %s (is it another --dev, or --table?)"
+                .formatted(what, network, table, route.strip()));
+      }
+    }
+  }
+
+  /**
+   * Removes it, as far as it is there.
+   *
+   * @throws UserException if the table leads a network into another device: that is another route
+   */
+  void down() throws IOException, UserException, InterruptedException {
     for (var network : to) {
-      remove(
-          ipWords(
-              "route del unreachable %s table %d metric %s"
-                  .formatted(network, table, LAST_METRIC)));
-      remove(ipWords("route del %s dev %s table %d".formatted(network, device.name(), table)));
+      checkTable("remove the route to", network);
     }
-    remove(new String[] {"nft", "delete table ip " + filterName()});
+    for (var network : to) {
+      remove(ip("rule del " + rule(network)));
+      var left = rules(network);
+      if (left.stream().noneMatch(this::isFromHere)) {
+        remove(new String[] {"nft", "delete table ip " + filterName(network)});
+      }
+      if (left.isEmpty()) {
+        remove(ip("route del " + leading(network)));
+        remove(ip("route del " + refusing(network)));
+      }
+    }
   }
 
-  private void removeRule() throws IOException, InterruptedException {
-    // The kernel takes the same rule any number of times.
-    while (remove(
-        ipWords("rule del from %s table %d priority %d".formatted(address(), table, priority)))) {}
+  // What is there.
+
+  /** The routes to a network in the table, of whoever's making. */
+  private List<String> routes(Ipv4Network network) throws IOException, InterruptedException {
+    return list("route show to exact %s table all".formatted(network))
+        .filter(line -> line.contains(" table " + table + " "))
+        .toList();
+  }
+
+  private static boolean refuses(String route) {
+    return route.startsWith(SHOWN_AS_UNREACHABLE);
+  }
+
+  private boolean leadsIntoDevice(String route) {
+    var into = INTO.matcher(route);
+    return into.find() && into.group(1).equals(device.name());
+  }
+
+  /** Our rules that lead to a network by way of the table, from whatever address. */
+  private List<String> rules(Ipv4Network network) throws IOException, InterruptedException {
+    String destination =
+        network.prefixLength() == Integer.SIZE
+            ? Ipv4Address.toString(network.address())
+            : network.toString();
+    return list("rule show")
+        .filter(line ->
+            line.contains(SHOWN_AS_OURS)
+                && line.contains(" to " + destination + " ")
+                && line.contains(" lookup " + table + " "))
+        .toList();
+  }
+
+  private boolean isFromHere(String rule) {
+    return rule.contains("from " + address() + " ");
+  }
+
+  private boolean isMine(String rule) {
+    return isFromHere(rule) && rule.startsWith(priority + ":");
+  }
+
+  private boolean filterIsThere(Ipv4Network network) throws IOException, InterruptedException {
+    return Command.run("nft", "list tables")
+        .lines()
+        .anyMatch(("table ip " + filterName(network))::equals);
+  }
+
+  // What is made.
+
+  private String rule(Ipv4Network network) {
+    return "from %s to %s table %d priority %d %s"
+        .formatted(address(), network, table, priority, OURS);
+  }
+
+  private String leading(Ipv4Network network) {
+    return "%s dev %s table %d %s".formatted(network, device.name(), table, OURS);
+  }
+
+  private String refusing(Ipv4Network network) {
+    return "unreachable %s table %d %s %s".formatted(network, table, LAST_METRIC, OURS);
   }
 
   private String address() {
@@ -84,54 +229,49 @@ record OnionRoute(
   }
 
   /** In hexadecimal, since an interface may be called what nft would not take. */
-  private String filterName() {
-    return "torvtl_onion_%s_%08x".formatted(hex(device.name()), from);
+  private String filterName(Ipv4Network network) {
+    return "torvtl_onion_%s_%08x_%08x_%d_%d"
+        .formatted(hex(device.name()), from, network.address(), network.prefixLength(), table);
   }
 
   private static String hex(String text) {
     return text.chars().mapToObj("%02x"::formatted).collect(Collectors.joining());
   }
 
-  /** Makes the table in one transaction, in place of one that may be there. */
-  private String filter() {
+  private String filter(Ipv4Network network) {
     return """
-    add table ip %1$s
-    delete table ip %1$s
     table ip %1$s {
       comment "made by torvtl onion route up for %2$s"
       chain output {
         type filter hook output priority filter; policy accept;
-        oifname "%2$s" ip saddr %3$s ip daddr { %4$s } tcp flags & rst == rst counter drop
+        oifname "%2$s" ip saddr %3$s ip daddr %4$s tcp flags & rst == rst counter drop
       }
     }
     """
-        .formatted(
-            filterName(),
-            device.name(),
-            address(),
-            to.stream().map(Ipv4Network::toString).collect(Collectors.joining(", ")));
+        .formatted(filterName(network), device.name(), address(), network);
   }
 
-  private static void ip(String command) throws IOException, InterruptedException {
-    Command.run(ipWords(command));
+  // How it is made and read.
+
+  /** Lines, each with a space at its end, so that every word in it has one behind it. */
+  private static Stream<String> list(String command) throws IOException, InterruptedException {
+    return Command.run(ip("-N " + command)).lines().map(line -> line.stripTrailing() + " ");
   }
 
-  private static String[] ipWords(String command) {
+  private static String[] ip(String command) {
     var words = new ArrayList<>(List.of("ip", "-4"));
     words.addAll(Arrays.asList(command.split(" ", -1)));
     return words.toArray(String[]::new);
   }
 
-  /** Runs a command that removes something; {@code false} if it was not there. */
-  private static boolean remove(String[] command) throws IOException, InterruptedException {
+  /** Runs a command that removes something; it need not be there. */
+  private static void remove(String[] command) throws IOException, InterruptedException {
     try {
       Command.run(command);
-      return true;
     } catch (IOException e) {
-      if (NOT_THERE.stream().anyMatch(String.valueOf(e.getMessage())::contains)) {
-        return false;
+      if (NOT_THERE.stream().noneMatch(String.valueOf(e.getMessage())::contains)) {
+        throw e;
       }
-      throw e;
     }
   }
 

@@ -75,9 +75,13 @@ final class OnionRouteCommand implements Runnable {
             spec,
             "'%s' cannot be named in a packet filter (take a simpler name)".formatted(device));
       }
+      var networks = to.stream().map(net -> Arguments.destination(spec, net)).distinct().toList();
+      if (networks.stream().anyMatch(network -> network.prefixLength() == 0)) {
+        throw Arguments.wrong(spec, "--to cannot be everything (say 0.0.0.0/1,128.0.0.0/1)");
+      }
       return new OnionRoute(
           Arguments.ipv4Address(spec, from),
-          to.stream().map(net -> Arguments.ipv4Network(spec, net).range()).toList(),
+          networks,
           Arguments.networkInterface(spec, device),
           table,
           priority);
@@ -100,11 +104,11 @@ final class OnionRouteCommand implements Runnable {
       mixinStandardHelpOptions = true,
       sortOptions = false,
       description = {
-        "Leads what this host sends from ADDR to DEST into DEV: a policy rule and a routing table."
+        "Leads what this host sends from ADDR to DEST into DEV: policy rules and a routing table."
             + " When DEV is gone, such packets go nowhere, until 'down'.",
         "A packet filter rule keeps back the resets (TCP RST) that the kernel would send from ADDR"
             + " into DEV to DEST, for connections that are not its own; no others.",
-        "What was made before by the same command is made anew. Needs root, iproute2 and nftables.",
+        "What is there already stays in force. Needs root, iproute2 and nftables.",
         ""
       })
   void up(@Mixin Which which) throws IOException, UserException, InterruptedException {
@@ -118,7 +122,8 @@ final class OnionRouteCommand implements Runnable {
       mixinStandardHelpOptions = true,
       sortOptions = false,
       description = {
-        "Removes what 'up' with the same arguments made, as far as it is there, and nothing else.",
+        "Removes what 'up' made, as far as it is there, and nothing else: all of it, or some of its"
+            + " destinations.",
         ""
       })
   void down(@Mixin Which which) throws IOException, UserException, InterruptedException {

@@ -15,6 +15,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.torvtl.link.linux.NetworkInterface;
 import org.torvtl.tor.lab.Command;
+import org.torvtl.wire.Ipv4Network;
 
 /**
  * The routes and policy rules that lead some of this host's traffic into a TUN.
@@ -64,7 +65,7 @@ final class PolicyRoutes implements AutoCloseable {
    *
    * @param exempt the user whose connections stay out of it
    */
-  static PolicyRoutes add(NetworkInterface tun, List<Ipv4Prefix> destinations, OptionalInt exempt)
+  static PolicyRoutes add(NetworkInterface tun, List<Ipv4Network> destinations, OptionalInt exempt)
       throws IOException, InterruptedException {
     sweep();
     int number = tun.index() % PRIORITIES;
@@ -82,7 +83,7 @@ final class PolicyRoutes implements AutoCloseable {
   }
 
   private static void fill(
-      NetworkInterface tun, int number, List<Ipv4Prefix> destinations, OptionalInt exempt)
+      NetworkInterface tun, int number, List<Ipv4Network> destinations, OptionalInt exempt)
       throws IOException, InterruptedException {
     String name = tun.name();
     if (Command.run("ip", "-4", "-o", "address", "show", "dev", name).isBlank()) {
@@ -110,7 +111,7 @@ final class PolicyRoutes implements AutoCloseable {
     Command.run(command.toArray(String[]::new));
   }
 
-  private static void rule(int priority, Ipv4Prefix destination, String... words)
+  private static void rule(int priority, Ipv4Network destination, String... words)
       throws IOException, InterruptedException {
     var command = new ArrayList<>(List.of("ip", "-4", "rule", "add"));
     command.addAll(List.of("priority", Integer.toString(priority)));

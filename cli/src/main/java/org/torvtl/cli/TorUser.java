@@ -9,11 +9,32 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.link.linux.User;
+import org.torvtl.wire.Ipv4Network;
 
 /** Whose connections to relays must not be led back into Tor. */
 final class TorUser {
+  /** Where no relay of the public Tor network can be. RFC 6890 and its registry. */
+  private static final List<Ipv4Network> SPECIAL =
+      Stream.of(
+              "0.0.0.0/8",
+              "10.0.0.0/8",
+              "100.64.0.0/10",
+              "127.0.0.0/8",
+              "169.254.0.0/16",
+              "172.16.0.0/12",
+              "192.0.0.0/24",
+              "192.0.2.0/24",
+              "192.168.0.0/16",
+              "198.18.0.0/15",
+              "198.51.100.0/24",
+              "203.0.113.0/24",
+              "224.0.0.0/3")
+          .map(Ipv4Network::parse)
+          .toList();
+
   private static final Path SOCKETS = Path.of("/proc/net/tcp");
   private static final String LISTENING = "0A";
   private static final int LOCAL_ADDRESS = 1, STATE = 3, USER = 7;
@@ -33,7 +54,7 @@ final class TorUser {
    */
   static OptionalInt check(
       String tun,
-      List<Ipv4Prefix> destinations,
+      List<Ipv4Network> destinations,
       @Nullable InetSocketAddress proxy,
       @Nullable User user)
       throws IOException, UserException {
@@ -46,13 +67,21 @@ final class TorUser {
       return tor;
     }
     for (var destination : destinations) {
-      if (destination.hasPublicAddresses()) {
+      if (hasPublicAddresses(destination)) {
         throw new UserException(
             "cannot route %s into %s: Tor's relays may be there, and Tor's own connections to them would be led back into Tor (run tor as a service user of its own, as Debian's package does, and name it with -a 127.0.0.1 -p 9050: its connections are then left out)"
                 .formatted(destination, tun));
       }
     }
     return OptionalInt.empty();
+  }
+
+  /** Whether a relay of the public Tor network may be among these addresses. */
+  private static boolean hasPublicAddresses(Ipv4Network destination) {
+    return SPECIAL.stream()
+        .noneMatch(special ->
+            special.prefixLength() <= destination.prefixLength()
+                && special.contains(destination.address()));
   }
 
   private static OptionalInt own(@Nullable User user) {
@@ -63,7 +92,7 @@ final class TorUser {
     return address.isLoopbackAddress() || NetworkInterface.getByInetAddress(address) != null;
   }
 
-  private static void checkProxy(String tun, List<Ipv4Prefix> destinations, InetAddress proxy)
+  private static void checkProxy(String tun, List<Ipv4Network> destinations, InetAddress proxy)
       throws UserException {
     byte[] bytes = proxy.getAddress();
     if (bytes.length != Integer.BYTES) {

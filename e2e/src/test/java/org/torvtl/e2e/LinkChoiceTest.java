@@ -180,6 +180,13 @@ class LinkChoiceTest {
   }
 
   @Test
+  void theDoctorNotesThatThereIsNoSuchInterface() throws Exception {
+    var result = torvtl("doctor", "-d", "vmnet7");
+    assertThat(result.exitStatus()).as("%s", result).isZero();
+    assertThat(result.out()).containsPattern("note +vmnet7: there is no such interface");
+  }
+
+  @Test
   void theDoctorNamesAForwardingInterface() throws Exception {
     machine.script("sysctl -q -w net.ipv4.conf.vmnet1.forwarding=1");
     finds(torvtl("doctor", "-d", "vmnet1"), "forwards", "vmnet1.forwarding=0");

@@ -4,12 +4,15 @@ package org.torvtl.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * The onion network, stage 3: a host with eth0 to eth3, behind each a gateway, behind that a world
@@ -84,9 +87,29 @@ class OnionWorldTest {
   }
 
   private CommandResult route(String verb) throws Exception {
-    var words = new java.util.ArrayList<>(List.of("onion", "route", verb));
-    words.addAll(ROUTE);
+    return route(verb, ROUTE);
+  }
+
+  private CommandResult route(String verb, String from, String to) throws Exception {
+    return route(verb, List.of("--from", from, "--to", to, "--dev", "tun1"));
+  }
+
+  private CommandResult route(String verb, List<String> which) throws Exception {
+    var words = new ArrayList<>(List.of("onion", "route", verb));
+    words.addAll(which);
     return machine.start(Machine.torvtl(words.toArray(String[]::new))).await(DEADLINE);
+  }
+
+  private void makeTunnelDevice() throws Exception {
+    machine.script("ip tuntap add dev tun1 mode tun; ip link set tun1 up");
+  }
+
+  /** Where the kernel sends a packet from the address to the world: a device, or nowhere. */
+  private String wayOf(String from, String to) throws Exception {
+    var result = machine.run(DEADLINE, "ip", "route", "get", to, "from", from);
+    return result.exitStatus() == 0
+        ? result.out().replaceFirst("(?s)^.* dev (\\S+) .*$", "$1")
+        : "nowhere";
   }
 
   /** What the world sees, one line a packet: source and destination. */
@@ -248,8 +271,8 @@ class OnionWorldTest {
     route("up").orThrow();
     route("up").orThrow();
     assertThat(machine.script("ip rule").out().lines().filter(line -> line.contains(FROM + " ")))
-        .as("made once")
-        .hasSize(1);
+        .as("made once for each network")
+        .hasSize(2);
     assertThat(machine.script("ip route show table 9").out()).contains("18.0.0.0/8 dev tun1");
     machine.script("ip link delete tun1");
     route("down").orThrow();
@@ -259,16 +282,144 @@ class OnionWorldTest {
     // Half of it is gone by other hands.
     machine.script("ip tuntap add dev tun1 mode tun; ip link set tun1 up");
     route("up").orThrow();
-    machine.script("nft delete table ip $(nft list tables | awk '/torvtl/ { print $3 }')");
+    machine.script(
+        "for table in $(nft list tables | awk '/torvtl/ { print $3 }'); do nft delete table ip $table; done");
     machine.script("ip route del 18.0.0.0/8 dev tun1 table 9");
     route("down").orThrow();
     machine.script("ip link delete tun1");
     assertThat(traces()).isEqualTo(before);
   }
 
+  /** Each network's route stands for itself, also where several use one table. */
+  @Test
+  void aRouteThatGoesDownTakesNoOtherAlong() throws Exception {
+    machine.script("ip addr add 192.168.200.77/24 dev eth0");
+    var before = traces();
+    makeTunnelDevice();
+    route("up", FROM, "18/8").orThrow();
+    route("up", FROM, "128/8").orThrow();
+    route("up", "192.168.200.77", "18/8").orThrow();
+    assertThat(machine.script("nft list ruleset").out()).contains("18.0.0.0/8", "128.0.0.0/8");
+
+    route("down", FROM, "128/8").orThrow();
+    assertThat(wayOf(FROM, "18.7.7.7")).isEqualTo("tun1");
+    assertThat(wayOf(FROM, WORLD)).isEqualTo("eth0");
+    route("down", "192.168.200.77", "18/8").orThrow();
+    assertThat(wayOf(FROM, "18.7.7.7")).isEqualTo("tun1");
+    assertThat(wayOf("192.168.200.77", "18.7.7.7")).isEqualTo("eth0");
+    assertThat(machine.script("nft list ruleset").out())
+        .contains("ip saddr 192.168.200.2 ip daddr 18.0.0.0/8");
+    machine.script("ip link delete tun1");
+    assertThat(wayOf(FROM, "18.7.7.7")).isEqualTo("nowhere");
+
+    route("down", FROM, "18/8").orThrow();
+    assertThat(traces()).isEqualTo(before);
+  }
+
+  @Test
+  void rulesAndRoutesOfOthersStay() throws Exception {
+    makeTunnelDevice();
+    machine.script(
+        """
+        ip rule add from 192.168.200.2 table 9 priority 8
+        ip rule add from 192.168.200.2 to 18.0.0.0/8 fwmark 7 table 9 priority 8
+        ip rule add from 192.168.200.2 to 1.2.3.0/24 table 9 priority 8
+        ip route add 19.0.0.0/8 dev eth0 table 9
+        """);
+    var before = traces();
+    route("up").orThrow();
+    route("up").orThrow();
+    route("down").orThrow();
+    assertThat(traces()).isEqualTo(before);
+
+    machine.script("ip route add 18.0.0.0/8 via 192.168.200.1 dev eth0 table 9");
+    before = traces();
+    for (var verb : List.of("up", "down")) {
+      var refused = route(verb);
+      assertThat(refused.exitStatus()).as("%s", refused).isEqualTo(1);
+      assertThat(refused.err().strip()).hasLineCount(1).contains("18.0.0.0/8 via 192.168.200.1");
+      assertThat(traces()).isEqualTo(before);
+    }
+  }
+
+  /** What is in force stays in force, whether the next {@code up} succeeds or fails. */
+  @Test
+  void makingItAgainLetsNothingPastTheTunnel() throws Exception {
+    try (var seen = watch()) {
+      makeTunnelDevice();
+      route("up").orThrow();
+      try (var flood =
+          machine.start(List.of("ping", "-q", "-i", "0.002", "-W", "1", "-I", FROM, WORLD))) {
+        route("up").orThrow();
+        route("up").orThrow();
+        machine.script("ip link set tun1 down");
+        var failed = route("up");
+        assertThat(failed.exitStatus()).as("%s", failed).isEqualTo(1);
+        assertThat(wayOf(FROM, WORLD)).isEqualTo("nowhere");
+        assertThat(flood.isRunning()).isTrue();
+      }
+      machine.script("ping -q -c 1 -W 5 -I eth0 $1", CLOSED_TO_TUNNEL);
+      sourcesOf(seen, CLOSED_TO_TUNNEL + " > ");
+      assertThat(seen.output()).doesNotContain(WORLD);
+    }
+  }
+
+  /** Whenever Ctrl-C comes: either all of it is there, or nothing. */
+  @ParameterizedTest
+  @ValueSource(strings = {"ip route show table 9", "nft list tables", "ip rule show table 9"})
+  void interruptedItLeavesNothing(String stage) throws Exception {
+    makeTunnelDevice();
+    var before = traces();
+    var words = new ArrayList<>(List.of("onion", "route", "up"));
+    words.addAll(ROUTE);
+    try (var up = machine.startInForeground(Machine.torvtl(words.toArray(String[]::new)))) {
+      var process = Machine.processOf(up);
+      Waiting.until(
+          "something to be made",
+          DEADLINE,
+          () ->
+              !up.isRunning()
+                  || !machine.run(DEADLINE, "sh", "-c", stage + " 2>/dev/null").out().isBlank());
+      if (up.isRunning()) {
+        Signal.INT.toGroupOf(process);
+      }
+      var result = up.await(DEADLINE);
+      if (result.exitStatus() == 0) {
+        route("down").orThrow();
+      }
+      assertThat(traces()).as("%s", result).isEqualTo(before);
+    }
+  }
+
   /** IPv6 takes its time to have its addresses on a new interface. */
   private List<String> traces() throws Exception {
     return machine.traces().lines().stream().filter(line -> !line.contains("::")).toList();
+  }
+
+  /** As in the seed: device, rule and routes are made by hand. */
+  @Test
+  void whatIsRoutedByHandIsCarriedToo() throws Exception {
+    machine.script(
+        """
+        ip tuntap add dev tun1 mode tun
+        ip addr add 10.5.51.2/24 dev tun1
+        ip link set tun1 up
+        ip rule add from $1 table 9 priority 8
+        ip route add table 9 to 18.0.0.0/8 dev tun1
+        ip route add table 9 to 128.0.0.0/8 dev tun1
+        """,
+        FROM);
+    try (var proxy = proxy();
+        var seen = watch()) {
+      assertThat(machine.script("ping -n -c 1 -W 5 -I $1 $2", FROM, WORLD).out())
+          .contains("64 bytes from 128.30.2.155");
+      machine.script("ping -q -c 1 -W 5 -I eth0 $1", CLOSED_TO_TUNNEL);
+      assertThat(sourcesOf(seen, CLOSED_TO_TUNNEL + " > ")).containsAnyElementsOf(ROUTERS);
+      assertThat(seen.output().lines().filter(line -> line.contains(WORLD)))
+          .isNotEmpty()
+          .noneMatch(line -> line.contains(FROM));
+      assertThat(proxy.command().isRunning()).isTrue();
+    }
   }
 
   /** When the proxy is gone, what was led into the tunnel does not go the ordinary way. */
@@ -302,5 +453,8 @@ class OnionWorldTest {
             .await(DEADLINE);
     assertThat(noAddress.exitStatus()).isEqualTo(1);
     assertThat(noAddress.err().strip()).hasLineCount(1).contains("192.0.2.1");
+    var noTunnel = route("up", List.of("--from", FROM, "--to", "18/8", "--dev", "eth0"));
+    assertThat(noTunnel.exitStatus()).isEqualTo(1);
+    assertThat(noTunnel.err().strip()).hasLineCount(1).contains("eth0", "no TUN");
   }
 }

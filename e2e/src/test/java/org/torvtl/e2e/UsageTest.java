@@ -204,6 +204,20 @@ class UsageTest {
     assertThat(machine.script("ip -o link show").out()).doesNotContain("tap7");
   }
 
+  /** As in the seed. */
+  @Test
+  void makeTap1MakesTheDevice() throws Exception {
+    DemoTest.builtIsUpToDate();
+    var made =
+        machine
+            .start(List.of("make", "--no-print-directory", "-C", Machine.PROJECT, "tap1"))
+            .await(DEADLINE);
+    assertThat(made.exitStatus()).as("%s", made).isZero();
+    assertThat(machine.script("ip -d -o link show dev tap1").line())
+        .contains("tun type tap", "persist on");
+    assertThat(torvtl("tap", "delete", "tap1").exitStatus()).isZero();
+  }
+
   @Test
   void aTapDeviceThatIsNotThereCannotBeDeleted() throws Exception {
     var result = torvtl("tap", "delete", "tap8");

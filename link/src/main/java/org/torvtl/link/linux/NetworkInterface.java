@@ -17,8 +17,8 @@ public final class NetworkInterface {
   /** The longest name, in bytes. */
   public static final int MAX_NAME_LENGTH = 15;
 
-  /** What {@link #driver} says of a TAP. */
-  static final String TAP_DRIVER = "tun tap";
+  /** What {@link #driver} says of a TAP and of a TUN. */
+  static final String TAP_DRIVER = "tun tap", TUN_DRIVER = "tun tun";
 
   static final int IFREQ_LENGTH = 40;
   static final int IFREQ_VALUE = 16;
@@ -140,6 +140,11 @@ public final class NetworkInterface {
   /** Whether it is a TAP, made by any program. */
   public boolean isTap() throws SystemCallException {
     return driver().equals(TAP_DRIVER);
+  }
+
+  /** Whether it is a TUN, made by any program. */
+  public boolean isTun() throws SystemCallException {
+    return driver().equals(TUN_DRIVER);
   }
 
   private short flags() throws SystemCallException {
