@@ -234,6 +234,58 @@ class StackTest {
     assertThat(stack.counters().dropCount(StackCounters.Drop.HOST_ADDRESS)).isOne();
   }
 
+  private void queueData(int acknowledgment, int sequence, int length) {
+    var buf = Unpooled.buffer(20 + length).writeZero(20 + length);
+    var segment = new TcpSegment();
+    segment.compose(
+        buf, 0, 40_000, 80, sequence, acknowledgment, TcpSegment.ACK, 65_535, new TcpOptions());
+    segment.wrap(buf, 0, 20 + length);
+    segment.updateChecksum(
+        org.torvtl.wire.InternetChecksum.pseudoHeaderSum(
+            GUEST_IP, FAR_IP, Ipv4Packet.PROTOCOL_TCP, 20 + length));
+    var frame =
+        ipv4(GUEST_IP, FAR_IP, Ipv4Packet.PROTOCOL_TCP, ByteBufUtil.getBytes(buf, 0, 20 + length));
+    cable[1].send(frame, Unpooled.EMPTY_BUFFER);
+    frame.release();
+  }
+
+  /** Opens a connection whose guest's next sequence number is 1001; tells what to acknowledge. */
+  private int open() {
+    send(tcp(TcpSegment.SYN, 1000, 0));
+    recorder.connections.getFirst().accept();
+    int acknowledgment = receiveTcp().sequence() + 1;
+    send(tcp(TcpSegment.ACK, 1001, acknowledgment));
+    expectNothing();
+    return acknowledgment;
+  }
+
+  @Test
+  void answersABatchOnce() {
+    int acknowledgment = open();
+    for (int i = 0; i < 6; i++) {
+      queueData(acknowledgment, 1001 + i * 1460, 1460);
+    }
+    assertThat(cable[0].deliver()).isEqualTo(6);
+    var answer = receiveTcp();
+    assertThat(answer.flags()).isEqualTo(TcpSegment.ACK);
+    assertThat(answer.acknowledgment()).isEqualTo(1001 + 6 * 1460);
+    expectNothing();
+  }
+
+  /** A guest counts those that say the same, to find out what was lost: none may be missing. */
+  @Test
+  void answersEachSegmentOutOfOrderWithinABatch() {
+    int acknowledgment = open();
+    for (int i = 1; i <= 4; i++) {
+      queueData(acknowledgment, 1001 + i * 1460, 1460);
+    }
+    cable[0].deliver();
+    for (int i = 1; i <= 4; i++) {
+      assertThat(receiveTcp().acknowledgment()).isEqualTo(1001);
+    }
+    expectNothing();
+  }
+
   /** Within one kernel, segments and datagrams come without their checksums. */
   @Test
   void takesAFrameWithoutAChecksumOnlyFromALinkThatVouchesForIt() {
