@@ -53,7 +53,7 @@ class FuzzTest {
                     System.getProperty("java.class.path"),
                     "com.code_intelligence.jazzer.Jazzer",
                     "--target_class=" + target.getName(),
-                    "--instrumentation_includes=org.torvtl.**",
+                    "--instrumentation_includes=org.torvtl.**:org.xbill.**",
                     "--disabled_hooks=com.code_intelligence.jazzer.sanitizers.UnsafeSanitizer",
                     "--reproducer_path=" + work,
                     "-artifact_prefix=" + work + "/",
