@@ -32,8 +32,8 @@ public final class SocksExchangeFuzz {
     var channel = new EmbeddedChannel(false, false);
     var outcome = begin(channel, how);
     var fed = new ArrayList<ByteBuf>();
-    for (int at = 1; at < data.length && channel.isOpen(); ) {
-      int length = Math.min(data[at] & 0xFF, data.length - at - 1);
+    for (int at = 1; at + 1 < data.length && channel.isOpen(); ) {
+      int length = Math.clamp(data[at] & 0xFF, 1, data.length - at - 1);
       var piece = Unpooled.copiedBuffer(data, at + 1, length);
       fed.add(piece);
       channel.pipeline().fireChannelRead(piece).fireChannelReadComplete();
