@@ -25,6 +25,7 @@ final class Prerequisites {
           "nft",
           "ps",
           "traceroute",
+          "ifconfig",
           "nsenter",
           "unshare",
           "setsid",

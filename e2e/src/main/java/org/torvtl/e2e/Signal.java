@@ -9,6 +9,7 @@ import java.util.List;
 public enum Signal {
   INT,
   TERM,
+  HUP,
   KILL,
   STOP,
   CONT;

@@ -89,6 +89,22 @@ class OnionStartTest {
   }
 
   @Test
+  void twoProxiesLiveSideBySide() throws Exception {
+    try (var one = OnionProxy.start(machine, "--routers", "1");
+        var other =
+            OnionProxy.start(
+                machine, "--routers", "1", "--dev", "tun2", "--address", "10.5.52.2/24")) {
+      machine.script("ping -q -c 1 -W 5 10.5.51.9; ping -q -c 1 -W 5 10.5.52.9");
+      var third = OnionProxy.launch(machine, "--routers", "1").await();
+      assertThat(third.exitStatus()).as("%s", third).isEqualTo(1);
+      assertThat(third.err().strip()).hasLineCount(1).contains("tun1");
+      other.stop(Signal.INT);
+      machine.script("ping -q -c 1 -W 5 10.5.51.9");
+      assertThat(one.command().isRunning()).isTrue();
+    }
+  }
+
+  @Test
   void nobodyButItsOwnerReadsTheLogs() throws Exception {
     try (var proxy = OnionProxy.start(machine, "--routers", "1")) {
       assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(proxy.logs())))
@@ -102,7 +118,7 @@ class OnionStartTest {
 
   /** Ctrl-C in a terminal goes to the whole process group. */
   @ParameterizedTest
-  @CsvSource({"INT, 130", "TERM, 143"})
+  @CsvSource({"INT, 130", "TERM, 143", "HUP, 129"})
   void endsDecently(Signal signal, int exitStatus) throws Exception {
     try (var proxy = OnionProxy.start(machine, "--routers", "2")) {
       var routers = proxy.routers();

@@ -123,8 +123,7 @@ class OnionTrafficTest {
   /** As in the seed: the device and its address are made by hand. */
   @Test
   void aDeviceThatIsThereIsUsedAndStays() throws Exception {
-    machine.script("ip tuntap add dev tun1 mode tun; ip addr add 10.6.52.3/24 dev tun1");
-    machine.script("ip link set tun1 up");
+    machine.script("ip tuntap add dev tun1 mode tun; ifconfig tun1 10.6.52.3/24 up");
     try (var proxy = OnionProxy.start(machine, "--routers", "1")) {
       assertThat(machine.script("ping -n -c 1 -W 5 10.6.52.200").out())
           .contains("64 bytes from 10.6.52.200");

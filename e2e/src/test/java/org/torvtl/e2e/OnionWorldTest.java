@@ -173,6 +173,28 @@ class OnionWorldTest {
     assertThat(Set.copyOf(routers)).hasSize(1);
   }
 
+  /** Pings with one identifier, from many addresses: each gets its own answers, at any size. */
+  @Test
+  void pingsThatShareAnIdentifierAreKeptApart() throws Exception {
+    machine.script("for i in {11..30}; do ip addr add 192.168.200.$i/24 dev eth0; done");
+    try (var proxy = proxy()) {
+      var result =
+          machine.script(
+              """
+              ip rule add from 192.168.200.0/24 to 128.0.0.0/8 table 9 priority 8
+              ip route add 128.0.0.0/8 dev tun1 table 9
+              pids=()
+              for i in {11..30}; do
+                ping -n -q -c 20 -i 0.05 -W 5 -e 77 -s $((i * 45)) -I 192.168.200.$i 128.30.2.155 &
+                pids+=($!)
+              done
+              for pid in "${pids[@]}"; do wait $pid || exit 1; done
+              """);
+      assertThat(result.out().lines().filter(line -> line.contains(" 0% packet loss"))).hasSize(20);
+      assertThat(proxy.command().isRunning()).isTrue();
+    }
+  }
+
   @Test
   void tracerouteShowsTheRouterTheGatewayAndTheWorld() throws Exception {
     try (var proxy = proxy()) {
@@ -220,6 +242,10 @@ class OnionWorldTest {
                   .anyMatch(line ->
                       line.contains("ICMP unreachable (3) " + WORLD + " > " + FROM)
                           && line.endsWith("to tun1")));
+      // And to the program that has asked.
+      var refused =
+          machine.run(DEADLINE, "dig", "-b", FROM, "+tries=1", "+time=20", "@" + WORLD, "x.test");
+      assertThat(refused.out() + refused.err()).contains("connection refused");
     }
   }
 
