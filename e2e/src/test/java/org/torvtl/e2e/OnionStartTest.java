@@ -298,7 +298,10 @@ class OnionStartTest {
       assertThat(refused.out() + refused.err()).contains("refused");
       machine.script("ping -q -c 1 -W 2 10.5.51.9");
       assertThat(proxy.stop(Signal.TERM).exitStatus()).isEqualTo(143);
-      assertThat(proxy.log().getLast())
+      assertThat(proxy.log())
+          .filteredOn(line -> line.contains(": closed; "))
+          .singleElement()
+          .asString()
           .contains("drop.message_malformed=3")
           .contains("drop.message_forged=50");
       assertThat(proxy.log().stream().filter(line -> line.contains("MESSAGE_FORGED")))

@@ -209,7 +209,8 @@ final class Receiver {
   }
 
   private ByteBuf keep(ByteBuf payload, int index, int length) {
-    if (length >= config.copyBelowBytes()) {
+    // A small part must not keep a large packet alive, or overlaps pin many times our capacity.
+    if (length >= config.copyBelowBytes() && length >= payload.readableBytes() / 2) {
       return payload.retainedSlice(index, length);
     }
     return payload.alloc().buffer(length, length).writeBytes(payload, index, length);

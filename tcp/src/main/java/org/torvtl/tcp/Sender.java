@@ -125,7 +125,7 @@ final class Sender {
   }
 
   int unsentBytes() {
-    return (int) Math.max(0, queue.end() - next);
+    return Math.clamp(queue.end() - next, 0, queue.bytes());
   }
 
   void queueFin() {

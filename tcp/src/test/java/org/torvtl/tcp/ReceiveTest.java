@@ -44,6 +44,18 @@ class ReceiveTest {
     guest.at(millis(10)).expect(ack(2950));
   }
 
+  /** Super-segments that overlap but for little: the little is kept, not the packets. */
+  @Test
+  void overlapsDoNotKeepPacketsAlive() {
+    guest.established().sends(data(100, 60_000));
+    long first = guest.allocatedBytes();
+    guest.sends(data(1600, 60_000)).sends(data(3100, 60_000));
+    assertThat(guest.allocatedBytes() - first).isBetween(3000L, 6000L);
+    guest.expect(ack(0), ack(0), ack(0));
+    guest.sends(data(0, 100)).expectEvents("data 100", "data 60000", "data 1500", "data 1500");
+    guest.expect(ack(63_100));
+  }
+
   @Test
   void anAcknowledgmentTravelsWithData() {
     guest.interactive().sends(data(0, 100)).weSend(10).expect(data(0, 10).ackOf(100));

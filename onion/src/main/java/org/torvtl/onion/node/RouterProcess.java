@@ -13,6 +13,7 @@ import org.torvtl.onion.Secret;
 /** The process of one router, from its start to its end, as its proxy sees it. */
 final class RouterProcess {
   private static final int SIGNALLED = 128;
+  private static final int LAST_MOMENTS_SECONDS = 5;
 
   private final Process process;
 
@@ -37,13 +38,23 @@ final class RouterProcess {
     try (var input = process.getOutputStream()) {
       input.write((secret.toHex() + "\n").getBytes(StandardCharsets.US_ASCII));
     } catch (IOException e) {
-      // It ended before it read: why, it says itself, and onEnd tells that it did.
-      if (process.isAlive()) {
+      // It ends before it has read: why, it says itself, and onEnd tells that it did.
+      if (!endsSoon(process)) {
         process.destroyForcibly();
         throw e;
       }
     }
     return new RouterProcess(process);
+  }
+
+  /** A process that is killed closes its files first, and is gone a moment later. */
+  private static boolean endsSoon(Process process) {
+    try {
+      return process.waitFor(LAST_MOMENTS_SECONDS, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
   }
 
   long pid() {

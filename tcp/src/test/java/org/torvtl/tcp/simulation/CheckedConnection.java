@@ -330,11 +330,7 @@ final class CheckedConnection implements ConnectionHandler {
         queued < side.config().sendCapacityBytes() + Math.max(1, largestWrite),
         "queues %s bytes, more than was asked for",
         queued);
-    check(
-        over || open.unsentBytes() <= queued,
-        "has %s of %s bytes to send",
-        open.unsentBytes(),
-        queued);
+    check(open.unsentBytes() <= queued, "has %s of %s bytes to send", open.unsentBytes(), queued);
     int unconsumed = open.unconsumedBytes();
     check(
         unconsumed == received - consumed,
