@@ -82,9 +82,7 @@ class BadCableTest {
             congestionControl);
         Transfers.bothWays(guest, bytes);
         Signal.TERM.to(Machine.processOf(gateway));
-        var output = gateway.await(SOON).out();
-        System.out.println(name + "\n" + output);
-        assertTheCableWasBad(output);
+        assertTheCableWasBad(gateway.await(SOON).out());
       } catch (IllegalStateException | AssertionError e) {
         e.addSuppressed(new IllegalStateException(gateway.output()));
         throw e;

@@ -88,13 +88,13 @@ class KernelMatrixTest {
     "tap, 576, on, cubic, nothing, 2, 2000000",
     "tun, 576, off, reno, timestamps, 5, 1000000",
     "tap, 1280, on, bbr, timestamps, 3, 2000000",
-    "tun, 1280, on, cubic, sack, 5, 1000000",
+    "tun, 1280, on, cubic, sack, 5, 500000",
     "tap, 9000, on, reno, window_scaling, 2, 3000000",
     "tun, 9000, off, bbr, sack, 10, 1000000",
     "tun, 65535, on, cubic, nothing, 1, 5000000",
     "tun, 65535, off, bbr, window_scaling, 5, 2000000",
-    "tap, 1500, on, cubic, sack timestamps window_scaling, 10, 1000000",
-    "tap, 1500, on, reno, nothing, 10, 1000000"
+    "tap, 1500, on, cubic, sack timestamps window_scaling, 10, 300000",
+    "tap, 1500, on, reno, nothing, 10, 500000"
   })
   @Execution(ExecutionMode.CONCURRENT)
   void whatIsSentArrives(
