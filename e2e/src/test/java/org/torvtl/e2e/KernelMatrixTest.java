@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.e2e;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -24,29 +25,28 @@ import org.junit.jupiter.params.provider.CsvSource;
 class KernelMatrixTest {
   private static final int PROXY = 9150;
   private static final Duration SOON = Duration.ofSeconds(30);
-  private static final Duration DEADLINE = Duration.ofSeconds(100);
 
   /**
    * The wire takes $1, the device; $2 its MTU; $3 the packets of a hundred it loses each way; $4
    * the guest's congestion control, which goes with the route, for the host may not let namespaces
-   * choose any as their own.
+   * choose any as their own; $5 its own name; $6 the guest's.
    */
   private static final String WIRE =
       """
-      ip netns add wire
-      ip link add near netns wire mtu "$2" type veth peer name far netns guest mtu "$2"
-      ip link set "$1" netns wire
-      ip -n wire address add 10.0.0.2/24 dev "$1"
-      ip -n wire address add 172.31.0.1/24 dev near
-      ip -n wire link set "$1" up
-      ip -n wire link set near up
-      ip -n wire route add default via 10.0.0.1 dev "$1"
-      ip netns exec wire sysctl -q net.ipv4.ip_forward=1
-      ip -n guest address add 172.31.0.2/24 dev far
-      ip -n guest link set far up
-      ip -n guest route add default via 172.31.0.1 congctl "$4"
+      ip netns add "$5"
+      ip link add near netns "$5" mtu "$2" type veth peer name far netns "$6" mtu "$2"
+      ip link set "$1" netns "$5"
+      ip -n "$5" address add 10.0.0.2/24 dev "$1"
+      ip -n "$5" address add 172.31.0.1/24 dev near
+      ip -n "$5" link set "$1" up
+      ip -n "$5" link set near up
+      ip -n "$5" route add default via 10.0.0.1 dev "$1"
+      ip netns exec "$5" sysctl -q net.ipv4.ip_forward=1
+      ip -n "$6" address add 172.31.0.2/24 dev far
+      ip -n "$6" link set far up
+      ip -n "$6" route add default via 172.31.0.1 congctl "$4"
       if [ "$3" != 0 ]; then
-        ip netns exec wire nft -f - <<RULES
+        ip netns exec "$5" nft -f - <<RULES
       table ip lossy {
         chain forward {
           type filter hook forward priority 0;
@@ -56,6 +56,9 @@ class KernelMatrixTest {
       RULES
       fi
       """;
+
+  /** Rows run side by side, each with a device, a wire and a guest of its own. */
+  private final AtomicInteger rows = new AtomicInteger();
 
   private Machine machine;
   private RunningCommand world;
@@ -85,14 +88,15 @@ class KernelMatrixTest {
     "tap, 576, on, cubic, nothing, 2, 2000000",
     "tun, 576, off, reno, timestamps, 5, 1000000",
     "tap, 1280, on, bbr, timestamps, 3, 2000000",
-    "tun, 1280, on, cubic, sack, 5, 1000000",
+    "tun, 1280, on, cubic, sack, 5, 500000",
     "tap, 9000, on, reno, window_scaling, 2, 3000000",
     "tun, 9000, off, bbr, sack, 10, 1000000",
     "tun, 65535, on, cubic, nothing, 1, 5000000",
     "tun, 65535, off, bbr, window_scaling, 5, 2000000",
-    "tap, 1500, on, cubic, sack timestamps window_scaling, 10, 1000000",
-    "tap, 1500, on, reno, nothing, 10, 1000000"
+    "tap, 1500, on, cubic, sack timestamps window_scaling, 3, 300000",
+    "tap, 1500, on, reno, nothing, 10, 500000"
   })
+  @Execution(ExecutionMode.CONCURRENT)
   void whatIsSentArrives(
       String kind,
       int mtu,
@@ -102,7 +106,9 @@ class KernelMatrixTest {
       int lossPercent,
       int bytes)
       throws Exception {
-    String device = kind + "0";
+    int row = rows.incrementAndGet();
+    String device = kind + row;
+    String wire = "wire" + row;
     machine.script(
         "ip tuntap add dev \"$1\" mode \"$2\"; ip link set \"$1\" mtu \"$3\"",
         device,
@@ -112,21 +118,26 @@ class KernelMatrixTest {
     if (offloads.equals("off")) {
       arguments.add("--no-offload");
     }
-    try (var guest = new NetworkNamespace(machine, "guest");
+    try (var guest = new NetworkNamespace(machine, "guest" + row);
         var gateway = Gateway.start(machine, device, arguments.toArray(String[]::new))) {
       try {
         machine.script(
-            WIRE, device, Integer.toString(mtu), Integer.toString(lossPercent), congestionControl);
+            WIRE,
+            device,
+            Integer.toString(mtu),
+            Integer.toString(lossPercent),
+            congestionControl,
+            wire,
+            guest.name());
         switchOff(guest, without);
-        upload(guest, bytes);
-        download(guest, bytes);
+        Transfers.bothWays(guest, bytes);
       } catch (IllegalStateException | AssertionError e) {
         e.addSuppressed(new IllegalStateException(gateway.log()));
         throw e;
       }
     } finally {
       // With the persistent device in it.
-      machine.script("ip netns delete wire 2>/dev/null || ip link delete \"$1\"", device);
+      machine.script("ip netns delete \"$2\" 2>/dev/null || ip link delete \"$1\"", device, wire);
     }
   }
 
@@ -136,40 +147,5 @@ class KernelMatrixTest {
         guest.run(SOON, "sysctl", "-q", "net.ipv4.tcp_" + option + "=0").orThrow();
       }
     }
-  }
-
-  private static void upload(NetworkNamespace guest, int bytes) throws Exception {
-    var result =
-        guest
-            .script(
-                DEADLINE,
-                """
-                set -e -o pipefail
-                head -c "$1" /dev/urandom >/tmp/sent
-                trap 'rm /tmp/sent' EXIT
-                sha256sum </tmp/sent
-                { echo "$1"; cat /tmp/sent; } | nc -w 60 192.0.2.1 "$2"
-                """,
-                Integer.toString(bytes),
-                Integer.toString(TransferWorld.SINK))
-            .orThrow()
-            .out()
-            .lines()
-            .toList();
-    assertThat(result).hasSize(2);
-    assertThat(result.getLast()).isEqualTo(result.getFirst().split(" ", 2)[0]);
-  }
-
-  private static void download(NetworkNamespace guest, int bytes) throws Exception {
-    var got =
-        guest
-            .script(
-                DEADLINE,
-                "set -e -o pipefail; echo \"$1\" | nc -w 60 192.0.2.1 \"$2\" | sha256sum",
-                Integer.toString(bytes),
-                Integer.toString(TransferWorld.SOURCE))
-            .orThrow()
-            .line();
-    assertThat(got.split(" ", 2)[0]).isEqualTo(TransferWorld.digest(bytes));
   }
 }

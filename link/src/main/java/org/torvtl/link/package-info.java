@@ -14,7 +14,8 @@
  * link that cannot write a frame drops it, as a cable would, and counts it.
  *
  * <p>{@link org.torvtl.link.MemoryLink} is a cable between two ends in one process; {@link
- * org.torvtl.link.PcapngLink} wraps another link and records what passes it. The devices of the
+ * org.torvtl.link.PcapngLink} wraps another link and records what passes it, and {@link
+ * org.torvtl.link.FaultInjectionLink} makes a bad cable of one, for tests. The devices of the
  * kernel are in {@link org.torvtl.link.linux}.
  */
 @NullMarked
