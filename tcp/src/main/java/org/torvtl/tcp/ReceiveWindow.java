@@ -72,8 +72,8 @@ final class ReceiveWindow {
   }
 
   private long target(long next) {
-    int usable = (int) Math.min(tuner.limit(), (long) MAX_FIELD << scale);
-    return next + usable - unconsumed;
+    // The field says how much may follow, not how much may lie here: the last is the buffer's.
+    return next + Math.min(tuner.limit() - unconsumed, (long) MAX_FIELD << scale);
   }
 
   private int worthwhile() {

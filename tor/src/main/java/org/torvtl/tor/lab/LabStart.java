@@ -8,6 +8,7 @@ import java.io.InputStream;
 import java.net.ConnectException;
 import java.net.HttpURLConnection;
 import java.net.InetSocketAddress;
+import java.net.JarURLConnection;
 import java.net.Proxy;
 import java.net.Socket;
 import java.net.SocketException;
@@ -158,13 +159,29 @@ final class LabStart {
     var entries = new LinkedHashSet<String>();
     for (var type : List.of(World.class, Message.class, LoggerFactory.class)) {
       try {
-        entries.add(
-            Path.of(type.getProtectionDomain().getCodeSource().getLocation().toURI()).toString());
+        entries.add(place(type).toString());
       } catch (URISyntaxException e) {
         throw new IOException("cannot find the program's own files", e);
       }
     }
     return String.join(File.pathSeparator, entries);
+  }
+
+  /**
+   * The jar or folder a class is in. It is asked as a resource is: a class out of the JVM's cache
+   * (JEP 483) may not know its code source.
+   */
+  private static Path place(Class<?> type) throws IOException, URISyntaxException {
+    var name = type.getName().replace('.', '/') + ".class";
+    var file = type.getResource("/" + name);
+    if (file == null) {
+      throw new IOException("cannot find the program's own " + name);
+    }
+    if (file.openConnection() instanceof JarURLConnection jar) {
+      return Path.of(jar.getJarFileURL().toURI());
+    }
+    var folder = file.toString();
+    return Path.of(URI.create(folder.substring(0, folder.length() - name.length())));
   }
 
   private void note(String nickname, Process process) throws IOException {
