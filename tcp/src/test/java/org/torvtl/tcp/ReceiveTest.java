@@ -56,6 +56,15 @@ class ReceiveTest {
     guest.expect(ack(63_100));
   }
 
+  /** A changed window would make a duplicate acknowledgment none in the peer's eyes: RFC 5681. */
+  @Test
+  void withoutScalingTheWindowStaysWhileTheBufferHasRoom() {
+    guest.config(TcpConfig.defaults().withInitialReceiveBytes(1 << 20)).readsLater().established();
+    guest.sends(data(0, 1460)).expect(ack(1460).win(65_535));
+    guest.sends(data(2920, 1460)).expect(ack(1460).win(65_535)).sends(data(1460, 1460));
+    guest.expect(ack(4380).win(65_535)).expectEvents("data 1460", "data 1460", "data 1460");
+  }
+
   @Test
   void anAcknowledgmentTravelsWithData() {
     guest.interactive().sends(data(0, 100)).weSend(10).expect(data(0, 10).ackOf(100));
