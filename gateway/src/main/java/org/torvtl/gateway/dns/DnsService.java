@@ -13,6 +13,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.tor.socks.SocksException;
+import org.torvtl.tor.socks.SocksReply;
 import org.xbill.DNS.ARecord;
 import org.xbill.DNS.DClass;
 import org.xbill.DNS.Name;
@@ -46,6 +47,9 @@ public final class DnsService {
     final List<Waiter> waiters = new ArrayList<>(1);
     @Nullable Future<?> answer;
     @Nullable Future<?> timer;
+
+    /** It is not believed at first that a name is unknown. */
+    boolean doubted;
 
     Lookup(LookupKey key) {
       this.key = key;
@@ -137,6 +141,10 @@ public final class DnsService {
             () -> finish(lookup, DnsEvent.LOOKUP_TIMED_OUT, null),
             limits.timeout().toNanos(),
             TimeUnit.NANOSECONDS);
+    ask(lookup);
+  }
+
+  private void ask(Lookup lookup) {
     Future<?> answer =
         switch (lookup.key.question) {
           case DnsQuestion.Address(var name) -> resolver.resolve(lookup.key.isolationKey, name);
@@ -157,8 +165,17 @@ public final class DnsService {
 
   private void onAnswer(Lookup lookup, Future<?> done) {
     if (!done.isSuccess()) {
-      boolean unknown =
-          done.cause() instanceof SocksException.Refused refused && saysUnknown(refused);
+      var refused = done.cause() instanceof SocksException.Refused reply ? reply : null;
+      boolean unknown = refused != null && saysUnknown(refused);
+      if (refused != null
+          && refused.reply() == SocksReply.HOST_UNREACHABLE
+          && !lookup.doubted
+          && lookups.get(lookup.key) == lookup) {
+        // Tor says the same when the exit's resolver has only stumbled.
+        lookup.doubted = true;
+        ask(lookup);
+        return;
+      }
       finish(lookup, unknown ? DnsEvent.NAME_UNKNOWN : DnsEvent.LOOKUP_FAILED, null);
       return;
     }

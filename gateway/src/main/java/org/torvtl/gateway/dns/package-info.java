@@ -20,7 +20,8 @@
  *       writing, and the exit would read it as one; {@code .onion}, RFC 7686.
  *   <li>A name the exit does not find gets NXDOMAIN, all else that fails SERVFAIL. Neither carries
  *       an SOA, so a guest must not cache it (RFC 2308, section 5): Tor uses one and the same code
- *       for "no such name" and "could not find out".
+ *       for "no such name" and "could not find out". So it is asked a second time before it is
+ *       believed.
  * </ul>
  *
  * <p>Tor does not tell a record's TTL; answers carry {@value DnsService#TTL_SECONDS} seconds.

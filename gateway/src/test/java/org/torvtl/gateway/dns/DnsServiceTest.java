@@ -259,10 +259,26 @@ class DnsServiceTest {
   void mapsWhatTorSays(SocksReply reply) throws Exception {
     ask(query("www.example.com", Type.A));
     wayOut.addresses.getFirst().setFailure(refused(reply));
+    if (reply == SocksReply.HOST_UNREACHABLE) {
+      assertThat(responses).as("it is asked again").isEmpty();
+      wayOut.addresses.getLast().setFailure(refused(reply));
+    }
     boolean unknown = reply == SocksReply.HOST_UNREACHABLE || reply.code() >= 0xF0;
     assertSettled(
         unknown ? Rcode.NXDOMAIN : Rcode.SERVFAIL,
         unknown ? DnsEvent.NAME_UNKNOWN : DnsEvent.LOOKUP_FAILED);
+  }
+
+  /** Tor says the same of a name that is not there and of a resolver that has stumbled. */
+  @Test
+  void aResolverThatStumblesOnceIsForgiven() throws Exception {
+    ask(query("www.example.com", Type.A));
+    wayOut.addresses.getFirst().setFailure(refused(SocksReply.HOST_UNREACHABLE));
+    assertThat(wayOut.asked).hasSize(2);
+    wayOut.addresses.getLast().setSuccess(address("203.0.113.7"));
+    assertThat(responses).hasSize(1);
+    assertThat(responses.getFirst().getHeader().getRcode()).isEqualTo(Rcode.NOERROR);
+    assertThat(service.inFlight()).isZero();
   }
 
   @Test
@@ -315,7 +331,7 @@ class DnsServiceTest {
     assertThat(bounded.inFlight()).isEqualTo(3);
     assertThat(counters.count(DnsEvent.OVERLOADED)).isEqualTo(3);
     assertThat(responses).hasSize(3).allMatch(r -> r.getHeader().getRcode() == Rcode.SERVFAIL);
-    wayOut.addresses.forEach(promise -> promise.setFailure(refused(SocksReply.HOST_UNREACHABLE)));
+    wayOut.addresses.forEach(promise -> promise.setFailure(refused(SocksReply.TTL_EXPIRED)));
     assertThat(bounded.inFlight()).isZero();
     ask(bounded, "a", query("www.example.com", Type.A).toWire(), DnsTransport.UDP);
     assertThat(bounded.inFlight()).isEqualTo(1);
