@@ -93,9 +93,13 @@ final class Endpoint implements CheckedConnection.Owner, Wire.End, Wire.Source {
     return timeline.whenNanos(connection.deadlineNanos());
   }
 
-  /** When last anything moved. */
+  /**
+   * When last anything moved. An application that has not read what lies there holds things up
+   * itself, for as long as it likes; it always reads in the end.
+   */
   long progressNanos() {
-    return progressNanos;
+    boolean unread = !connection.isOver() && connection.unconsumed() > 0;
+    return unread ? timeline.elapsedNanos() : progressNanos;
   }
 
   /** Whether a forged segment has something to hit. */

@@ -110,7 +110,7 @@ final class Simulate {
     long done = campaign.done();
     double rate = done / seconds;
     long rest = (long) ((count - done) / Math.max(1, rate));
-    var time = done == count ? "in %.0f s".formatted(seconds) : "left: " + Duration.ofSeconds(rest);
+    var time = done == count ? "in %.0f s".formatted(seconds) : left(Duration.ofSeconds(rest));
     return String.format(
         Locale.ROOT,
         "%,d of %,d seeds, %d failed, %,.0f seeds/s, %s",
@@ -119,5 +119,14 @@ final class Simulate {
         campaign.failures().size(),
         rate,
         time);
+  }
+
+  private static String left(Duration time) {
+    return String.format(
+        Locale.ROOT,
+        "%d:%02d:%02d left",
+        time.toHours(),
+        time.toMinutesPart(),
+        time.toSecondsPart());
   }
 }
