@@ -28,8 +28,11 @@ import org.torvtl.wire.Ipv4Network;
  */
 record OnionRoute(
     int from, List<Ipv4Network> to, NetworkInterface device, int table, int priority) {
-  private static final String OURS = "protocol 84";
-  private static final String SHOWN_AS_OURS = " proto 84 ";
+  /** Which routing program a rule is of: a number that linux/rtnetlink.h gives to nobody. */
+  private static final int PROTOCOL = 117;
+
+  private static final String OURS = "protocol " + PROTOCOL;
+  private static final String SHOWN_AS_OURS = " proto " + PROTOCOL + " ";
 
   /**
    * {@code RTN_UNREACHABLE} of linux/rtnetlink.h: where all is asked for in numbers, so is this.

@@ -31,7 +31,8 @@ import org.torvtl.wire.Ipv4Network;
  * <p>Ours are told by their priorities, their protocol number, and the tables' numbers.
  */
 final class PolicyRoutes implements AutoCloseable {
-  private static final int PROTOCOL = 84;
+  /** Which routing program a rule is of: a number that linux/rtnetlink.h gives to nobody. */
+  private static final String PROTOCOL = "116";
 
   /** Rules that exempt Tor itself come before all that lead into a TUN. */
   private static final int EXEMPTIONS = 10_000, RULES = 15_000, PRIORITIES = 5_000;
@@ -42,7 +43,7 @@ final class PolicyRoutes implements AutoCloseable {
   /** RFC 7335: for a host's own end of what carries IPv4 for it; no network has it. */
   private static final String OWN_ADDRESS = "192.0.0.2";
 
-  private static final Pattern RULE = Pattern.compile("^(\\d+):.*\\bproto 84\\b.*$");
+  private static final Pattern RULE = Pattern.compile("^(\\d+):.* proto " + PROTOCOL + "\\b.*$");
   private static final Pattern TABLE = Pattern.compile(" dev .* table (\\d+) ");
 
   private static final Duration DEADLINE = Duration.ofSeconds(5);
@@ -51,7 +52,9 @@ final class PolicyRoutes implements AutoCloseable {
       "read -r line && [ \"$line\" = "
           + WORD
           + " ] || exit 0; table=$1; shift;"
-          + " for priority; do ip -4 rule delete priority \"$priority\" || exit; done;"
+          + " for priority; do ip -4 rule delete priority \"$priority\" protocol "
+          + PROTOCOL
+          + " || exit; done;"
           + " ip -4 route flush table \"$table\"";
 
   private final Process remover;
@@ -116,7 +119,7 @@ final class PolicyRoutes implements AutoCloseable {
     var command = new ArrayList<>(List.of("ip", "-4", "rule", "add"));
     command.addAll(List.of("priority", Integer.toString(priority)));
     command.addAll(List.of("to", destination.toString()));
-    command.addAll(List.of("protocol", Integer.toString(PROTOCOL)));
+    command.addAll(List.of("protocol", PROTOCOL));
     command.addAll(List.of(words));
     Command.run(command.toArray(String[]::new));
   }
@@ -142,7 +145,7 @@ final class PolicyRoutes implements AutoCloseable {
 
   /** Those of our rules, one for each rule. */
   private static List<Integer> priorities() throws IOException, InterruptedException {
-    return Command.run("ip", "-4", "rule", "show")
+    return Command.run("ip", "-4", "-N", "rule", "show")
         .lines()
         .map(RULE::matcher)
         .filter(Matcher::find)
@@ -154,7 +157,8 @@ final class PolicyRoutes implements AutoCloseable {
   private static void remove(int number) throws IOException, InterruptedException {
     for (int priority : priorities()) {
       if (priority % PRIORITIES == number) {
-        Command.run("ip", "-4", "rule", "delete", "priority", Integer.toString(priority));
+        String which = Integer.toString(priority);
+        Command.run("ip", "-4", "rule", "delete", "priority", which, "protocol", PROTOCOL);
       }
     }
     String table = Integer.toString(TABLES + number);

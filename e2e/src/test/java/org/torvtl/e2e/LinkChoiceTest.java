@@ -154,7 +154,7 @@ class LinkChoiceTest {
           "Tor's relays",
           "service user");
     }
-    assertThat(machine.script("ip rule show").out()).doesNotContain("proto 84");
+    assertThat(machine.script("ip rule show").out()).doesNotContain("proto 116");
   }
 
   /** What listens at the proxy's port here is user 105. */
@@ -170,6 +170,51 @@ class LinkChoiceTest {
       gateway.stop(Signal.TERM);
     }
     assertThat(machine.script("ip rule; ip -4 route show table all").out()).isEqualTo(before);
+  }
+
+  /** Of whatever priority: at the gateway's end, and when the next one sweeps what it left. */
+  @Test
+  void rulesOfTheOnionNetworkAreNotTheGateways() throws Exception {
+    machine.script(
+        """
+        ip tuntap add dev tun1 mode tun
+        ip link set tun1 up
+        ip tuntap add dev tun5 mode tun
+        """);
+    var index = machine.script("cat /sys/class/net/tun5/ifindex").line();
+    var priority = Integer.toString(15_000 + Integer.parseInt(index));
+    torvtl(
+            "onion",
+            "route",
+            "up",
+            "--from",
+            "192.168.77.1",
+            "--to",
+            "18/8,128/8",
+            "--dev",
+            "tun1",
+            "--priority",
+            priority)
+        .orThrow();
+    var before = rules();
+    assertThat(before).filteredOn(rule -> rule.startsWith(priority + ":")).hasSize(2);
+    try (var gateway = serves("tun5", "--route", "203.0.113.0/24")) {
+      assertThat(rules()).filteredOn(rule -> rule.startsWith(priority + ":")).hasSize(3);
+      gateway.stop(Signal.TERM);
+    }
+    assertThat(rules()).isEqualTo(before);
+
+    try (var gateway = serves("tun5", "--route", "203.0.113.0/24")) {
+      gateway.stop(Signal.KILL);
+    }
+    machine.script("ip link delete tun5");
+    assertThat(rules()).hasSizeGreaterThan(before.size());
+    serves("tun6", "--route", "203.0.113.0/24").close();
+    assertThat(rules()).isEqualTo(before);
+  }
+
+  private List<String> rules() throws Exception {
+    return machine.script("ip -4 rule show").out().lines().toList();
   }
 
   @Test
