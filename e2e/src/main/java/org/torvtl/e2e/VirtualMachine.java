@@ -82,21 +82,21 @@ final class VirtualMachine implements Closeable {
       int bytes)
       throws IOException, InterruptedException {
     String folder = "/run/vm-" + tap;
-    machine.script("mkdir -p \"$1\"/root/bin \"$1\"/root/proc", folder);
+    machine.script("mkdir -p \"$1\"/files/bin \"$1\"/files/proc", folder);
     machine.script(
         """
-        cd "$1"/root
+        cd "$1"/files
         mkdir -p sys dev etc
         cp "$2"/busybox bin/busybox
         cp -r "$2"/modules modules
         """,
         folder,
         PARTS);
-    Path init = machine.file(folder + "/root/init");
+    Path init = machine.file(folder + "/files/init");
     Files.writeString(init, INIT);
     machine.script(
         """
-        cd "$1"/root
+        cd "$1"/files
         chmod 755 init
         find . | cpio --quiet -o -H newc | gzip -1 >../initramfs
         """,
