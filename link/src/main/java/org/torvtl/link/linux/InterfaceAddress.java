@@ -3,9 +3,10 @@ package org.torvtl.link.linux;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+import static org.torvtl.link.linux.NetworkInterface.check;
+import static org.torvtl.link.linux.NetworkInterface.control;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Optional;
@@ -55,23 +56,6 @@ public final class InterfaceAddress {
       check(control(SIOCSIFADDR, request), what);
       request.set(NETWORK_INT, ADDRESS, address.mask());
       check(control(SIOCSIFNETMASK, request), what);
-    }
-  }
-
-  private static int control(long operation, MemorySegment request) throws SystemCallException {
-    int socket = Libc.socket(Libc.AF_INET, Libc.SOCK_DGRAM | Libc.SOCK_CLOEXEC, 0);
-    check(socket, "cannot open a socket");
-    try {
-      return Libc.ioctl(socket, operation, request.address());
-    } finally {
-      Libc.close(socket);
-    }
-  }
-
-  private static void check(int result, String what) throws SystemCallException {
-    if (result < 0) {
-      throw new SystemCallException(
-          what, -result, result == -Libc.EPERM ? Privileges.NET_ADMIN_MEND : "");
     }
   }
 }

@@ -173,7 +173,8 @@ public final class NetworkInterface {
     return request;
   }
 
-  private static int control(long operation, MemorySegment request) throws SystemCallException {
+  /** Asks the kernel; what it answers, an error as its negative number. */
+  static int control(long operation, MemorySegment request) throws SystemCallException {
     int socket = Libc.socket(Libc.AF_INET, Libc.SOCK_DGRAM | Libc.SOCK_CLOEXEC, 0);
     check(socket, "cannot open a socket");
     try {
@@ -183,7 +184,7 @@ public final class NetworkInterface {
     }
   }
 
-  private static void check(int result, String what) throws SystemCallException {
+  static void check(int result, String what) throws SystemCallException {
     if (result < 0) {
       throw new SystemCallException(what, -result, mend(-result));
     }
