@@ -4,6 +4,8 @@ package org.torvtl.tcp;
 import static java.util.concurrent.TimeUnit.MILLISECONDS;
 import static java.util.concurrent.TimeUnit.SECONDS;
 
+import java.util.function.Consumer;
+
 /**
  * What a connection is tuned by. Start from {@link #defaults}.
  *
@@ -55,61 +57,25 @@ public record TcpConfig(
     CongestionControl.Algorithm congestionControl,
     int initialReceiveBytes,
     KeepAlive keepAlive) {
-  /** Bytes of the window that a connection starts with, where its capacity is not less. */
-  public static final int DEFAULT_INITIAL_RECEIVE = 64 << 10;
-
   private static final TcpConfig DEFAULTS =
       new TcpConfig(
-          1460,
-          1460,
-          1 << 20,
-          1 << 20,
-          1024,
-          SECONDS.toNanos(1),
-          MILLISECONDS.toNanos(200),
-          SECONDS.toNanos(60),
-          SECONDS.toNanos(180),
-          7,
-          5,
-          MILLISECONDS.toNanos(40),
-          SECONDS.toNanos(60),
-          SECONDS.toNanos(60));
-
-  /** The same without the last ones: CUBIC, windows that grow from 64 KiB, no keep-alive. */
-  public TcpConfig(
-      int maxSegmentSize,
-      int maxTransmitBytes,
-      int receiveCapacityBytes,
-      int sendCapacityBytes,
-      int copyBelowBytes,
-      long initialRtoNanos,
-      long minRtoNanos,
-      long maxRtoNanos,
-      long giveUpNanos,
-      int synRetries,
-      int synAckRetries,
-      long delayedAckNanos,
-      long timeWaitNanos,
-      long finWait2Nanos) {
-    this(
-        maxSegmentSize,
-        maxTransmitBytes,
-        receiveCapacityBytes,
-        sendCapacityBytes,
-        copyBelowBytes,
-        initialRtoNanos,
-        minRtoNanos,
-        maxRtoNanos,
-        giveUpNanos,
-        synRetries,
-        synAckRetries,
-        delayedAckNanos,
-        timeWaitNanos,
-        finWait2Nanos,
-        CongestionControl.Algorithm.CUBIC,
-        Math.min(receiveCapacityBytes, DEFAULT_INITIAL_RECEIVE),
-        KeepAlive.OFF);
-  }
+          /* maxSegmentSize= */ 1460,
+          /* maxTransmitBytes= */ 1460,
+          /* receiveCapacityBytes= */ 1 << 20,
+          /* sendCapacityBytes= */ 1 << 20,
+          /* copyBelowBytes= */ 1024,
+          /* initialRtoNanos= */ SECONDS.toNanos(1),
+          /* minRtoNanos= */ MILLISECONDS.toNanos(200),
+          /* maxRtoNanos= */ SECONDS.toNanos(60),
+          /* giveUpNanos= */ SECONDS.toNanos(180),
+          /* synRetries= */ 7,
+          /* synAckRetries= */ 5,
+          /* delayedAckNanos= */ MILLISECONDS.toNanos(40),
+          /* timeWaitNanos= */ SECONDS.toNanos(60),
+          /* finWait2Nanos= */ SECONDS.toNanos(60),
+          CongestionControl.Algorithm.CUBIC,
+          /* initialReceiveBytes= */ 64 << 10,
+          KeepAlive.OFF);
 
   /**
    * Checks the bounds.
@@ -150,28 +116,12 @@ public record TcpConfig(
 
   /** The same for packets of so many payload bytes, and no segmentation offload. */
   public TcpConfig withMaxSegmentSize(int bytes) {
-    return with(
-        bytes,
-        bytes,
-        receiveCapacityBytes,
-        sendCapacityBytes,
-        timeWaitNanos,
-        congestionControl,
-        initialReceiveBytes,
-        keepAlive);
+    return with(other -> other.segment = other.transmit = bytes);
   }
 
   /** The same with so many bytes handed to the transmitter at once. */
   public TcpConfig withMaxTransmitBytes(int bytes) {
-    return with(
-        maxSegmentSize,
-        bytes,
-        receiveCapacityBytes,
-        sendCapacityBytes,
-        timeWaitNanos,
-        congestionControl,
-        initialReceiveBytes,
-        keepAlive);
+    return with(other -> other.transmit = bytes);
   }
 
   /**
@@ -179,95 +129,69 @@ public record TcpConfig(
    * starts at it.
    */
   public TcpConfig withCapacity(int receiveBytes, int sendBytes) {
-    return with(
-        maxSegmentSize,
-        maxTransmitBytes,
-        receiveBytes,
-        sendBytes,
-        timeWaitNanos,
-        congestionControl,
-        Math.min(receiveBytes, initialReceiveBytes),
-        keepAlive);
+    return with(other -> {
+      other.receive = receiveBytes;
+      other.send = sendBytes;
+      other.initialReceive = Math.min(receiveBytes, initialReceiveBytes);
+    });
   }
 
   /** The same with windows that start at so many bytes, at most the capacity. */
   public TcpConfig withInitialReceiveBytes(int bytes) {
-    return with(
-        maxSegmentSize,
-        maxTransmitBytes,
-        receiveCapacityBytes,
-        sendCapacityBytes,
-        timeWaitNanos,
-        congestionControl,
-        bytes,
-        keepAlive);
+    return with(other -> other.initialReceive = bytes);
   }
 
   /** The same with another length of TIME-WAIT. */
   public TcpConfig withTimeWaitNanos(long nanos) {
-    return with(
-        maxSegmentSize,
-        maxTransmitBytes,
-        receiveCapacityBytes,
-        sendCapacityBytes,
-        nanos,
-        congestionControl,
-        initialReceiveBytes,
-        keepAlive);
+    return with(other -> other.timeWait = nanos);
   }
 
   /** The same with another congestion control. */
   public TcpConfig withCongestionControl(CongestionControl.Algorithm algorithm) {
-    return with(
-        maxSegmentSize,
-        maxTransmitBytes,
-        receiveCapacityBytes,
-        sendCapacityBytes,
-        timeWaitNanos,
-        algorithm,
-        initialReceiveBytes,
-        keepAlive);
+    return with(other -> other.congestion = algorithm);
   }
 
   /** The same with another keep-alive. */
   public TcpConfig withKeepAlive(KeepAlive how) {
-    return with(
-        maxSegmentSize,
-        maxTransmitBytes,
-        receiveCapacityBytes,
-        sendCapacityBytes,
-        timeWaitNanos,
-        congestionControl,
-        initialReceiveBytes,
-        how);
+    return with(other -> other.alive = how);
   }
 
-  private TcpConfig with(
-      int segment,
-      int transmit,
-      int receive,
-      int send,
-      long timeWait,
-      CongestionControl.Algorithm algorithm,
-      int initialReceive,
-      KeepAlive alive) {
-    return new TcpConfig(
-        segment,
-        transmit,
-        receive,
-        send,
-        copyBelowBytes,
-        initialRtoNanos,
-        minRtoNanos,
-        maxRtoNanos,
-        giveUpNanos,
-        synRetries,
-        synAckRetries,
-        delayedAckNanos,
-        timeWait,
-        finWait2Nanos,
-        algorithm,
-        initialReceive,
-        alive);
+  private TcpConfig with(Consumer<Change> changes) {
+    var change = new Change();
+    changes.accept(change);
+    return change.config();
+  }
+
+  /** What may be another in a configuration made from this one. */
+  private final class Change {
+    private int segment = maxSegmentSize;
+    private int transmit = maxTransmitBytes;
+    private int receive = receiveCapacityBytes;
+    private int send = sendCapacityBytes;
+    private int initialReceive = initialReceiveBytes;
+    private long timeWait = timeWaitNanos;
+    private CongestionControl.Algorithm congestion = congestionControl;
+    private KeepAlive alive = keepAlive;
+
+    TcpConfig config() {
+      return new TcpConfig(
+          segment,
+          transmit,
+          receive,
+          send,
+          copyBelowBytes,
+          initialRtoNanos,
+          minRtoNanos,
+          maxRtoNanos,
+          giveUpNanos,
+          synRetries,
+          synAckRetries,
+          delayedAckNanos,
+          timeWait,
+          finWait2Nanos,
+          congestion,
+          initialReceive,
+          alive);
+    }
   }
 }

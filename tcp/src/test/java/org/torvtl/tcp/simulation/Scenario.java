@@ -169,37 +169,31 @@ record Scenario(
     private static TcpConfig configure(
         SplittableRandom random, Kind kind, int mss, int transmit, int receive, int send) {
       boolean patient = kind == Kind.TWO_ENGINES;
-      var config =
-          new TcpConfig(
-              mss,
-              transmit,
-              receive,
-              send,
-              random.nextInt(1000),
-              SECOND,
-              200 * MILLI,
-              60 * SECOND,
-              (patient ? 3600 : 180) * SECOND,
-              patient ? 40 : 7,
-              patient ? 40 : 5,
-              40 * MILLI,
-              60 * SECOND,
-              60 * SECOND);
-      if (random.nextInt(4) == 0) {
-        config = config.withCongestionControl(CongestionControl.Algorithm.NEW_RENO);
-      }
-      if (random.nextInt(3) == 0) {
-        config = config.withInitialReceiveBytes(1 + random.nextInt(receive));
-      }
-      if (random.nextInt(4) == 0) {
-        config =
-            config.withKeepAlive(
-                new KeepAlive(
-                    random.nextLong(SECOND, 60 * SECOND),
-                    random.nextLong(SECOND, 20 * SECOND),
-                    patient ? 400 : 5));
-      }
-      return config;
+      return new TcpConfig(
+          mss,
+          transmit,
+          receive,
+          send,
+          random.nextInt(1000),
+          SECOND,
+          200 * MILLI,
+          60 * SECOND,
+          (patient ? 3600 : 180) * SECOND,
+          patient ? 40 : 7,
+          patient ? 40 : 5,
+          40 * MILLI,
+          60 * SECOND,
+          60 * SECOND,
+          random.nextInt(4) == 0
+              ? CongestionControl.Algorithm.NEW_RENO
+              : CongestionControl.Algorithm.CUBIC,
+          random.nextInt(3) == 0 ? 1 + random.nextInt(receive) : Math.min(receive, 64 << 10),
+          random.nextInt(4) == 0
+              ? new KeepAlive(
+                  random.nextLong(SECOND, 60 * SECOND),
+                  random.nextLong(SECOND, 20 * SECOND),
+                  patient ? 400 : 5)
+              : KeepAlive.OFF);
     }
 
     Side withStream(int bytes) {
