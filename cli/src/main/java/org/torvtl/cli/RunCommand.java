@@ -4,7 +4,6 @@ package org.torvtl.cli;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
-import java.nio.file.FileSystemException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
@@ -211,19 +210,13 @@ final class RunCommand implements Callable<Integer> {
                   .getErr()
                   .printf(
                       "cannot write %s any more: %s; traffic passes, but is not recorded from here on%n",
-                      file, reason(failure))
+                      file, UserException.reason(failure))
                   .flush());
     } catch (IOException e) {
       throw new UserException(
-          "cannot record to %s: %s (choose another file)".formatted(file, reason(e)), e);
+          "cannot record to %s: %s (choose another file)".formatted(file, UserException.reason(e)),
+          e);
     }
-  }
-
-  private static String reason(IOException failure) {
-    if (failure instanceof FileSystemException file) {
-      return file.getReason() == null ? file.getClass().getSimpleName() : file.getReason();
-    }
-    return String.valueOf(failure.getMessage());
   }
 
   private static long epochNanos() {

@@ -10,6 +10,7 @@ import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The command line. */
 @Command(
@@ -52,8 +53,43 @@ public final class Torvtl implements Runnable {
   static int execute(String... arguments) {
     return new CommandLine(new Torvtl())
         .setUsageHelpAutoWidth(true)
+        .setParameterExceptionHandler(Torvtl::wrongUsage)
         .setExecutionExceptionHandler(Torvtl::report)
         .execute(arguments);
+  }
+
+  private static int wrongUsage(ParameterException thrown, String[] arguments) {
+    var command = asked(thrown.getCommandLine());
+    var name = command.getCommandSpec().qualifiedName();
+    var err = command.getErr();
+    err.printf("%s: %s%n", name, what(thrown, command));
+    if (!UnmatchedArgumentException.printSuggestions(thrown, err)) {
+      if (command.getSubcommands().isEmpty()) {
+        // All of its options would push what is wrong out of sight.
+        err.printf("see: %s --help%n", name);
+      } else {
+        command.usage(err);
+      }
+    }
+    return command.getCommandSpec().exitCodeOnInvalidInput();
+  }
+
+  /** The command that the words on the command line lead to, as far as they could be read. */
+  private static CommandLine asked(CommandLine command) {
+    var parsed = command.getParseResult();
+    return parsed != null && parsed.hasSubcommand()
+        ? asked(parsed.subcommand().commandSpec().commandLine())
+        : command;
+  }
+
+  private static String what(ParameterException thrown, CommandLine command) {
+    if (thrown instanceof UnmatchedArgumentException unmatched && !unmatched.isUnknownOption()) {
+      var word = "'" + unmatched.getUnmatched().getFirst() + "'";
+      return command.getSubcommands().isEmpty()
+          ? word + " belongs to no option (is one missing before it?)"
+          : "there is no command " + word;
+    }
+    return String.valueOf(thrown.getMessage()).replaceFirst("^Error: ", "");
   }
 
   private static int report(Exception thrown, CommandLine command, CommandLine.ParseResult parsed) {
@@ -66,8 +102,8 @@ public final class Torvtl implements Runnable {
       return command.getCommandSpec().exitCodeOnExecutionException();
     }
     String message =
-        thrown instanceof FileSystemException file && file.getReason() == null
-            ? file.getFile() + ": " + file.getClass().getSimpleName()
+        thrown instanceof FileSystemException file
+            ? file.getFile() + ": " + UserException.reason(file)
             : thrown.getMessage();
     command.getErr().println("torvtl: " + message);
     return command.getCommandSpec().exitCodeOnExecutionException();

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The command line where no Tor network is needed: help, usage, errors, TAP devices. */
@@ -98,7 +99,24 @@ class UsageTest {
   void wrongUsageIsStatusTwo(String arguments) throws Exception {
     var result = torvtl(arguments.split(" "));
     assertThat(result.exitStatus()).as("%s", result).isEqualTo(2);
-    assertThat(result.err()).isNotBlank();
+    assertThat(result.err()).startsWith("torvtl");
+  }
+
+  /** So that it is not scrolled out of sight; and of the command that was asked for. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "run tap7 | torvtl run: 'tap7' belongs to no option",
+        "run -d tap7 -a 127.0.0.1 | torvtl run: Missing required argument(s): --proxy-port=PORT",
+        "lab up --socks-port 70000 | torvtl lab up: 70000 is no TCP port"
+      })
+  void wrongUsageIsTwoLines(String arguments, String message) throws Exception {
+    var lines = torvtl(arguments.split(" ")).err().lines().toList();
+    assertThat(lines).hasSize(2);
+    assertThat(lines.getFirst()).startsWith(message);
+    assertThat(lines.getLast())
+        .isEqualTo("see: " + message.substring(0, message.indexOf(':')) + " --help");
   }
 
   @Test
