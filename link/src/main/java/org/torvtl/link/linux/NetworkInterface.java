@@ -25,6 +25,7 @@ public final class NetworkInterface {
 
   private static final long SIOCGIFFLAGS = 0x8913, SIOCSIFFLAGS = 0x8914, SIOCGIFMTU = 0x8921;
   private static final long SIOCGIFHWADDR = 0x8927, SIOCGIFINDEX = 0x8933, SIOCETHTOOL = 0x8946;
+  private static final long SIOCSIFTXQLEN = 0x8943;
   private static final int IFF_UP = 1, IFF_RUNNING = 0x40;
   private static final int ETHTOOL_GDRVINFO = 3, DRVINFO_LENGTH = 196;
   private static final int DRVINFO_DRIVER = 4, DRVINFO_BUS = 100;
@@ -163,6 +164,15 @@ public final class NetworkInterface {
       short flags = request.get(JAVA_SHORT_UNALIGNED, IFREQ_VALUE);
       request.set(JAVA_SHORT_UNALIGNED, IFREQ_VALUE, (short) (flags | IFF_UP));
       check(control(SIOCSIFFLAGS, request), "cannot bring " + name + " up");
+    }
+  }
+
+  /** Sets how many packets may wait for it to take them. */
+  public void setQueueLength(int packets) throws SystemCallException {
+    try (var arena = Arena.ofConfined()) {
+      var request = request(arena, name);
+      request.set(JAVA_INT_UNALIGNED, IFREQ_VALUE, packets);
+      check(control(SIOCSIFTXQLEN, request), "cannot set the queue length of " + name);
     }
   }
 
