@@ -51,8 +51,8 @@ record OnionRoute(
   /**
    * Makes what is not there yet. What is there stays in force meanwhile.
    *
-   * @throws UserException if there is no such device, it is no TUN, the host has no such address,
-   *     or the table has another route to one of the networks
+   * @throws UserException if there is no such device, it is no TUN or down, the host has no such
+   *     address, or the table has another route to one of the networks
    * @throws IOException if it cannot be made; nothing of what this call made is left then, nor if a
    *     signal ends the process
    */
@@ -71,6 +71,10 @@ record OnionRoute(
       throw new UserException(
           "cannot route into %s: it is no TUN device, packets would leave through it as they are"
               .formatted(device.name()));
+    }
+    if (!device.isUp()) {
+      throw new UserException(
+          "cannot route into %s: it is down (ip link set %1$s up)".formatted(device.name()));
     }
     try (var teardown = new Teardown()) {
       var change = teardown.add(new Change());
