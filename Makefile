@@ -16,7 +16,7 @@ setup: ## install what is missing on this machine (apt-get, as root)
 
 build: $(BUILT) ## build ./torvtl, without tests
 
-demo: $(BUILT) ## a guest reaches a web server through a private Tor network; GUEST_SHELL=1 opens a shell in the guest
+demo: $(BUILT) ## a guest reaches a web server through a private Tor network (as root); GUEST_SHELL=1 opens a shell in the guest
 	@./torvtl demo $(if $(filter-out 0,$(GUEST_SHELL)),--shell)
 
 onion-demo: $(BUILT) ## routers of an onion network come up, and carry a ping into a world of namespaces (as root)
