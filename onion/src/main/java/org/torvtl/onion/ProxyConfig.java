@@ -55,7 +55,8 @@ public record ProxyConfig(
     if (tunnel.prefixLength() < 1
         || Integer.toUnsignedLong(tunnel.last() - tunnel.first()) - 2 < secrets.size()) {
       throw new IllegalArgumentException(
-          "%s has no addresses for %d routers (a shorter prefix has more, such as /24)".formatted(tunnel.range(), secrets.size()));
+          "%s has no addresses for %d routers (a shorter prefix has more, such as /24)"
+              .formatted(tunnel.range(), secrets.size()));
     }
   }
 
