@@ -55,7 +55,7 @@ class ModulesTest {
   @MethodSource("arrows")
   void arrowsPointDownward(String module, Set<String> below) {
     var forbidden =
-        Stream.concat(MODULES.stream(), Stream.of("e2e", "bench"))
+        Stream.concat(MODULES.stream(), Stream.of("fuzz", "e2e", "bench"))
             .filter(other -> !other.equals(module) && !below.contains(other))
             .map(other -> "org.torvtl." + other + "..")
             .toArray(String[]::new);
