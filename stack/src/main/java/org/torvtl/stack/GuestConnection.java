@@ -181,6 +181,18 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     }
   }
 
+  /** See {@link TcpConnection#packetTooLarge}. */
+  boolean packetTooLarge(int sequence, int maxSegmentSize, long nowNanos) {
+    try {
+      boolean believed = tcp.packetTooLarge(sequence, maxSegmentSize, nowNanos);
+      settle();
+      return believed;
+    } catch (RuntimeException e) {
+      fail(e);
+      return true;
+    }
+  }
+
   /** Handling the connection has failed. It ends, and no other. */
   void fail(RuntimeException cause) {
     table.failed(cause);
