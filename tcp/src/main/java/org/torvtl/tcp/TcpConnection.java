@@ -549,8 +549,13 @@ public final class TcpConnection {
       return;
     }
     if (input.isOld(segment, nowNanos)) {
-      counters.pawsRejected++;
-      answer(length > 0, nowNanos);
+      if (length == 0 && sequence <= input.next()) {
+        // Its sender has said all that and more in what overtook it, and waits for no answer.
+        counters.overtakenAcks++;
+      } else {
+        counters.pawsRejected++;
+        answer(length > 0, nowNanos);
+      }
       return;
     }
     if (!input.isAcceptable(sequence, sequence + length)) {
