@@ -127,7 +127,7 @@ public final class TcpCounters {
     return challengeAcks;
   }
 
-  /** Challenge acknowledgments not sent, because there had been enough of them. */
+  /** Challenge acknowledgments, and SYN-ACKs asked for again, not sent: there had been enough. */
   public long challengeAcksSuppressed() {
     return challengeAcksSuppressed;
   }
