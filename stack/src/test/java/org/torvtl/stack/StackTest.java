@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -634,6 +635,31 @@ class StackTest {
     expectNothing();
     assertThat(recorder.closed).containsExactly(CloseReason.REFUSED, CloseReason.DROPPED);
     assertThat(stack.connections()).isZero();
+  }
+
+  /** A guest takes an error only if it is about the request it waits for an answer to. */
+  @Test
+  void anErrorIsAboutTheLatestSyn() {
+    send(tcp(TcpSegment.SYN, 100, 0));
+    send(tcp(TcpSegment.SYN, 5000, 0));
+    assertThat(recorder.connections).hasSize(1);
+    recorder.connections.getLast().unreachable(Icmpv4Message.HOST_UNREACHABLE);
+    expectUnreachable(Icmpv4Message.HOST_UNREACHABLE, FAR_IP);
+    assertThat(lastFrame.getInt(TRANSPORT + 8 + Ipv4Packet.HEADER_LENGTH + 4)).isEqualTo(5000);
+  }
+
+  /** A guest can choose what hashes alike; what does must still be found in a tree. */
+  @Test
+  void keysThatHashAlikeAreInOrder() {
+    var keys = new ArrayList<GuestConnection.Key>();
+    for (int i = 0; i < 100; i++) {
+      keys.add(new GuestConnection.Key(GUEST, GUEST_IP, FAR_IP + i, -31 * i));
+    }
+    assertThat(keys).extracting(Object::hashCode).containsOnly(keys.getFirst().hashCode());
+    keys.add(new GuestConnection.Key(GUEST, GUEST_IP, FAR_IP, 1));
+    keys.add(new GuestConnection.Key(GUEST, GUEST_IP + 1, FAR_IP, 0));
+    keys.add(new GuestConnection.Key(OTHER_GUEST, GUEST_IP, FAR_IP, 0));
+    assertThat(new TreeSet<>(keys)).hasSize(keys.size()).containsAll(keys);
   }
 
   @Test
