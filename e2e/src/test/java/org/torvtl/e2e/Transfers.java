@@ -40,7 +40,8 @@ final class Transfers {
     assertThat(result.getLast()).isEqualTo(result.getFirst().split(" ", 2)[0]);
   }
 
-  private static void down(NetworkNamespace guest, int bytes) throws Exception {
+  /** So many bytes to the guest. */
+  static void down(NetworkNamespace guest, int bytes) throws Exception {
     var got =
         guest
             .script(

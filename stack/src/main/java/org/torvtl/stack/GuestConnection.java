@@ -28,9 +28,21 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
    * @param address the IPv4 address the guest connects to, network byte order
    * @param ports the guest's port in the high 16 bits, the other in the low
    */
-  record Key(long guest, int guestAddress, int address, int ports) {
+  record Key(long guest, int guestAddress, int address, int ports) implements Comparable<Key> {
     static Key of(long guest, int guestAddress, int guestPort, int address, int port) {
       return new Key(guest, guestAddress, address, guestPort << 16 | port);
+    }
+
+    /**
+     * Any order. A guest can open connections that all hash alike; because their keys can be
+     * compared, the table then finds one in logarithmic time.
+     */
+    @Override
+    public int compareTo(Key other) {
+      int order = Long.compare(guest, other.guest);
+      order = order != 0 ? order : Integer.compare(guestAddress, other.guestAddress);
+      order = order != 0 ? order : Integer.compare(address, other.address);
+      return order != 0 ? order : Integer.compare(ports, other.ports);
     }
   }
 
@@ -173,11 +185,28 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   }
 
   void receive(TcpSegment segment, ByteBuf payload, long nowNanos) {
+    var quote = syn;
+    if (quote != null && segment.has(TcpSegment.SYN)) {
+      // The last bytes of the quote. A guest that has started anew waits for errors about that.
+      Unpooled.wrappedBuffer(quote).setInt(quote.length - Integer.BYTES, segment.sequence());
+    }
     try {
       tcp.receive(segment, payload, nowNanos);
       settle();
     } catch (RuntimeException e) {
       fail(e);
+    }
+  }
+
+  /** See {@link TcpConnection#packetTooLarge}. */
+  boolean packetTooLarge(int sequence, int maxSegmentSize, long nowNanos) {
+    try {
+      boolean believed = tcp.packetTooLarge(sequence, maxSegmentSize, nowNanos);
+      settle();
+      return believed;
+    } catch (RuntimeException e) {
+      fail(e);
+      return true;
     }
   }
 

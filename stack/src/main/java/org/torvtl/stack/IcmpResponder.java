@@ -4,7 +4,6 @@ package org.torvtl.stack;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import org.torvtl.stack.StackCounters.Drop;
-import org.torvtl.stack.StackCounters.Protocol;
 import org.torvtl.wire.Icmpv4Message;
 import org.torvtl.wire.Ipv4Packet;
 
@@ -22,7 +21,6 @@ final class IcmpResponder {
   private final PacketWriter writer;
   private final StackCounters counters;
   private final RateLimiter errors;
-  private final Icmpv4Message message = new Icmpv4Message();
   private final Icmpv4Message answer = new Icmpv4Message();
 
   /**
@@ -39,22 +37,19 @@ final class IcmpResponder {
    * Takes an ICMP message from a guest.
    *
    * @param packet laid over {@code frame}, without a defect
+   * @param message the same, of what is in the packet
    */
-  void receive(long guest, Ipv4Packet packet, ByteBuf frame, long nowNanos) {
-    message.wrap(frame, packet.payloadOffset(), packet.payloadLength());
-    var defect = message.defect();
-    if (defect != null) {
-      counters.malformed(Protocol.ICMP, defect);
-    } else if (message.type() != Icmpv4Message.ECHO_REQUEST) {
+  void receive(long guest, Ipv4Packet packet, Icmpv4Message message, ByteBuf frame, long nowNanos) {
+    if (message.type() != Icmpv4Message.ECHO_REQUEST) {
       counters.drop(Drop.ICMP_IGNORED);
     } else if (packet.destination() == address) {
-      echo(guest, packet, frame);
+      echo(guest, packet, message, frame);
     } else {
       unreachable(guest, packet, frame, Icmpv4Message.ADMINISTRATIVELY_PROHIBITED, nowNanos);
     }
   }
 
-  private void echo(long guest, Ipv4Packet packet, ByteBuf frame) {
+  private void echo(long guest, Ipv4Packet packet, Icmpv4Message message, ByteBuf frame) {
     ByteBuf reply = ByteBufAllocator.DEFAULT.directBuffer(packet.payloadLength());
     try {
       reply.writeBytes(frame, packet.payloadOffset(), packet.payloadLength());

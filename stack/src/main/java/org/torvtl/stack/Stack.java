@@ -12,6 +12,7 @@ import org.torvtl.tcp.IsnGenerator;
 import org.torvtl.tcp.TcpConfig;
 import org.torvtl.tcp.TcpCounters;
 import org.torvtl.wire.ArpPacket;
+import org.torvtl.wire.Defect;
 import org.torvtl.wire.EthernetFrame;
 import org.torvtl.wire.Icmpv4Message;
 import org.torvtl.wire.Ipv4Address;
@@ -32,6 +33,12 @@ public final class Stack implements Link.Receiver, AutoCloseable {
   /** The most TCP payload that fits in an IP packet, whatever the options. */
   private static final int MAX_TRANSMIT_BYTES =
       Ipv4Packet.MAX_LENGTH - Ipv4Packet.HEADER_LENGTH - TcpSegment.MAX_HEADER_LENGTH;
+
+  /** What a router's MTU is taken for that does not say. RFC 1191, section 5. */
+  private static final int UNNAMED_MTU = 576;
+
+  /** No network carries less. RFC 791, section 3.2. */
+  private static final int LEAST_MTU = 68;
 
   /** The guest of a TUN, where frames carry no MAC address. */
   private static final long ONLY_GUEST = 0;
@@ -54,6 +61,8 @@ public final class Stack implements Link.Receiver, AutoCloseable {
   private final ArpPacket arp = new ArpPacket();
   private final Ipv4Packet ipv4 = new Ipv4Packet();
   private final UdpDatagram udp = new UdpDatagram();
+  private final Icmpv4Message message = new Icmpv4Message();
+  private final QuotedSegment quote = new QuotedSegment();
 
   /** Whether the checksum of the frame at hand needs no check. */
   private boolean trusted;
@@ -233,7 +242,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     switch (ipv4.protocol()) {
       case Ipv4Packet.PROTOCOL_TCP -> tcp.receive(guest, ipv4, frame, trusted, now);
       case Ipv4Packet.PROTOCOL_UDP -> udp(guest, frame, now);
-      case Ipv4Packet.PROTOCOL_ICMP -> icmp.receive(guest, ipv4, frame, now);
+      case Ipv4Packet.PROTOCOL_ICMP -> icmp(guest, frame, now);
       default -> icmp.unreachable(guest, ipv4, frame, Icmpv4Message.PROTOCOL_UNREACHABLE, now);
     }
   }
@@ -255,6 +264,39 @@ public final class Stack implements Link.Receiver, AutoCloseable {
               ? Icmpv4Message.PORT_UNREACHABLE
               : Icmpv4Message.ADMINISTRATIVELY_PROHIBITED;
       icmp.unreachable(guest, ipv4, frame, code, now);
+    }
+  }
+
+  private void icmp(long guest, ByteBuf frame, long now) {
+    message.wrap(frame, ipv4.payloadOffset(), ipv4.payloadLength());
+    var defect = message.defect();
+    if (defect != null) {
+      counters.malformed(Protocol.ICMP, defect);
+    } else if (message.type() == Icmpv4Message.UNREACHABLE
+        && message.code() == Icmpv4Message.FRAGMENTATION_NEEDED) {
+      packetTooBig(guest, frame, now);
+    } else {
+      icmp.receive(guest, ipv4, message, frame, now);
+    }
+  }
+
+  /** A guest that is a router has a hop behind it that takes smaller packets only. RFC 1191. */
+  private void packetTooBig(long guest, ByteBuf frame, long now) {
+    quote.wrap(frame, message.payloadOffset(), message.payloadLength());
+    var defect = quote.defect();
+    if (defect == null && quote.source() != ipv4.destination()) {
+      // Whoever is told of an error is who sent the packet.
+      defect = Defect.BAD_ADDRESS;
+    }
+    int mtu = message.nextHopMtu() == 0 ? UNNAMED_MTU : message.nextHopMtu();
+    if (defect != null) {
+      counters.malformed(Protocol.ICMP, defect);
+    } else if (!quote.isTcp()) {
+      counters.drop(Drop.ICMP_IGNORED);
+    } else if (mtu < LEAST_MTU) {
+      counters.drop(Drop.ICMP_MTU);
+    } else {
+      tcp.packetTooBig(guest, quote, mtu - TCP_HEADERS, now);
     }
   }
 

@@ -39,6 +39,12 @@ public final class StackCounters {
     ICMP_IGNORED,
     /** An ICMP error not sent, for there were too many. */
     ICMP_RATE,
+    /** An ICMP message about a TCP segment that was too large, for an MTU that no network has. */
+    ICMP_MTU,
+    /** The same, about a segment of no connection of that guest. */
+    ICMP_NO_CONNECTION,
+    /** The same, about a segment that is not under way, or that is no news. RFC 5927. */
+    ICMP_NOT_BELIEVED,
     /** A fragment that overlaps another; the whole packet is given up. */
     FRAGMENT_OVERLAP,
     /** A fragment of a packet given up because it was not whole in time, or to make room. */

@@ -115,6 +115,28 @@ final class TcpTable {
     }
   }
 
+  /**
+   * A segment of ours was too large for a network behind the guest.
+   *
+   * @param quote without a defect, and of TCP
+   * @param maxSegmentSize the most bytes of TCP options and payload that fit
+   */
+  void packetTooBig(long guest, QuotedSegment quote, int maxSegmentSize, long nowNanos) {
+    var key =
+        GuestConnection.Key.of(
+            guest,
+            quote.destination(),
+            quote.destinationPort(),
+            quote.source(),
+            quote.sourcePort());
+    var connection = connections.get(key);
+    if (connection == null) {
+      counters.drop(Drop.ICMP_NO_CONNECTION);
+    } else if (!connection.packetTooLarge(quote.sequence(), maxSegmentSize, nowNanos)) {
+      counters.drop(Drop.ICMP_NOT_BELIEVED);
+    }
+  }
+
   private void open(GuestConnection.Key key, Ipv4Packet packet, ByteBuf frame, long nowNanos) {
     if (key.address() == config.address()) {
       // Nothing listens on the gateway itself.

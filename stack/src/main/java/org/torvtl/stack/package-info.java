@@ -13,7 +13,9 @@
  * the same one are two guests. On a TUN there is one guest, with MAC address 0. Replies go to the
  * MAC address a flow came from, never to one looked up. An ICMP error about a packet is sent in the
  * name of that packet's destination, for that is the one address the guest is sure to accept
- * packets from, whatever its own address, netmask and routes.
+ * packets from, whatever its own address, netmask and routes. Of the errors that guests send, one
+ * is heard: that a packet was too large for a network behind a guest that is a router. It is
+ * believed about connections of that guest only.
  *
  * <p>All of it belongs to one lane and is called from one thread. It has no clock and no thread:
  * the time comes from an injected clock, and {@link org.torvtl.stack.Stack} says when it wants to

@@ -10,11 +10,15 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
+import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.torvtl.link.Link;
 import org.torvtl.link.MemoryLink;
 import org.torvtl.stack.StackCounters.Drop;
@@ -40,6 +44,7 @@ class StackTest {
   private static final long GATEWAY = StackConfig.DEFAULT_MAC;
   private static final int GUEST_IP = Ipv4Address.parse("203.0.113.9");
   private static final int GATEWAY_IP = StackConfig.DEFAULT_ADDRESS;
+  private static final int ROUTER_IP = Ipv4Address.parse("203.0.113.1");
   private static final int HOST_IP = Ipv4Address.parse("203.0.113.254");
   private static final int FAR_IP = Ipv4Address.parse("198.51.100.7");
 
@@ -164,11 +169,14 @@ class StackTest {
   }
 
   private static ByteBuf tcp(int flags, int sequence, int acknowledgment) {
+    return tcp(flags, sequence, acknowledgment, new TcpOptions());
+  }
+
+  private static ByteBuf tcp(int flags, int sequence, int acknowledgment, TcpOptions options) {
     var buf = Unpooled.buffer(60).writeZero(60);
     var segment = new TcpSegment();
     int length =
-        segment.compose(
-            buf, 0, 40_000, 80, sequence, acknowledgment, flags, 65_535, new TcpOptions());
+        segment.compose(buf, 0, 40_000, 80, sequence, acknowledgment, flags, 65_535, options);
     segment.updateChecksum(
         org.torvtl.wire.InternetChecksum.pseudoHeaderSum(
             GUEST_IP, FAR_IP, Ipv4Packet.PROTOCOL_TCP, length));
@@ -437,6 +445,111 @@ class StackTest {
     assertThat(stack.counters().dropCount(Drop.ICMP_IGNORED)).isEqualTo(1);
   }
 
+  // The MTU of a network behind the guest.
+
+  /** A guest that takes full segments has got two of them: what it is told of, and one more. */
+  private ByteBuf sendTwoFullSegments() {
+    send(tcp(TcpSegment.SYN, 1000, 0, new TcpOptions().mss(1460)));
+    var connection = recorder.connections.getFirst();
+    connection.accept();
+    send(tcp(TcpSegment.ACK, 1001, receiveTcp().sequence() + 1));
+    connection.send(Unpooled.buffer(2920).writeZero(2920));
+    assertThat(receiveTcp().payloadLength()).isEqualTo(1460);
+    var first = lastFrame;
+    assertThat(receiveTcp().payloadLength()).isEqualTo(1460);
+    expectNothing();
+    return first;
+  }
+
+  /**
+   * A router says that the packet in {@code frame} is too large.
+   *
+   * @param quoted bytes of the packet that it quotes
+   */
+  private static ByteBuf tooBig(ByteBuf frame, int quoted, int mtu) {
+    var message = Unpooled.buffer().writeZero(8).writeBytes(frame, IP, quoted);
+    new Icmpv4Message()
+        .wrap(message, 0, message.readableBytes())
+        .compose(Icmpv4Message.UNREACHABLE, Icmpv4Message.FRAGMENTATION_NEEDED, mtu);
+    return ipv4(ROUTER_IP, FAR_IP, Ipv4Packet.PROTOCOL_ICMP, ByteBufUtil.getBytes(message));
+  }
+
+  private void expectPayloads(int... lengths) {
+    for (int length : lengths) {
+      assertThat(receiveTcp().payloadLength()).isEqualTo(length);
+    }
+    expectNothing();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {28, 548})
+  void sendsSmallerPacketsWhereARouterBehindTheGuestAsks(int quoted) {
+    send(tooBig(sendTwoFullSegments(), quoted, 1280));
+    expectPayloads(1240, 1240, 440);
+    assertThat(stack.tcpCounters().packetsTooLarge()).isOne();
+    assertThat(stack.counters().nonZero()).isEmpty();
+  }
+
+  /** Routers from before RFC 1191 say no MTU. */
+  @Test
+  void takesAnMtuThatIsNotNamedForTheLeastOneInUse() {
+    send(tooBig(sendTwoFullSegments(), 28, 0));
+    expectPayloads(536, 536, 536, 536, 536, 240);
+  }
+
+  @Test
+  void anMtuThatNoNetworkHasIsRefused() {
+    send(tooBig(sendTwoFullSegments(), 28, 67));
+    expectNothing();
+    assertThat(stack.counters().nonZero()).isEqualTo(Map.of("drop.icmp_mtu", 1L));
+  }
+
+  @Test
+  void whatIsNoNewsOrNotUnderWayIsNotBelieved() {
+    var segment = sendTwoFullSegments();
+    send(tooBig(segment, 28, 1500));
+    int sequence = TRANSPORT + 4;
+    segment.setInt(sequence, segment.getInt(sequence) + 2920);
+    send(tooBig(segment, 28, 1280));
+    expectNothing();
+    assertThat(stack.counters().nonZero()).isEqualTo(Map.of("drop.icmp_not_believed", 2L));
+  }
+
+  /** One guest must not be able to slow the connections of another. */
+  @Test
+  void onlyTheGuestOfAConnectionIsHeardAboutIt() {
+    var segment = sendTwoFullSegments();
+    var other = tooBig(segment, 28, 1280);
+    MacAddress.set(other, 6, OTHER_GUEST);
+    send(other);
+    segment.setShort(TRANSPORT + 2, 40_001);
+    send(tooBig(segment, 28, 1280));
+    expectNothing();
+    assertThat(stack.counters().nonZero()).isEqualTo(Map.of("drop.icmp_no_connection", 2L));
+  }
+
+  @Test
+  void aQuoteThatTellsNothingIsCounted() {
+    var segment = sendTwoFullSegments();
+    send(tooBig(segment, 19, 1280));
+    send(tooBig(segment, 27, 1280));
+    send(tooBig(segment.copy().setByte(IP, 0x65), 28, 1280));
+    send(tooBig(segment.copy().setByte(IP, 0x44), 28, 1280));
+    send(tooBig(segment.copy().setByte(IP, 0x46), 28, 1280));
+    send(tooBig(segment.copy().setInt(IP + 12, FAR_IP + 1), 28, 1280));
+    send(tooBig(segment.copy().setByte(IP + 9, Ipv4Packet.PROTOCOL_UDP), 28, 1280));
+    send(tooBig(segment.copy().setByte(IP + 7, 1), 28, 1280));
+    expectNothing();
+    assertThat(stack.counters().nonZero())
+        .isEqualTo(
+            Map.of(
+                "icmp.truncated", 3L,
+                "icmp.bad_version", 1L,
+                "icmp.bad_length", 1L,
+                "icmp.bad_address", 1L,
+                "drop.icmp_ignored", 2L));
+  }
+
   @Test
   void refusesOtherProtocols() {
     send(ipv4(GUEST_IP, FAR_IP, 132, new byte[12]));
@@ -524,6 +637,31 @@ class StackTest {
     assertThat(stack.connections()).isZero();
   }
 
+  /** A guest takes an error only if it is about the request it waits for an answer to. */
+  @Test
+  void anErrorIsAboutTheLatestSyn() {
+    send(tcp(TcpSegment.SYN, 100, 0));
+    send(tcp(TcpSegment.SYN, 5000, 0));
+    assertThat(recorder.connections).hasSize(1);
+    recorder.connections.getLast().unreachable(Icmpv4Message.HOST_UNREACHABLE);
+    expectUnreachable(Icmpv4Message.HOST_UNREACHABLE, FAR_IP);
+    assertThat(lastFrame.getInt(TRANSPORT + 8 + Ipv4Packet.HEADER_LENGTH + 4)).isEqualTo(5000);
+  }
+
+  /** A guest can choose what hashes alike; what does must still be found in a tree. */
+  @Test
+  void keysThatHashAlikeAreInOrder() {
+    var keys = new ArrayList<GuestConnection.Key>();
+    for (int i = 0; i < 100; i++) {
+      keys.add(new GuestConnection.Key(GUEST, GUEST_IP, FAR_IP + i, -31 * i));
+    }
+    assertThat(keys).extracting(Object::hashCode).containsOnly(keys.getFirst().hashCode());
+    keys.add(new GuestConnection.Key(GUEST, GUEST_IP, FAR_IP, 1));
+    keys.add(new GuestConnection.Key(GUEST, GUEST_IP + 1, FAR_IP, 0));
+    keys.add(new GuestConnection.Key(OTHER_GUEST, GUEST_IP, FAR_IP, 0));
+    assertThat(new TreeSet<>(keys)).hasSize(keys.size()).containsAll(keys);
+  }
+
   @Test
   void resetsASegmentOfNoConnection() {
     send(tcp(TcpSegment.ACK, 100, 777));
@@ -595,12 +733,15 @@ class StackTest {
   void servesOnAfterAnyMutatedFrames() {
     var random = new Random(42);
     recorder.takesDatagrams = true;
+    var segment = tcp(TcpSegment.ACK, 1, 1);
+    segment.writeZero(60);
     for (int i = 0; i < 20_000; i++) {
       var frame =
-          switch (random.nextInt(4)) {
+          switch (random.nextInt(5)) {
             case 0 -> tcp(random.nextInt(64), random.nextInt(), random.nextInt());
             case 1 -> ipv4(GUEST_IP, FAR_IP, random.nextInt(256), new byte[random.nextInt(64)]);
             case 2 -> frame(GUEST, MacAddress.BROADCAST, EthernetFrame.TYPE_ARP, 28);
+            case 3 -> tooBig(segment, random.nextInt(60), random.nextInt(1 << 16));
             default ->
                 ipv4(GUEST_IP, GATEWAY_IP, Ipv4Packet.PROTOCOL_ICMP, echoRequest(new byte[16]));
           };

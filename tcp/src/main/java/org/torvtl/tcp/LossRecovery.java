@@ -41,6 +41,9 @@ final class LossRecovery {
   /** Where the phase ends: what had been sent when it began. */
   private long recoveryPoint;
 
+  /** Whether the phase began because the path takes smaller packets, not because of a loss. */
+  private boolean resizing;
+
   private int duplicates;
   private long duplicateBytes;
   private long reorderingDeadlineNanos = NONE;
@@ -86,7 +89,7 @@ final class LossRecovery {
    * The left edge moved.
    *
    * @param bytes by how much
-   * @return whether fast recovery has ended by that
+   * @return whether fast recovery from a loss has ended by that
    */
   boolean acknowledged(long unacknowledged, long bytes) {
     duplicates = 0;
@@ -99,8 +102,9 @@ final class LossRecovery {
       return false;
     }
     if (unacknowledged >= recoveryPoint) {
-      boolean recovered = phase == Phase.FAST;
+      boolean recovered = phase == Phase.FAST && !resizing;
       phase = Phase.OPEN;
+      resizing = false;
       duplicateBytes = 0;
       if (rack != null) {
         rack.recovered();
@@ -164,6 +168,7 @@ final class LossRecovery {
       rack.timeout(log, smoothedNanos, nowNanos);
     }
     phase = Phase.TIMEOUT;
+    resizing = false;
     recoveryPoint = next;
     duplicates = 0;
     duplicateBytes = 0;
@@ -176,6 +181,7 @@ final class LossRecovery {
     log.loseAll();
     if (phase == Phase.OPEN) {
       phase = Phase.FAST;
+      resizing = true;
     }
     recoveryPoint = next;
     duplicates = 0;
@@ -186,6 +192,7 @@ final class LossRecovery {
   void undo() {
     log.forgetLosses();
     phase = Phase.OPEN;
+    resizing = false;
     duplicates = 0;
     duplicateBytes = 0;
   }

@@ -188,9 +188,12 @@ final class Receiver {
     long taken = queue.insert(from, end, payload, index, this::keep);
     if (taken < 0) {
       counters.droppedByBound++;
-    } else if (taken == 0) {
+      return;
+    }
+    if (taken == 0) {
       duplicate(from, end);
-    } else if (sack) {
+    }
+    if (sack) {
       blocks.add(queue.runStart(from), queue.runEnd(from));
     }
   }

@@ -174,7 +174,8 @@ final class Sender {
     boolean isDuplicate = acknowledgment == before && next > before && sequenceLength == 0;
     if (rack != null) {
       var options = segment.options();
-      rack.begin(options.hasTimestamps(), options.timestampEcho(), nowNanos);
+      boolean hasEcho = receiver.timestamps().enabled() && options.hasTimestamps();
+      rack.begin(hasEcho, options.timestampEcho(), nowNanos);
     }
     int data = acknowledgment > before ? advance(segment, acknowledgment, nowNanos) : 0;
     long reported = rack == null ? 0 : readSack(segment, acknowledgment, rack, nowNanos);

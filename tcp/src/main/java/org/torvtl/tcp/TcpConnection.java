@@ -46,7 +46,12 @@ public final class TcpConnection {
   /** Once our SYN is acknowledged. */
   private @Nullable Sender sender;
 
+  /** How often the timer has repeated our SYN. */
   private int synRepeats;
+
+  /** Whether our SYN-ACK was given again to a peer that asked again. */
+  private boolean synAckGivenAgain;
+
   private long synSentNanos;
   private long handshakeDeadlineNanos = NONE;
 
@@ -410,6 +415,8 @@ public final class TcpConnection {
     var fresh = new Receiver(config, counters, timestamps, syn.sequence(), nowNanos);
     if (options.hasTimestamps()) {
       timestamps.enable(options.timestampValue(), nowNanos);
+    } else {
+      timestamps.disable();
     }
     if (options.windowScale() >= 0) {
       fresh.window().scale(ReceiveWindow.scaleFor(config.receiveCapacityBytes()));
@@ -504,10 +511,11 @@ public final class TcpConnection {
     if (known == null) {
       throw new IllegalStateException("established without a SYN of the peer");
     }
-    if (synRepeats == 0) {
-      timeout.measured(nowNanos - synSentNanos);
-    } else {
+    if (synRepeats > 0) {
       timeout.handshakeWasRepeated();
+    } else if (!synAckGivenAgain) {
+      // Otherwise nobody knows which one is acknowledged: Karn's algorithm.
+      timeout.measured(nowNanos - synSentNanos);
     }
     var fresh =
         new Sender(
@@ -549,8 +557,13 @@ public final class TcpConnection {
       return;
     }
     if (input.isOld(segment, nowNanos)) {
-      counters.pawsRejected++;
-      answer(length > 0, nowNanos);
+      if (length == 0 && sequence <= input.next()) {
+        // Its sender has said all that and more in what overtook it, and waits for no answer.
+        counters.overtakenAcks++;
+      } else {
+        counters.pawsRejected++;
+        answer(length > 0, nowNanos);
+      }
       return;
     }
     if (!input.isAcceptable(sequence, sequence + length)) {
@@ -597,9 +610,12 @@ public final class TcpConnection {
   private void repeatSynAck(long nowNanos) {
     if (challengeLimiter.tryAcquire(nowNanos)) {
       counters.retransmits++;
+      synAckGivenAgain = true;
       long deadline = handshakeDeadlineNanos;
       sendSyn(nowNanos);
       handshakeDeadlineNanos = deadline;
+    } else {
+      counters.challengeAcksSuppressed++;
     }
   }
 

@@ -25,6 +25,7 @@ public final class TcpCounters {
   long outOfOrder;
   long duplicateData;
   long pawsRejected;
+  long overtakenAcks;
   long badAcknowledgments;
   long badSackBlocks;
   long missingAck;
@@ -54,6 +55,7 @@ public final class TcpCounters {
     sink.accept("out_of_order", outOfOrder);
     sink.accept("duplicate_data", duplicateData);
     sink.accept("paws_rejected", pawsRejected);
+    sink.accept("overtaken_acks", overtakenAcks);
     sink.accept("bad_acknowledgments", badAcknowledgments);
     sink.accept("bad_sack_blocks", badSackBlocks);
     sink.accept("missing_ack", missingAck);
@@ -125,7 +127,7 @@ public final class TcpCounters {
     return challengeAcks;
   }
 
-  /** Challenge acknowledgments not sent, because there had been enough of them. */
+  /** Challenge acknowledgments, and SYN-ACKs asked for again, not sent: there had been enough. */
   public long challengeAcksSuppressed() {
     return challengeAcksSuppressed;
   }
@@ -148,6 +150,11 @@ public final class TcpCounters {
   /** Segments dropped because their timestamp was old. RFC 7323, section 5. */
   public long pawsRejected() {
     return pawsRejected;
+  }
+
+  /** Acknowledgments without data dropped because their timestamp showed later ones to be here. */
+  public long overtakenAcks() {
+    return overtakenAcks;
   }
 
   /** Segments dropped because they acknowledged what we never sent, or long ago. RFC 5961. */

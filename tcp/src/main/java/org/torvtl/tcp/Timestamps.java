@@ -31,6 +31,11 @@ final class Timestamps {
     recentNanos = nowNanos;
   }
 
+  /** The peer's SYN had none after all. */
+  void disable() {
+    enabled = false;
+  }
+
   /** Our timestamp. */
   int value(long nowNanos) {
     return (int) Math.floorDiv(nowNanos, NANOS_PER_TICK) + offset;

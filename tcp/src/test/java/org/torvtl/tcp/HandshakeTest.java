@@ -183,4 +183,33 @@ class HandshakeTest {
     guest.mss(1460).held().weAccept().expect(synAck()).at(seconds(1)).expect(synAck());
     guest.sends(ack(0)).weSend(5000).expect(data(0, 1460)).at(seconds(3)).expect(data(0, 1460));
   }
+
+  /** Nobody can tell which of our answers was acknowledged: Karn's algorithm. */
+  @Test
+  void anAnswerGivenTwiceMeasuresNothing() {
+    guest.held().weAccept().expect(synAck()).after(millis(900)).sends(syn()).expect(synAck());
+    guest.after(millis(1)).sends(ack(0)).weSend(20_000);
+    assertThat(guest.drain()).as("as if nothing was lost").hasSize(10);
+    guest.at(seconds(1)).expect(data(0, 1460)).sends(ack(20_000)).skip();
+  }
+
+  @Test
+  void anotherSynWithoutTimestampsIsAnsweredWithout() {
+    var other = syn().seq(5000);
+    other.timestamp = 0;
+    guest.timestamps().held().sends(other).weAccept();
+    var answer = guest.drain().getFirst();
+    assertThat(answer.acknowledgment).isEqualTo(5001);
+    assertThat(answer.timestamp).isNull();
+  }
+
+  @Test
+  void repeatedSynsAreAnsweredSoOftenAndThenCounted() {
+    guest.held().weAccept().expect(synAck());
+    for (int i = 0; i < 30; i++) {
+      guest.sends(syn());
+    }
+    assertThat(guest.drain()).hasSize(10);
+    assertThat(guest.counters.challengeAcksSuppressed()).isEqualTo(20);
+  }
 }

@@ -100,6 +100,13 @@ class KeepAliveTest {
     guest.expectNothingFor(seconds(600));
   }
 
+  /** With a byte or without: RFC 9293, section 3.8.4. */
+  @Test
+  void aGuestThatAsksIsAnswered() {
+    open().sends(data(0, 10)).skip().sends(ack(0).seq(9)).expect(ack(10));
+    guest.sends(data(9, 1)).expect(ack(10)).expectEvents("data 10");
+  }
+
   @Test
   void notInTimeWait() {
     open().weShutDown().expect(fin(0)).sends(fin(0).ackOf(1)).expect(ack(1));

@@ -39,6 +39,32 @@ class PathMtuTest {
     assertThat(guest.counters.timeouts()).isZero();
   }
 
+  /** However long ago it was that something got lost. */
+  @Test
+  void theCongestionWindowIsWhatItWas() {
+    guest.sackPermitted().establishedAfter(millis(100)).weSend(3_000_000);
+    assertThat(guest.drain()).hasSize(10);
+    guest.after(millis(100)).sends(ack(0).sack(1460, 14_600)).after(millis(100));
+    int acknowledged = 0;
+    int window = 0;
+    for (int round = 0; round < 60; round++) {
+      var flight = guest.drain();
+      window = flight.stream().mapToInt(segment -> segment.length).sum();
+      acknowledged += round == 0 ? 14_600 : window;
+      guest.sends(ack(acknowledged)).after(millis(100));
+    }
+    assertThat(window).as("grown beyond where it was lost").isGreaterThan(20 * 1460);
+    guest.skip();
+    assertThat(guest.tooLarge(acknowledged, 1000)).isTrue();
+    int again = guest.drain().stream().mapToInt(segment -> segment.length).sum();
+    assertThat(again).isGreaterThanOrEqualTo(window);
+    guest.after(millis(100)).sends(ack(acknowledged + again));
+    int next = guest.drain().stream().mapToInt(segment -> segment.length).sum();
+    assertThat(next).isGreaterThanOrEqualTo(window - 1460);
+    guest.sends(ack(acknowledged + again + next)).skip();
+    assertThat(guest.counters.fastRecoveries()).isEqualTo(1);
+  }
+
   @Test
   void whatIsNotUnderWayIsNotBelieved() {
     guest.established().weSend(2920).skip().sends(ack(1460));

@@ -165,4 +165,12 @@ class RackTest {
     guest.sends(ack(2000).sack(4000, 10_000)).expect(data(2000, 1000), data(3000, 1000));
     guest.sends(ack(10_000));
   }
+
+  /** Without them in both SYNs, timestamps of a segment mean nothing. */
+  @Test
+  void anEchoThatWasNotAgreedOnTellsNothing() {
+    tenSegments().sends(ack(0).sack(2000, 10_000)).expect(data(0, 1000), data(1000, 1000));
+    guest.after(millis(100)).sends(ack(0).sack(1000, 10_000).ts(1, -1_000_000));
+    guest.expect(data(0, 1000)).sends(ack(10_000));
+  }
 }

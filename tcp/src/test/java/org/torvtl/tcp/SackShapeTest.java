@@ -110,4 +110,24 @@ class SackShapeTest {
     plain.after(millis(100)).sends(ack(0).sack(1000, 8000)).expectNothingFor(millis(150));
     plain.sends(ack(8000)).end();
   }
+
+  /** RFC 2883, section 4.2: the block behind a report of a duplicate is the one that holds it. */
+  @Test
+  void whatCameTwiceIsReportedBeforeTheRunItBelongsTo() {
+    guest.established().sends(data(1000, 1000)).expect(ack(0).sack(1000, 2000));
+    guest.sends(data(3000, 1000)).expect(ack(0).sack(3000, 4000, 1000, 2000));
+    guest.sends(data(1000, 500)).expect(ack(0).sack(1000, 1500, 1000, 2000, 3000, 4000));
+    guest.sends(data(5000, 1000)).expect(ack(0).sack(5000, 6000, 1000, 2000, 3000, 4000));
+  }
+
+  /** Of a run that was not reported for so long that there is no room for it any more, too. */
+  @Test
+  void aRunThatIsNotReportedAnyMoreIsReportedWithItsDuplicate() {
+    guest.established();
+    for (int i = 1; i <= 6; i++) {
+      guest.sends(data(2000 * i, 1000));
+    }
+    guest.skip().sends(data(2000, 1000));
+    guest.expect(ack(0).sack(2000, 3000, 2000, 3000, 12_000, 13_000, 10_000, 11_000));
+  }
 }

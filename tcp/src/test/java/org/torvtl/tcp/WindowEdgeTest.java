@@ -134,4 +134,27 @@ class WindowEdgeTest {
     guest.sends(fin(2920)).expect(ack(2921)).weShutDown().expect(fin(4000)).sends(ack(4001));
     guest.expectEvents("end of stream", "closed NORMAL");
   }
+
+  /** All of a window of 2^30 bytes, but what the field cannot say, is in use: to its last byte. */
+  @Test
+  void theLastByteOfTheLargestWindow() {
+    int capacity = 1 << 30;
+    int edge = 1 + (0xFFFF << 14);
+    var config = guest.config().withCapacity(capacity, 1000).withInitialReceiveBytes(capacity);
+    guest.config(config).wscale(0).sackPermitted().established();
+    guest.sends(data(0, 1)).expect(ack(1).win(0xFFFF)).expectEvents("data 1");
+    guest.sends(data(edge + 1, 10)).expect(ack(1).sack());
+    guest.sends(data(edge, 10)).expect(ack(1).sack());
+    guest.sends(data(edge - 10, 20)).expect(ack(1).sack(edge - 10, edge));
+    assertThat(guest.counters.outOfWindow()).isEqualTo(1);
+  }
+
+  /** And the same of a guest's: the oldest acknowledgment that can be its own is as old. */
+  @Test
+  void anAcknowledgmentAsOldAsTheLargestWindow() {
+    int window = 0xFFFF << 14;
+    guest.wscale(14).guestWindow(65_535).established().sends(ack(0));
+    guest.sends(ack(-window)).expectNothing().sends(ack(-window - 1)).expect(ack(0));
+    assertThat(guest.counters.badAcknowledgments()).isEqualTo(1);
+  }
 }

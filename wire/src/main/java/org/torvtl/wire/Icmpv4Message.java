@@ -57,6 +57,14 @@ public final class Icmpv4Message {
   }
 
   /**
+   * The MTU of the hop that a packet was too large for, in a message of code {@link
+   * #FRAGMENTATION_NEEDED}; 0 where the router does not say. RFC 1191, section 4.
+   */
+  public int nextHopMtu() {
+    return rest() & 0xFFFF;
+  }
+
+  /**
    * Whether no error may be sent about this message, since it is one itself. RFC 1122, section
    * 3.2.2.
    */

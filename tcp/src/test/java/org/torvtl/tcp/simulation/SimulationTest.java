@@ -39,6 +39,7 @@ class SimulationTest {
             "out_of_order",
             "duplicate_data",
             "paws_rejected",
+            "overtaken_acks",
             "bad_acknowledgments",
             "bad_sack_blocks",
             "resets_received",
