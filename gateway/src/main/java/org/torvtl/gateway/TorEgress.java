@@ -10,6 +10,7 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
+import io.netty.channel.RecvByteBufAllocator;
 import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
@@ -55,11 +56,17 @@ public final class TorEgress implements Egress {
 
   @Override
   public Future<Channel> connect(
-      EventLoop loop, String isolationKey, int address, int port, ChannelHandler next) {
+      EventLoop loop,
+      String isolationKey,
+      int address,
+      int port,
+      RecvByteBufAllocator reads,
+      ChannelHandler next) {
     return socks.connect(
         loop,
         SocksDestination.ofIpv4(address, port),
         SocksCredentials.isolation(isolationKey),
+        reads,
         next);
   }
 

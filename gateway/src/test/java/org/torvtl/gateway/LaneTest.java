@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.EventLoop;
+import io.netty.channel.RecvByteBufAllocator;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -195,11 +196,16 @@ class LaneTest {
 
     @Override
     public Future<Channel> connect(
-        EventLoop loop, String isolationKey, int address, int port, ChannelHandler next) {
+        EventLoop loop,
+        String isolationKey,
+        int address,
+        int port,
+        RecvByteBufAllocator reads,
+        ChannelHandler next) {
       if (port == 666) {
         fault("connect");
       }
-      return inner.connect(loop, isolationKey, address, port, next);
+      return inner.connect(loop, isolationKey, address, port, reads, next);
     }
 
     @Override

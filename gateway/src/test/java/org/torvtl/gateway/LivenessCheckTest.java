@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.EventLoop;
+import io.netty.channel.RecvByteBufAllocator;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
@@ -37,7 +38,12 @@ class LivenessCheckTest {
 
     @Override
     public Future<Channel> connect(
-        EventLoop loop, String isolationKey, int address, int port, ChannelHandler next) {
+        EventLoop loop,
+        String isolationKey,
+        int address,
+        int port,
+        RecvByteBufAllocator reads,
+        ChannelHandler next) {
       throw new AssertionError();
     }
 

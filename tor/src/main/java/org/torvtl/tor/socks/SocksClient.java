@@ -6,7 +6,9 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
+import io.netty.channel.FixedRecvByteBufAllocator;
 import io.netty.channel.IoEventLoop;
+import io.netty.channel.RecvByteBufAllocator;
 import io.netty.channel.epoll.EpollIoHandle;
 import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.channel.socket.SocketChannel;
@@ -41,6 +43,9 @@ public final class SocksClient {
 
   private static final Socks5CommandType RESOLVE = new Socks5CommandType(0xF0, "RESOLVE");
   private static final Socks5CommandType RESOLVE_PTR = new Socks5CommandType(0xF1, "RESOLVE_PTR");
+
+  /** The longest answer: a name of 255 bytes, and what is around it. */
+  private static final RecvByteBufAllocator ANSWER = new FixedRecvByteBufAllocator(512);
 
   private final SocketAddress proxy;
   private final Duration connectTimeout;
@@ -85,12 +90,14 @@ public final class SocksClient {
    * Channel#read}.
    *
    * @param credentials the isolation key, or null to offer no authentication
+   * @param reads how much is read at a time
    * @param next gets the stream's bytes; not used if the future fails
    */
   public Future<Channel> connect(
       EventLoop loop,
       SocksDestination destination,
       @Nullable SocksCredentials credentials,
+      RecvByteBufAllocator reads,
       ChannelHandler next) {
     Promise<Channel> promise = loop.newPromise();
     var request =
@@ -101,7 +108,8 @@ public final class SocksClient {
               new DefaultSocks5CommandRequest(
                   Socks5CommandType.CONNECT, Socks5AddressType.DOMAIN, name, port);
         };
-    return start(loop, new SocksExchange.Connect(proxy, request, credentials, promise, next));
+    var exchange = new SocksExchange.Connect(proxy, request, credentials, promise, next);
+    return start(loop, exchange, reads);
   }
 
   /**
@@ -116,7 +124,7 @@ public final class SocksClient {
     Promise<InetAddress> promise = loop.newPromise();
     var valid = new SocksDestination.Name(name, 0).name();
     var request = new DefaultSocks5CommandRequest(RESOLVE, Socks5AddressType.DOMAIN, valid, 0);
-    return start(loop, new SocksExchange.Resolve(proxy, request, credentials, promise));
+    return start(loop, new SocksExchange.Resolve(proxy, request, credentials, promise), ANSWER);
   }
 
   /**
@@ -129,10 +137,11 @@ public final class SocksClient {
       EventLoop loop, InetAddress address, @Nullable SocksCredentials credentials) {
     Promise<String> promise = loop.newPromise();
     var request = request(RESOLVE_PTR, address, 0);
-    return start(loop, new SocksExchange.ResolvePtr(proxy, request, credentials, promise));
+    return start(loop, new SocksExchange.ResolvePtr(proxy, request, credentials, promise), ANSWER);
   }
 
-  private <T> Future<T> start(EventLoop loop, SocksExchange<T> exchange) {
+  private <T> Future<T> start(
+      EventLoop loop, SocksExchange<T> exchange, RecvByteBufAllocator reads) {
     exchange.replyTimeout(replyTimeout);
     var connecting =
         new Bootstrap()
@@ -141,6 +150,7 @@ public final class SocksClient {
             .disableResolver()
             .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) connectTimeout.toMillis())
             .option(ChannelOption.AUTO_READ, false)
+            .option(ChannelOption.RECVBUF_ALLOCATOR, reads)
             .option(ChannelOption.TCP_NODELAY, true)
             .option(ChannelOption.ALLOW_HALF_CLOSURE, true)
             .handler(exchange)

@@ -51,6 +51,7 @@ class SocksClientTest {
 
   private static final long DEADLINE_SECONDS = 10;
   private static final Duration LONG = Duration.ofSeconds(DEADLINE_SECONDS);
+  private static final ReadSizes READS = new ReadSizes(1448, 64 << 10);
   private static final SocksCredentials GUEST = new SocksCredentials("guest", "key");
   private static final SocksDestination WEB = SocksDestination.ofIpv4(0xC0000201, 80);
   private static final String CONNECT_WEB = "05 01 00 01 C0000201 0050";
@@ -116,7 +117,7 @@ class SocksClientTest {
   }
 
   private Future<Channel> connect(SocketAddress proxy) {
-    return new SocksClient(proxy, LONG, LONG).connect(loop(), WEB, GUEST, reader);
+    return new SocksClient(proxy, LONG, LONG).connect(loop(), WEB, GUEST, READS, reader);
   }
 
   private static <T> T get(Future<T> future) throws Exception {
@@ -168,7 +169,7 @@ class SocksClientTest {
     try (var proxy = new ScriptedProxy(script)) {
       var destination = new SocksDestination.Name("eXample.COM", 443);
       var client = new SocksClient(proxy.address());
-      get(client.connect(loop(), destination, GUEST, reader)).close().sync();
+      get(client.connect(loop(), destination, GUEST, READS, reader)).close().sync();
       proxy.assertPlayed();
     }
   }
@@ -184,7 +185,7 @@ class SocksClientTest {
     try (var proxy = new ScriptedProxy(script)) {
       var destination = new SocksDestination.Address(InetAddress.getByName("fe80::1%1"), 80);
       var client = new SocksClient(proxy.address());
-      get(client.connect(loop(), destination, GUEST, reader)).close().sync();
+      get(client.connect(loop(), destination, GUEST, READS, reader)).close().sync();
       proxy.assertPlayed();
     }
   }
@@ -199,7 +200,9 @@ class SocksClientTest {
                 .send(ScriptedProxy.SUCCEEDED)
                 .expectEnd();
     try (var proxy = new ScriptedProxy(script)) {
-      get(new SocksClient(proxy.address()).connect(loop(), WEB, null, reader)).close().sync();
+      get(new SocksClient(proxy.address()).connect(loop(), WEB, null, READS, reader))
+          .close()
+          .sync();
       proxy.assertPlayed();
     }
   }
@@ -506,7 +509,7 @@ class SocksClientTest {
         };
     try (var proxy = new ScriptedProxy(script)) {
       var client = new SocksClient(proxy.address(), LONG, Duration.ofMillis(300));
-      assertThat(failure(client.connect(loop(), WEB, GUEST, reader)))
+      assertThat(failure(client.connect(loop(), WEB, GUEST, READS, reader)))
           .isInstanceOf(SocksException.TimedOut.class)
           .hasMessageContaining("300 ms");
       proxy.assertPlayed();
@@ -568,7 +571,7 @@ class SocksClientTest {
       first.connect(full.getLocalSocketAddress(), 1000);
       second.connect(full.getLocalSocketAddress(), 1000);
       var client = new SocksClient(full.getLocalSocketAddress(), Duration.ofMillis(300), LONG);
-      assertThat(failure(client.connect(loop(), WEB, GUEST, reader)))
+      assertThat(failure(client.connect(loop(), WEB, GUEST, READS, reader)))
           .isInstanceOf(SocksException.ProxyUnreachable.class)
           .hasMessageContaining("timed out");
     }
