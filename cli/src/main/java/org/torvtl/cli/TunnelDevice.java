@@ -17,10 +17,8 @@ import org.torvtl.wire.Ipv4Network;
 record TunnelDevice(TunDevice device, Ipv4Network address) {
   private static final Path CONFIGURATION = Path.of("/proc/sys/net/ipv4/conf");
 
-  private static final Path INTERFACES = Path.of("/sys/class/net");
-
   /** The kernel's 500 are few for floods from many programs at once. */
-  private static final String QUEUE_PACKETS = "5000";
+  private static final int QUEUE_PACKETS = 5000;
 
   /** Accept a packet if there is any route to where it comes from. RFC 3704, section 2.4. */
   private static final String LOOSE = "2";
@@ -39,8 +37,7 @@ record TunnelDevice(TunDevice device, Ipv4Network address) {
     if (!found) {
       // Answers come from all over the world, though the routes there lead elsewhere.
       Files.writeString(CONFIGURATION.resolve(networkInterface.name()).resolve("rp_filter"), LOOSE);
-      Files.writeString(
-          INTERFACES.resolve(networkInterface.name()).resolve("tx_queue_len"), QUEUE_PACKETS);
+      networkInterface.queueAtLeast(QUEUE_PACKETS);
     }
     var has = InterfaceAddress.get(networkInterface);
     if (has.isEmpty()) {

@@ -25,6 +25,7 @@ public final class NetworkInterface {
 
   private static final long SIOCGIFFLAGS = 0x8913, SIOCSIFFLAGS = 0x8914, SIOCGIFMTU = 0x8921;
   private static final long SIOCGIFHWADDR = 0x8927, SIOCGIFINDEX = 0x8933, SIOCETHTOOL = 0x8946;
+  private static final long SIOCGIFTXQLEN = 0x8942, SIOCSIFTXQLEN = 0x8943;
   private static final int IFF_UP = 1, IFF_RUNNING = 0x40;
   private static final int ETHTOOL_GDRVINFO = 3, DRVINFO_LENGTH = 196;
   private static final int DRVINFO_DRIVER = 4, DRVINFO_BUS = 100;
@@ -163,6 +164,21 @@ public final class NetworkInterface {
       short flags = request.get(JAVA_SHORT_UNALIGNED, IFREQ_VALUE);
       request.set(JAVA_SHORT_UNALIGNED, IFREQ_VALUE, (short) (flags | IFF_UP));
       check(control(SIOCSIFFLAGS, request), "cannot bring " + name + " up");
+    }
+  }
+
+  /**
+   * Lets so many frames, or more, wait for whoever reads them before one is dropped; as {@code ip
+   * link set NAME txqueuelen FRAMES} where that would be more than it is.
+   */
+  public void queueAtLeast(int frames) throws SystemCallException {
+    try (var arena = Arena.ofConfined()) {
+      var request = request(arena, name);
+      check(control(SIOCGIFTXQLEN, request), "cannot read the length of the queue of " + name);
+      if (request.get(JAVA_INT_UNALIGNED, IFREQ_VALUE) < frames) {
+        request.set(JAVA_INT_UNALIGNED, IFREQ_VALUE, frames);
+        check(control(SIOCSIFTXQLEN, request), "cannot make the queue of " + name + " longer");
+      }
     }
   }
 
