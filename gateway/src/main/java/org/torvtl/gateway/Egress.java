@@ -4,9 +4,9 @@ package org.torvtl.gateway;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.EventLoop;
-import io.netty.channel.RecvByteBufAllocator;
 import io.netty.util.concurrent.Future;
 import java.net.InetAddress;
+import org.torvtl.tor.socks.ReadSizes;
 
 /** The way out for what guests send. */
 public interface Egress {
@@ -31,7 +31,7 @@ public interface Egress {
       String isolationKey,
       int address,
       int port,
-      RecvByteBufAllocator reads,
+      ReadSizes reads,
       ChannelHandler next);
 
   /** What to tell a guest whose stream failed to open with {@code cause}. */

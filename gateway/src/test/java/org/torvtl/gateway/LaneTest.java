@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.EventLoop;
-import io.netty.channel.RecvByteBufAllocator;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -19,6 +18,7 @@ import org.torvtl.stack.StackConfig;
 import org.torvtl.stack.StackCounters.Drop;
 import org.torvtl.stack.StackCounters.Protocol;
 import org.torvtl.tcp.CloseReason;
+import org.torvtl.tor.socks.ReadSizes;
 import org.torvtl.wire.Defect;
 import org.torvtl.wire.Icmpv4Message;
 import org.torvtl.wire.Ipv4Address;
@@ -200,7 +200,7 @@ class LaneTest {
         String isolationKey,
         int address,
         int port,
-        RecvByteBufAllocator reads,
+        ReadSizes reads,
         ChannelHandler next) {
       if (port == 666) {
         fault("connect");

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.EventLoop;
-import io.netty.channel.RecvByteBufAllocator;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
@@ -14,6 +13,7 @@ import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.torvtl.tor.socks.ReadSizes;
 
 /** Questions and answers, each of them given by the test. */
 class LivenessCheckTest {
@@ -42,7 +42,7 @@ class LivenessCheckTest {
         String isolationKey,
         int address,
         int port,
-        RecvByteBufAllocator reads,
+        ReadSizes reads,
         ChannelHandler next) {
       throw new AssertionError();
     }

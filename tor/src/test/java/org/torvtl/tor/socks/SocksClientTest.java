@@ -577,6 +577,187 @@ class SocksClientTest {
     }
   }
 
+  // Whether the proxy answers, and what becomes of the connection that asked.
+
+  private Future<Boolean> isAlive(SocksClient client) {
+    return client.isAlive(loop(), LONG);
+  }
+
+  /** On the loop, as a flow does: only there a ready connection is taken. */
+  private Channel connectOnLoop(SocksClient client) throws Exception {
+    return get(get(loop().submit(() -> client.connect(loop(), WEB, GUEST, READS, reader))));
+  }
+
+  private static ScriptedProxy.Conversation greeting(ScriptedProxy.Conversation with)
+      throws IOException {
+    return with.expect("05 01 02").send(ScriptedProxy.WITH_PASSWORD);
+  }
+
+  private static void stream(ScriptedProxy.Conversation with) throws IOException {
+    with.expect("01 05" + ScriptedProxy.hex("guest") + "03" + ScriptedProxy.hex("key"))
+        .expect(CONNECT_WEB)
+        .send(ScriptedProxy.ACCEPTED)
+        .send(ScriptedProxy.SUCCEEDED)
+        .expect(ScriptedProxy.hex("ping"))
+        .send(ScriptedProxy.hex("pong"))
+        .expectEnd();
+  }
+
+  private void pingOver(Channel channel) throws Exception {
+    channel.writeAndFlush(Unpooled.copiedBuffer("ping", CharsetUtil.US_ASCII)).sync();
+    channel.read();
+    assertThat(reader.next()).isEqualTo("pong");
+    channel.close().sync();
+  }
+
+  @Test
+  void theConnectionThatAskedServesTheNextStream() throws Exception {
+    try (var proxy = new ScriptedProxy(with -> stream(greeting(with)))) {
+      var client = new SocksClient(proxy.address(), LONG, LONG);
+      assertThat(get(isAlive(client))).isTrue();
+      pingOver(connectOnLoop(client));
+      proxy.assertPlayed();
+    }
+  }
+
+  @Test
+  void aStreamWithoutCredentialsHasAConnectionOfItsOwn() throws Exception {
+    ScriptedProxy.Script anonymous =
+        with ->
+            with.expect("05 01 00")
+                .send(ScriptedProxy.NO_AUTH)
+                .expect(CONNECT_WEB)
+                .send(ScriptedProxy.SUCCEEDED)
+                .expectEnd();
+    try (var proxy = new ScriptedProxy(with -> greeting(with), anonymous)) {
+      var client = new SocksClient(proxy.address(), LONG, LONG);
+      assertThat(get(isAlive(client))).isTrue();
+      get(get(loop().submit(() -> client.connect(loop(), WEB, null, READS, reader))))
+          .close()
+          .sync();
+      proxy.assertPlayed();
+    }
+  }
+
+  /** Whether its end is known yet or not. */
+  @Test
+  void aReadyConnectionThatHasEndedIsReplaced() throws Exception {
+    try (var proxy = new ScriptedProxy(with -> greeting(with), with -> stream(greeting(with)))) {
+      var client = new SocksClient(proxy.address(), LONG, LONG);
+      assertThat(get(isAlive(client))).isTrue();
+      pingOver(connectOnLoop(client));
+      proxy.assertPlayed();
+    }
+  }
+
+  @Test
+  void aReadyConnectionThatEndsOnTheRequestIsReplaced() throws Exception {
+    ScriptedProxy.Script gone = with -> greeting(with).expect("01 05").reset();
+    try (var proxy = new ScriptedProxy(gone, with -> stream(greeting(with)))) {
+      var client = new SocksClient(proxy.address(), LONG, LONG);
+      assertThat(get(isAlive(client))).isTrue();
+      pingOver(connectOnLoop(client));
+      proxy.assertPlayed();
+    }
+  }
+
+  @Test
+  void aRefusalOnAReadyConnectionIsTheAnswer() throws Exception {
+    ScriptedProxy.Script refusing =
+        with ->
+            greeting(with)
+                .expect("01 05" + ScriptedProxy.hex("guest") + "03" + ScriptedProxy.hex("key"))
+                .expect(CONNECT_WEB)
+                .send(ScriptedProxy.ACCEPTED)
+                .send("05 05 00 01 00000000 0000")
+                .expectEnd();
+    try (var proxy = new ScriptedProxy(refusing)) {
+      var client = new SocksClient(proxy.address(), LONG, LONG);
+      assertThat(get(isAlive(client))).isTrue();
+      var asked = get(loop().submit(() -> client.connect(loop(), WEB, GUEST, READS, reader)));
+      assertThat(failure(asked)).isInstanceOf(SocksException.Refused.class);
+      proxy.assertPlayed();
+    }
+  }
+
+  @Test
+  void aReadyConnectionThatTalksIsClosed() throws Exception {
+    var alive = new CountDownLatch(1);
+    ScriptedProxy.Script talking =
+        with -> {
+          greeting(with);
+          awaitQuietly(alive);
+          with.send("05 00").expectEnd();
+        };
+    try (var proxy = new ScriptedProxy(talking)) {
+      assertThat(get(isAlive(new SocksClient(proxy.address(), LONG, LONG)))).isTrue();
+      alive.countDown();
+      proxy.assertPlayed();
+    }
+  }
+
+  private static void awaitQuietly(CountDownLatch latch) throws IOException {
+    try {
+      assertThat(latch.await(DEADLINE_SECONDS, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new IOException(e);
+    }
+  }
+
+  @Test
+  void aProxyThatSaysMoreThanTheMethodIsNotKept() throws Exception {
+    ScriptedProxy.Script talking = with -> with.expect("05 01 02").send("05 02 05 00").expectEnd();
+    try (var proxy = new ScriptedProxy(talking)) {
+      assertThat(get(isAlive(new SocksClient(proxy.address(), LONG, LONG)))).isFalse();
+      proxy.assertPlayed();
+    }
+  }
+
+  @Test
+  void cancellingClosesAReadyConnectionThatIsInUse() throws Exception {
+    var asked = new CountDownLatch(1);
+    ScriptedProxy.Script silent =
+        with -> {
+          greeting(with)
+              .expect("01 05" + ScriptedProxy.hex("guest") + "03" + ScriptedProxy.hex("key"))
+              .expect(CONNECT_WEB);
+          asked.countDown();
+          with.expectEnd();
+        };
+    try (var proxy = new ScriptedProxy(silent)) {
+      var client = new SocksClient(proxy.address(), LONG, LONG);
+      assertThat(get(isAlive(client))).isTrue();
+      var stream = get(loop().submit(() -> client.connect(loop(), WEB, GUEST, READS, reader)));
+      assertThat(asked.await(DEADLINE_SECONDS, TimeUnit.SECONDS)).isTrue();
+      assertThat(stream.cancel(false)).isTrue();
+      proxy.assertPlayed();
+    }
+  }
+
+  @Test
+  void aProxyThatRefusesTheMethodIsAlive() throws Exception {
+    try (var proxy = new ScriptedProxy(with -> with.expect("05 01 02").send("05 FF").expectEnd())) {
+      assertThat(get(isAlive(new SocksClient(proxy.address(), LONG, LONG)))).isTrue();
+      proxy.assertPlayed();
+    }
+  }
+
+  @Test
+  void aProxyThatTakesTheConnectionAndSaysNothingIsNotAlive() throws Exception {
+    try (var proxy = new ScriptedProxy(with -> with.expect("05 01 02").expectEnd())) {
+      var client = new SocksClient(proxy.address(), LONG, LONG);
+      assertThat(get(client.isAlive(loop(), Duration.ofMillis(200)))).isFalse();
+      proxy.assertPlayed();
+    }
+  }
+
+  @Test
+  void aProxyThatEndsTheConnectionIsNotAlive() throws Exception {
+    try (var proxy = new ScriptedProxy(with -> with.expect("05 01 02"))) {
+      assertThat(get(isAlive(new SocksClient(proxy.address(), LONG, LONG)))).isFalse();
+    }
+  }
+
   @Test
   void neverResolvesAName() {
     assertThatIllegalArgumentException()
