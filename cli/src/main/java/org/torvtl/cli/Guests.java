@@ -19,6 +19,12 @@ import picocli.CommandLine.Option;
 
 /** Where guests are: the options that say so, and the link to them. */
 final class Guests {
+  /**
+   * What may wait in a device that is made here. A TAP drops what its queue has no room for, and
+   * without offloads the windows of a few connections are as many frames.
+   */
+  private static final int QUEUE_FRAMES = 8192;
+
   @Option(
       names = {"-d", "--device"},
       paramLabel = "DEV",
@@ -95,7 +101,7 @@ final class Guests {
     /** Opens the link; the caller closes it. */
     Link open() throws IOException, UserException {
       if (medium == Link.Medium.IP) {
-        return link(TunDevice.open(in, medium, offload));
+        return link(attach());
       }
       for (var each : in == out ? List.of(in) : List.of(in, out)) {
         if (each.exists()) {
@@ -119,11 +125,20 @@ final class Guests {
 
     private Device receiving() throws IOException {
       if (!in.exists() || in.isTap()) {
-        var tap = TunDevice.open(in, medium, offload);
+        var tap = attach();
         in.up();
         return tap;
       }
       return PacketSocket.open(up(in), StackConfig.DEFAULT_MAC);
+    }
+
+    private TunDevice attach() throws IOException {
+      boolean found = in.exists();
+      var device = TunDevice.open(in, medium, offload);
+      if (!found) {
+        in.setQueueLength(QUEUE_FRAMES);
+      }
+      return device;
     }
 
     private Link link(Device opened) throws IOException {

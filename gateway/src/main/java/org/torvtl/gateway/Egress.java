@@ -6,6 +6,7 @@ import io.netty.channel.ChannelHandler;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import java.net.InetAddress;
+import org.torvtl.tor.socks.ReadSizes;
 
 /** The way out for what guests send. */
 public interface Egress {
@@ -20,12 +21,18 @@ public interface Egress {
    * Opens a stream for a guest.
    *
    * @param address IPv4 address, network byte order
+   * @param reads how much of the stream is read at a time
    * @param next gets the stream's bytes
    * @return the stream, with autoRead off and half-closure allowed. Cancelling it closes the
    *     stream. How it fails, {@link #refusal} explains
    */
   Future<Channel> connect(
-      EventLoop loop, String isolationKey, int address, int port, ChannelHandler next);
+      EventLoop loop,
+      String isolationKey,
+      int address,
+      int port,
+      ReadSizes reads,
+      ChannelHandler next);
 
   /** What to tell a guest whose stream failed to open with {@code cause}. */
   Refusal refusal(Throwable cause);

@@ -3,7 +3,6 @@ package org.torvtl.gateway;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
-import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
@@ -21,6 +20,7 @@ import org.slf4j.LoggerFactory;
 import org.torvtl.stack.GuestConnection;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.ConnectionHandler;
+import org.torvtl.tor.socks.ReadSizes;
 import org.torvtl.wire.Icmpv4Message;
 
 /**
@@ -46,7 +46,11 @@ import org.torvtl.wire.Icmpv4Message;
  * <p>Whatever fails here cuts this flow and no other.
  */
 final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandler {
-  private static final int MIN_READ_BYTES = 2048, MAX_READ_BYTES = 256 << 10;
+  /**
+   * After a read of so much the kernel acknowledges by itself: it does once it holds back more than
+   * a segment of the sender's, and none is longer than this.
+   */
+  private static final int ACKNOWLEDGED_BYTES = 128 << 10;
 
   private static final Logger log = LoggerFactory.getLogger(Flow.class);
 
@@ -59,6 +63,8 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
 
   /** Bytes written and not yet part of a batch that was flushed. */
   private int batchBytes;
+
+  private int lastReadBytes;
 
   /** Bytes from the egress the guest has not acknowledged. */
   private int waitingIn;
@@ -97,7 +103,13 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     var egress = lane.egress();
     var connecting =
         egress.connect(
-            lane.loop(), egress.isolationKey(guest.guest()), guest.address(), guest.port(), flow);
+            lane.loop(),
+            egress.isolationKey(guest.guest()),
+            guest.address(),
+            guest.port(),
+            // A read may overshoot what the guest's queue has room for by one buffer, not by many.
+            new ReadSizes(guest.transmitBytes(), guest.sendCapacityBytes()),
+            flow);
     flow.connecting = connecting;
     connecting.addListener(result -> flow.guarded(() -> flow.connected(connecting)));
   }
@@ -118,13 +130,6 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     }
     counters.opened++;
     log.debug("{} open", guest);
-    // A read may overshoot what the guest's queue has room for by one buffer, not by many.
-    int most = Math.min(MAX_READ_BYTES, guest.sendCapacityBytes());
-    stream
-        .config()
-        .setRecvByteBufAllocator(
-            new AdaptiveRecvByteBufAllocator(MIN_READ_BYTES, MIN_READ_BYTES, most)
-                .maxMessagesPerRead(1));
     // Once the egress has sent its FIN, Netty reads all that is left whether it was asked to or
     // not, so this bounds what then lies here in place of there; and what waits in a large send
     // buffer is far behind the guest's FIN.
@@ -298,6 +303,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
       return;
     }
     farEndSpokeLast = true;
+    lastReadBytes = data.readableBytes();
     waitingIn += data.readableBytes();
     counters.waitingBytesIn += data.readableBytes();
     if (guestEnded) {
@@ -308,7 +314,9 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
 
   @Override
   public void channelReadComplete(ChannelHandlerContext context) {
-    acknowledgeAtOnce();
+    if (lastReadBytes < ACKNOWLEDGED_BYTES) {
+      acknowledgeAtOnce();
+    }
     readWhileWritable();
   }
 

@@ -1,24 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.gateway;
 
-import io.netty.bootstrap.Bootstrap;
-import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandler;
-import io.netty.channel.ChannelHandlerContext;
-import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
-import io.netty.channel.epoll.EpollSocketChannel;
-import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
-import io.netty.util.concurrent.Promise;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.util.HexFormat;
-import java.util.concurrent.TimeUnit;
+import org.torvtl.tor.socks.ReadSizes;
 import org.torvtl.tor.socks.SocksClient;
 import org.torvtl.tor.socks.SocksCredentials;
 import org.torvtl.tor.socks.SocksDestination;
@@ -31,9 +23,8 @@ import org.torvtl.wire.MacAddress;
  */
 public final class TorEgress implements Egress {
   private static final int NONCE_BYTES = 16;
-  private static final int PROBE_TIMEOUT_MILLIS = 2_000;
+  private static final Duration PROBE_TIMEOUT = Duration.ofSeconds(2);
 
-  private final InetSocketAddress proxy;
   private final SocksClient socks;
   private final String nonce;
 
@@ -41,7 +32,6 @@ public final class TorEgress implements Egress {
    * @param proxy Tor's SOCKS port; an address, not a name
    */
   public TorEgress(InetSocketAddress proxy, SecureRandom random) {
-    this.proxy = proxy;
     this.socks = new SocksClient(proxy);
     var bytes = new byte[NONCE_BYTES];
     random.nextBytes(bytes);
@@ -55,11 +45,17 @@ public final class TorEgress implements Egress {
 
   @Override
   public Future<Channel> connect(
-      EventLoop loop, String isolationKey, int address, int port, ChannelHandler next) {
+      EventLoop loop,
+      String isolationKey,
+      int address,
+      int port,
+      ReadSizes reads,
+      ChannelHandler next) {
     return socks.connect(
         loop,
         SocksDestination.ofIpv4(address, port),
         SocksCredentials.isolation(isolationKey),
+        reads,
         next);
   }
 
@@ -96,64 +92,6 @@ public final class TorEgress implements Egress {
 
   @Override
   public Future<Boolean> isAlive(EventLoop loop) {
-    var greeting = new Greeting(loop.newPromise());
-    new Bootstrap()
-        .group(loop)
-        .channel(EpollSocketChannel.class)
-        .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, PROBE_TIMEOUT_MILLIS)
-        .handler(greeting)
-        .connect(proxy)
-        .addListener((ChannelFuture connected) -> {
-          if (!connected.isSuccess()) {
-            greeting.answered.trySuccess(false);
-          }
-        });
-    return greeting.answered;
-  }
-
-  /**
-   * Says hello to a SOCKS server and hears whether it answers. That its port takes connections
-   * would not do: the kernel takes them for a process that is just ending.
-   */
-  private static final class Greeting extends ChannelInboundHandlerAdapter {
-    /** Version 5, one method offered: username and password. RFC 1928, section 3. */
-    private static final byte[] HELLO = {5, 1, 2};
-
-    private final Promise<Boolean> answered;
-
-    Greeting(Promise<Boolean> answered) {
-      this.answered = answered;
-    }
-
-    @Override
-    public void channelActive(ChannelHandlerContext context) {
-      context.writeAndFlush(Unpooled.wrappedBuffer(HELLO));
-      var timeout =
-          context
-              .executor()
-              .schedule(() -> end(context, false), PROBE_TIMEOUT_MILLIS, TimeUnit.MILLISECONDS);
-      answered.addListener(done -> timeout.cancel(false));
-    }
-
-    @Override
-    public void channelRead(ChannelHandlerContext context, Object message) {
-      ReferenceCountUtil.release(message);
-      end(context, true);
-    }
-
-    @Override
-    public void channelInactive(ChannelHandlerContext context) {
-      end(context, false);
-    }
-
-    @Override
-    public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-      end(context, false);
-    }
-
-    private void end(ChannelHandlerContext context, boolean alive) {
-      answered.trySuccess(alive);
-      context.close();
-    }
+    return socks.isAlive(loop, PROBE_TIMEOUT);
   }
 }

@@ -18,6 +18,7 @@ import org.torvtl.stack.StackConfig;
 import org.torvtl.stack.StackCounters.Drop;
 import org.torvtl.stack.StackCounters.Protocol;
 import org.torvtl.tcp.CloseReason;
+import org.torvtl.tor.socks.ReadSizes;
 import org.torvtl.wire.Defect;
 import org.torvtl.wire.Icmpv4Message;
 import org.torvtl.wire.Ipv4Address;
@@ -195,11 +196,16 @@ class LaneTest {
 
     @Override
     public Future<Channel> connect(
-        EventLoop loop, String isolationKey, int address, int port, ChannelHandler next) {
+        EventLoop loop,
+        String isolationKey,
+        int address,
+        int port,
+        ReadSizes reads,
+        ChannelHandler next) {
       if (port == 666) {
         fault("connect");
       }
-      return inner.connect(loop, isolationKey, address, port, next);
+      return inner.connect(loop, isolationKey, address, port, reads, next);
     }
 
     @Override

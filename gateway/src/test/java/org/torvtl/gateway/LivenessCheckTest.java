@@ -13,6 +13,7 @@ import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.torvtl.tor.socks.ReadSizes;
 
 /** Questions and answers, each of them given by the test. */
 class LivenessCheckTest {
@@ -37,7 +38,12 @@ class LivenessCheckTest {
 
     @Override
     public Future<Channel> connect(
-        EventLoop loop, String isolationKey, int address, int port, ChannelHandler next) {
+        EventLoop loop,
+        String isolationKey,
+        int address,
+        int port,
+        ReadSizes reads,
+        ChannelHandler next) {
       throw new AssertionError();
     }
 

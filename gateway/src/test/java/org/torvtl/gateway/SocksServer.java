@@ -28,6 +28,7 @@ final class SocksServer implements AutoCloseable {
   }
 
   private final Set<Socket> open = ConcurrentHashMap.newKeySet();
+  private final Set<Socket> greeted = ConcurrentHashMap.newKeySet();
   private final Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
   private final AtomicInteger requests = new AtomicInteger();
   private volatile Script script = stream -> stream.refuse(1);
@@ -56,9 +57,12 @@ final class SocksServer implements AutoCloseable {
     return (InetSocketAddress) listener.getLocalSocketAddress();
   }
 
-  /** Connections of the gateway's that neither side has closed. */
+  /**
+   * Connections of the gateway's that neither side has closed, besides those where we were only
+   * greeted: they wait for a request.
+   */
   int open() {
-    return open.size();
+    return open.size() - greeted.size();
   }
 
   int requests() {
@@ -96,6 +100,7 @@ final class SocksServer implements AutoCloseable {
       failures.add(e);
     } finally {
       open.remove(socket);
+      greeted.remove(socket);
     }
   }
 
@@ -103,8 +108,11 @@ final class SocksServer implements AutoCloseable {
     require(version == 5, "SOCKS version " + version);
     in.skipNBytes(in.readUnsignedByte());
     var out = socket.getOutputStream();
+    greeted.add(socket);
     out.write(new byte[] {5, PASSWORD});
-    require(in.readUnsignedByte() == 1, "version of the login");
+    int login = in.readUnsignedByte();
+    greeted.remove(socket);
+    require(login == 1, "version of the login");
     var user = new String(in.readNBytes(in.readUnsignedByte()), StandardCharsets.ISO_8859_1);
     var password = new String(in.readNBytes(in.readUnsignedByte()), StandardCharsets.ISO_8859_1);
     out.write(new byte[] {1, 0});

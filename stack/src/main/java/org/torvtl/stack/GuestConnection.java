@@ -180,6 +180,11 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     return sendCapacityBytes;
   }
 
+  /** The most bytes that leave at once; see {@link TcpConnection#transmitBytes}. */
+  public int transmitBytes() {
+    return tcp.transmitBytes();
+  }
+
   public TcpState state() {
     return tcp.state();
   }

@@ -289,7 +289,7 @@ final class Receiver {
   /** Bytes of options in a segment sent now, other than a SYN. */
   int optionsLength() {
     int blockCount = sack ? blocks.size(mostBlocks()) : 0;
-    return (timestamps.enabled() ? 12 : 0) + (blockCount > 0 ? 4 + 8 * blockCount : 0);
+    return timestamps.optionLength() + (blockCount > 0 ? 4 + 8 * blockCount : 0);
   }
 
   /** Fills in the options of a segment other than a SYN. */

@@ -91,8 +91,7 @@ final class Sender {
     this.queue = queue;
     window = new SendWindow(peer.windowScale());
     roundTrip = new RoundTripMeter(timeout, receiver.timestamps(), nowNanos);
-    int announced = peer.mss() == 0 ? DEFAULT_SEGMENT : peer.mss();
-    packetSize = Math.max(LEAST_SEGMENT, Math.min(announced, config.maxSegmentSize()));
+    packetSize = packetSize(config, peer);
     congestion = config.congestionControl().start(fullSegment(), synRepeated);
     unacknowledged = queue.first();
     next = unacknowledged;
@@ -104,6 +103,18 @@ final class Sender {
     recovery = new LossRecovery(log, rack, fullSegment(), next);
     lastSentNanos = nowNanos;
     stalledSinceNanos = nowNanos;
+  }
+
+  /** The most bytes of options and payload that a packet to this peer may carry. */
+  static int packetSize(TcpConfig config, PeerOptions peer) {
+    int announced = peer.mss() == 0 ? DEFAULT_SEGMENT : peer.mss();
+    return Math.max(LEAST_SEGMENT, Math.min(announced, config.maxSegmentSize()));
+  }
+
+  /** How many bytes go to the transmitter at once: whole segments of this size. */
+  static int wholeSegments(TcpConfig config, int size) {
+    boolean offload = config.maxTransmitBytes() > config.maxSegmentSize();
+    return offload ? Math.max(size, config.maxTransmitBytes() / size * size) : size;
   }
 
   long next() {
@@ -381,7 +392,10 @@ final class Sender {
       // The peer has shrunk its window: what lies beyond goes out by the timer only.
       return false;
     }
-    int most = headIsDue ? size : (int) Math.min(Math.max(size, room / size * size), batch(size));
+    int most =
+        headIsDue
+            ? size
+            : (int) Math.min(Math.max(size, room / size * size), wholeSegments(config, size));
     headIsDue = false;
     sendAgain(from, Math.min(log.lostUntil(from), from + most), nowNanos);
     return true;
@@ -407,7 +421,7 @@ final class Sender {
       return false;
     }
     int size = segmentSize();
-    int length = (int) Math.min(Math.min(unsent, usable), batch(size));
+    int length = (int) Math.min(Math.min(unsent, usable), wholeSegments(config, size));
     if (unsent > 0) {
       int allowed = allowedByCongestion(size, unsent);
       if (allowed == 0) {
@@ -441,12 +455,6 @@ final class Sender {
     transmit(from, end, nowNanos);
   }
 
-  /** How many bytes go to the transmitter at once: whole segments of this size. */
-  private int batch(int size) {
-    boolean offload = config.maxTransmitBytes() > config.maxSegmentSize();
-    return offload ? Math.max(size, config.maxTransmitBytes() / size * size) : size;
-  }
-
   /** How many new bytes the congestion window allows, 0 if it is not worth a segment. */
   private int allowedByCongestion(int size, int unsent) {
     long pipe = recovery.pipe();
@@ -462,7 +470,7 @@ final class Sender {
 
   /** The most payload a packet carries beside the options that every one has. */
   private int fullSegment() {
-    return packetSize - (receiver.timestamps().enabled() ? 12 : 0);
+    return packetSize - receiver.timestamps().optionLength();
   }
 
   /** The most payload a packet carries now, beside the options it must have. */

@@ -348,6 +348,17 @@ public final class TcpConnection {
     return queue.bytes() < config.sendCapacityBytes();
   }
 
+  /**
+   * The most bytes given to the transmitter at once: whole segments, as long as the peer's SYN,
+   * once it is here, and {@link TcpConfig#maxTransmitBytes} allow. Bytes sent in multiples of it
+   * leave no short segment over.
+   */
+  public int transmitBytes() {
+    var known = peer;
+    int packetSize = known == null ? config.maxSegmentSize() : Sender.packetSize(config, known);
+    return Sender.wholeSegments(config, packetSize - timestamps.optionLength());
+  }
+
   /** Bytes given to {@link ConnectionHandler#data} and not yet to {@link #consumed}. */
   public int unconsumedBytes() {
     return receiver == null ? 0 : receiver.window().unconsumed();

@@ -24,6 +24,11 @@ final class Timestamps {
     return enabled;
   }
 
+  /** What the option takes of every segment, with its padding. RFC 7323, appendix A. */
+  int optionLength() {
+    return enabled ? 12 : 0;
+  }
+
   /** Both ends sent the option in their SYN; the peer's said {@code value}. */
   void enable(int value, long nowNanos) {
     enabled = true;

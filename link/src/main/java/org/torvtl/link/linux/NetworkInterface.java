@@ -167,7 +167,10 @@ public final class NetworkInterface {
     }
   }
 
-  /** Sets how many packets may wait for it to take them. */
+  /**
+   * Sets how many packets may wait for it to take them before one is dropped, as {@code ip link set
+   * NAME txqueuelen PACKETS}.
+   */
   public void setQueueLength(int packets) throws SystemCallException {
     try (var arena = Arena.ofConfined()) {
       var request = request(arena, name);

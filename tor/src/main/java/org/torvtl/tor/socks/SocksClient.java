@@ -23,11 +23,13 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Asks one SOCKS5 proxy for streams, addresses and names. Has no state of its own; any number of
- * event loops may share one.
+ * Asks one SOCKS5 proxy for streams, addresses and names. Any number of event loops may share one;
+ * all it keeps is, for each of them, a few {@link ReadyConnections}.
  *
  * <p>Each future fails with a {@link SocksException}; cancelling it, from any thread, closes the
  * connection to the proxy.
@@ -45,6 +47,7 @@ public final class SocksClient {
   private final SocketAddress proxy;
   private final Duration connectTimeout;
   private final Duration replyTimeout;
+  private final Map<EventLoop, ReadyConnections> ready = new ConcurrentHashMap<>();
 
   /** A client with {@link #CONNECT_TIMEOUT} and {@link #REPLY_TIMEOUT}. */
   public SocksClient(SocketAddress proxy) {
@@ -85,12 +88,14 @@ public final class SocksClient {
    * Channel#read}.
    *
    * @param credentials the isolation key, or null to offer no authentication
+   * @param reads how much is read at a time
    * @param next gets the stream's bytes; not used if the future fails
    */
   public Future<Channel> connect(
       EventLoop loop,
       SocksDestination destination,
       @Nullable SocksCredentials credentials,
+      ReadSizes reads,
       ChannelHandler next) {
     Promise<Channel> promise = loop.newPromise();
     var request =
@@ -101,7 +106,33 @@ public final class SocksClient {
               new DefaultSocks5CommandRequest(
                   Socks5CommandType.CONNECT, Socks5AddressType.DOMAIN, name, port);
         };
-    return start(loop, new SocksExchange.Connect(proxy, request, credentials, promise, next));
+    var ready = credentials == null || !loop.inEventLoop() ? null : ready(loop).take();
+    if (ready == null) {
+      return start(
+          loop, new SocksExchange.Connect(proxy, request, credentials, promise, reads, next));
+    }
+    // It may have ended, and nobody knows yet.
+    Promise<Channel> first = loop.newPromise();
+    first.addListener((Future<Channel> done) -> {
+      if (done.isSuccess()) {
+        if (!promise.trySuccess(done.getNow())) {
+          done.getNow().close();
+        }
+      } else if (done.cause() instanceof SocksException.ProxyClosed) {
+        start(loop, new SocksExchange.Connect(proxy, request, credentials, promise, reads, next));
+      } else {
+        promise.tryFailure(done.cause());
+      }
+    });
+    promise.addListener(done -> {
+      if (done.isCancelled()) {
+        first.cancel(false);
+      }
+    });
+    var exchange = new SocksExchange.Connect(proxy, request, credentials, first, reads, next);
+    exchange.replyTimeout(replyTimeout);
+    exchange.goOn(ready);
+    return promise;
   }
 
   /**
@@ -132,15 +163,47 @@ public final class SocksClient {
     return start(loop, new SocksExchange.ResolvePtr(proxy, request, credentials, promise));
   }
 
+  /**
+   * Asks whether the proxy answers: greets it on a new connection, which is then kept for a while
+   * for the next {@link #connect} with credentials.
+   *
+   * @param timeout for the answer
+   */
+  public Future<Boolean> isAlive(EventLoop loop, Duration timeout) {
+    Promise<Channel> promise = loop.newPromise();
+    Promise<Boolean> alive = loop.newPromise();
+    promise.addListener((Future<Channel> greeted) -> {
+      if (greeted.isSuccess()) {
+        ready(loop).put(greeted.getNow());
+      }
+      // One that does not want to be asked like this is there, too.
+      alive.setSuccess(
+          greeted.isSuccess() || greeted.cause() instanceof SocksException.MethodRefused);
+    });
+    start(loop, new SocksExchange.Greeting(proxy, promise), timeout);
+    return alive;
+  }
+
+  private ReadyConnections ready(EventLoop loop) {
+    return ready.computeIfAbsent(loop, anew -> new ReadyConnections());
+  }
+
   private <T> Future<T> start(EventLoop loop, SocksExchange<T> exchange) {
+    return start(loop, exchange, replyTimeout);
+  }
+
+  private <T> Future<T> start(EventLoop loop, SocksExchange<T> exchange, Duration replyTimeout) {
     exchange.replyTimeout(replyTimeout);
     var connecting =
         new Bootstrap()
             .group(loop)
             .channel(channelClass(loop))
             .disableResolver()
-            .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) connectTimeout.toMillis())
+            .option(
+                ChannelOption.CONNECT_TIMEOUT_MILLIS,
+                (int) Math.min(connectTimeout.toMillis(), replyTimeout.toMillis()))
             .option(ChannelOption.AUTO_READ, false)
+            .option(ChannelOption.RECVBUF_ALLOCATOR, new ReadSizes.Allocator())
             .option(ChannelOption.TCP_NODELAY, true)
             .option(ChannelOption.ALLOW_HALF_CLOSURE, true)
             .handler(exchange)

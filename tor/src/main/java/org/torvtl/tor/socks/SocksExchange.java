@@ -25,7 +25,6 @@ import io.netty.handler.codec.socksx.v5.Socks5InitialResponseDecoder;
 import io.netty.handler.codec.socksx.v5.Socks5Message;
 import io.netty.handler.codec.socksx.v5.Socks5PasswordAuthResponse;
 import io.netty.handler.codec.socksx.v5.Socks5PasswordAuthResponseDecoder;
-import io.netty.handler.codec.socksx.v5.Socks5PasswordAuthStatus;
 import io.netty.util.NetUtil;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
@@ -40,9 +39,10 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One request on one connection to the proxy. The pipeline is {@code encoder, decoder, this}, where
- * the decoder is the one for the answer awaited, which is also the state. The request goes along
- * with the credentials, so that an answer takes two round trips, not three.
+ * What is said to the proxy on a connection: a greeting, and mostly a request after it. The
+ * pipeline is {@code encoder, decoder, this}, where the decoder is the one for the answer awaited,
+ * which is also the state. The request goes along with the credentials, so that an answer takes two
+ * round trips, not three; one, on a connection where the proxy was greeted before.
  *
  * <p>The promise is the single place an outcome is decided at: whatever first completes it wins,
  * and its failure closes the channel.
@@ -54,26 +54,23 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
   private static final Socks5AddressDecoder ADDRESS_DECODER = SocksExchange::decodeAddress;
 
   private final SocketAddress proxy;
-  private final Socks5CommandRequest request;
-  private final @Nullable SocksCredentials credentials;
+  private final Socks5AuthMethod method;
   private final Promise<T> promise;
   private Duration replyTimeout = SocksClient.REPLY_TIMEOUT;
   private @Nullable ChannelHandler decoder;
   private @Nullable Future<?> timer;
 
-  private SocksExchange(
-      SocketAddress proxy,
-      Socks5CommandRequest request,
-      @Nullable SocksCredentials credentials,
-      Promise<T> promise) {
+  private SocksExchange(SocketAddress proxy, Socks5AuthMethod method, Promise<T> promise) {
     this.proxy = proxy;
-    this.request = request;
-    this.credentials = credentials;
+    this.method = method;
     this.promise = promise;
   }
 
-  /** The proxy said yes. Completes the promise; {@code reply} is whole and well-formed. */
-  abstract void succeed(ChannelHandlerContext ctx, Socks5CommandResponse reply);
+  /** The proxy was greeted, and agreed to the method. */
+  abstract void greeted(ChannelHandlerContext ctx);
+
+  /** An answer of the proxy's to what was asked after the greeting. */
+  abstract void answered(ChannelHandlerContext ctx, Object answer);
 
   final void replyTimeout(Duration timeout) {
     replyTimeout = timeout;
@@ -83,14 +80,13 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
     return promise;
   }
 
+  final SocketAddress proxy() {
+    return proxy;
+  }
+
   /** Ties the fate of the promise to that of the connection, both ways. */
   final void follow(ChannelFuture connecting) {
-    var channel = connecting.channel();
-    promise.addListener(done -> {
-      if (!done.isSuccess()) {
-        close(channel);
-      }
-    });
+    follow(connecting.channel());
     connecting.addListener(done -> {
       if (!done.isSuccess()) {
         fail(new SocksException.ProxyUnreachable(proxy, done.cause()));
@@ -98,8 +94,26 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
     });
   }
 
+  /** Closes the connection if the promise fails. */
+  final void follow(Channel channel) {
+    promise.addListener(done -> {
+      if (!done.isSuccess()) {
+        close(channel);
+      }
+    });
+  }
+
   @Override
   public void channelActive(ChannelHandlerContext ctx) {
+    startTimer(ctx);
+    ctx.pipeline().addFirst(Socks5ClientEncoder.DEFAULT);
+    await(ctx, new Socks5InitialResponseDecoder());
+    ask(ctx, new DefaultSocks5InitialRequest(method));
+    ctx.flush();
+    ctx.read();
+  }
+
+  final void startTimer(ChannelHandlerContext ctx) {
     timer =
         ctx.executor()
             .schedule(
@@ -107,15 +121,9 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
                 replyTimeout.toNanos(),
                 TimeUnit.NANOSECONDS);
     promise.addListener(done -> cancelTimer());
-    ctx.pipeline().addFirst(Socks5ClientEncoder.DEFAULT);
-    await(ctx, new Socks5InitialResponseDecoder());
-    var method = credentials == null ? Socks5AuthMethod.NO_AUTH : Socks5AuthMethod.PASSWORD;
-    ask(ctx, new DefaultSocks5InitialRequest(method));
-    ctx.flush();
-    ctx.read();
   }
 
-  private static void ask(ChannelHandlerContext ctx, Socks5Message question) {
+  static void ask(ChannelHandlerContext ctx, Socks5Message question) {
     ctx.write(question).addListener(ChannelFutureListener.FIRE_EXCEPTION_ON_FAILURE);
   }
 
@@ -128,60 +136,14 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
     switch (message) {
       case Socks5Message m when m.decoderResult().isFailure() ->
           malformed("what is not SOCKS5", m.decoderResult().cause());
-      case Socks5InitialResponse m -> onMethod(ctx, m.authMethod());
-      case Socks5PasswordAuthResponse m -> onCredentialStatus(ctx, m.status());
-      case Socks5CommandResponse m -> onReply(ctx, m);
-      default -> {
-        ReferenceCountUtil.release(message);
-        malformed("more than was asked for", null);
-      }
+      case Socks5InitialResponse m when m.authMethod().equals(method) -> greeted(ctx);
+      case Socks5InitialResponse _ ->
+          fail(new SocksException.MethodRefused(proxy, method.equals(Socks5AuthMethod.PASSWORD)));
+      default -> answered(ctx, message);
     }
   }
 
-  private void onMethod(ChannelHandlerContext ctx, Socks5AuthMethod method) {
-    if (credentials == null) {
-      if (method.equals(Socks5AuthMethod.NO_AUTH)) {
-        ask(ctx, request);
-        ctx.flush();
-        awaitReply(ctx);
-      } else {
-        fail(new SocksException.MethodRefused(proxy, false));
-      }
-    } else if (method.equals(Socks5AuthMethod.PASSWORD)) {
-      // What follows is known, so it need not wait for the answer. To send the greeting along with
-      // it would be too much: Tor then forgets to answer that.
-      ask(
-          ctx,
-          new DefaultSocks5PasswordAuthRequest(credentials.username(), credentials.password()));
-      ask(ctx, request);
-      ctx.flush();
-      await(ctx, new Socks5PasswordAuthResponseDecoder());
-    } else {
-      fail(new SocksException.MethodRefused(proxy, true));
-    }
-  }
-
-  private void onCredentialStatus(ChannelHandlerContext ctx, Socks5PasswordAuthStatus status) {
-    if (status.isSuccess()) {
-      awaitReply(ctx);
-    } else {
-      fail(new SocksException.CredentialsRefused(proxy));
-    }
-  }
-
-  private void onReply(ChannelHandlerContext ctx, Socks5CommandResponse reply) {
-    if (reply.status().equals(Socks5CommandStatus.SUCCESS)) {
-      succeed(ctx, reply);
-    } else {
-      fail(new SocksException.Refused(reply.status().byteValue() & 0xFF));
-    }
-  }
-
-  private void awaitReply(ChannelHandlerContext ctx) {
-    await(ctx, new Socks5CommandResponseDecoder(ADDRESS_DECODER));
-  }
-
-  private void await(ChannelHandlerContext ctx, ChannelHandler answer) {
+  final void await(ChannelHandlerContext ctx, ChannelHandler answer) {
     var pipeline = ctx.pipeline();
     var before = decoder;
     decoder = answer;
@@ -224,7 +186,7 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
     fail(new SocksException.MalformedReply(proxy, what, cause));
   }
 
-  private void fail(SocksException cause) {
+  final void fail(SocksException cause) {
     promise.tryFailure(cause);
   }
 
@@ -255,8 +217,109 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
     return Socks5AddressDecoder.DEFAULT.decodeAddress(type, in);
   }
 
+  /** Only the greeting, with the offer of a username and password: hands the channel over. */
+  static final class Greeting extends SocksExchange<Channel> {
+    private boolean agreed;
+
+    Greeting(SocketAddress proxy, Promise<Channel> promise) {
+      super(proxy, Socks5AuthMethod.PASSWORD, promise);
+    }
+
+    /** Only a proxy that has no more to say than that is handed over. */
+    @Override
+    void greeted(ChannelHandlerContext ctx) {
+      agreed = true;
+    }
+
+    @Override
+    public void channelReadComplete(ChannelHandlerContext ctx) {
+      if (agreed && promise().setUncancellable()) {
+        removeDecoder(ctx.pipeline());
+        ctx.pipeline().remove(this);
+        promise().setSuccess(ctx.channel());
+      } else {
+        super.channelReadComplete(ctx);
+      }
+    }
+
+    @Override
+    void answered(ChannelHandlerContext ctx, Object answer) {
+      ReferenceCountUtil.release(answer);
+      malformed("more than was asked for", null);
+    }
+  }
+
+  /** A request, and the credentials before it. */
+  abstract static sealed class Request<T> extends SocksExchange<T> {
+    private final Socks5CommandRequest request;
+    private final @Nullable SocksCredentials credentials;
+
+    private Request(
+        SocketAddress proxy,
+        Socks5CommandRequest request,
+        @Nullable SocksCredentials credentials,
+        Promise<T> promise) {
+      super(
+          proxy,
+          credentials == null ? Socks5AuthMethod.NO_AUTH : Socks5AuthMethod.PASSWORD,
+          promise);
+      this.request = request;
+      this.credentials = credentials;
+    }
+
+    /** Goes on where a {@link Greeting} ended. */
+    final void goOn(Channel greeted) {
+      follow(greeted);
+      greeted.pipeline().addLast(this);
+      var ctx = greeted.pipeline().context(this);
+      startTimer(ctx);
+      greeted(ctx);
+      ctx.read();
+    }
+
+    /** The proxy said yes. Completes the promise; {@code reply} is whole and well-formed. */
+    abstract void succeed(ChannelHandlerContext ctx, Socks5CommandResponse reply);
+
+    @Override
+    void greeted(ChannelHandlerContext ctx) {
+      if (credentials == null) {
+        awaitReply(ctx);
+      } else {
+        // What follows is known, so it need not wait for the answer. To send the greeting along
+        // with it would be too much: Tor then forgets to answer that.
+        await(ctx, new Socks5PasswordAuthResponseDecoder());
+        ask(
+            ctx,
+            new DefaultSocks5PasswordAuthRequest(credentials.username(), credentials.password()));
+      }
+      ask(ctx, request);
+      ctx.flush();
+    }
+
+    @Override
+    void answered(ChannelHandlerContext ctx, Object answer) {
+      switch (answer) {
+        case Socks5PasswordAuthResponse m when m.status().isSuccess() -> awaitReply(ctx);
+        case Socks5PasswordAuthResponse _ -> fail(new SocksException.CredentialsRefused(proxy()));
+        case Socks5CommandResponse m when m.status().equals(Socks5CommandStatus.SUCCESS) ->
+            succeed(ctx, m);
+        case Socks5CommandResponse m ->
+            fail(new SocksException.Refused(m.status().byteValue() & 0xFF));
+        default -> {
+          ReferenceCountUtil.release(answer);
+          malformed("more than was asked for", null);
+        }
+      }
+    }
+
+    private void awaitReply(ChannelHandlerContext ctx) {
+      await(ctx, new Socks5CommandResponseDecoder(ADDRESS_DECODER));
+    }
+  }
+
   /** CONNECT: hands the channel over. */
-  static final class Connect extends SocksExchange<Channel> {
+  static final class Connect extends Request<Channel> {
+    private final ReadSizes reads;
     private final ChannelHandler next;
     private final List<Object> early = new ArrayList<>(1);
     private boolean handingOver;
@@ -266,8 +329,10 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
         Socks5CommandRequest request,
         @Nullable SocksCredentials credentials,
         Promise<Channel> promise,
+        ReadSizes reads,
         ChannelHandler next) {
       super(proxy, request, credentials, promise);
+      this.reads = reads;
       this.next = next;
     }
 
@@ -287,6 +352,9 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
       }
       var pipeline = ctx.pipeline();
       handingOver = true;
+      if (ctx.channel().config().getRecvByteBufAllocator() instanceof ReadSizes.Allocator asked) {
+        asked.use(reads);
+      }
       // On its removal the decoder gives out what it holds of the stream's own bytes.
       removeDecoder(pipeline);
       pipeline.remove(Socks5ClientEncoder.DEFAULT);
@@ -301,7 +369,7 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
   }
 
   /** RESOLVE: the bound address of the reply is the answer. */
-  static final class Resolve extends SocksExchange<InetAddress> {
+  static final class Resolve extends Request<InetAddress> {
     Resolve(
         SocketAddress proxy,
         Socks5CommandRequest request,
@@ -325,7 +393,7 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
   }
 
   /** RESOLVE_PTR: the bound name of the reply is the answer. */
-  static final class ResolvePtr extends SocksExchange<String> {
+  static final class ResolvePtr extends Request<String> {
     ResolvePtr(
         SocketAddress proxy,
         Socks5CommandRequest request,

@@ -26,6 +26,12 @@
  * a timeout, or a cancelled future closes the channel, and the future fails with one of the cases
  * of {@link SocksException}. After success no handler of this package is left in the pipeline.
  *
+ * <p><b>Whether the proxy answers.</b> It is greeted on a connection of its own, with the offer of
+ * a username and password. Nothing of a guest was said on that connection yet, so it waits with the
+ * {@link org.torvtl.tor.socks.ReadyConnections} of its event loop for the next stream of whomever,
+ * which is then open after one round trip: to ask costs little more than the stream would have cost
+ * itself.
+ *
  * <p><b>What Tor really sends.</b> Three things are not in RFC 1928. Failed {@code RESOLVE}s carry
  * address type 0 followed by four bytes. A failed {@code RESOLVE} is always "host unreachable" (4),
  * whether the name does not exist or Tor gave up after its {@code SocksTimeout}. And the codes 0xF0

@@ -13,7 +13,7 @@ import java.util.HexFormat;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
-/** A SOCKS server on loopback that takes one connection and plays a script on it. */
+/** A SOCKS server on loopback that plays a script on each connection, one after the other. */
 final class ScriptedProxy implements AutoCloseable {
   static final String NO_AUTH = "05 00";
   static final String WITH_PASSWORD = "05 02";
@@ -25,22 +25,26 @@ final class ScriptedProxy implements AutoCloseable {
   private final ServerSocket server;
   private final CompletableFuture<Void> played = new CompletableFuture<>();
 
-  /** What the server does with its connection. */
+  /** What the server does with a connection. */
   interface Script {
     void play(Conversation with) throws IOException;
   }
 
-  ScriptedProxy(Script script) throws IOException {
-    server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+  ScriptedProxy(Script... scripts) throws IOException {
+    server = new ServerSocket(0, scripts.length, InetAddress.getLoopbackAddress());
     server.setSoTimeout(DEADLINE_MILLIS);
-    Thread.startVirtualThread(() -> run(script));
+    Thread.startVirtualThread(() -> run(scripts));
   }
 
-  private void run(Script script) {
-    try (var socket = server.accept()) {
-      socket.setSoTimeout(DEADLINE_MILLIS);
-      socket.setTcpNoDelay(true);
-      script.play(new Conversation(socket));
+  private void run(Script... scripts) {
+    try {
+      for (var script : scripts) {
+        try (var socket = server.accept()) {
+          socket.setSoTimeout(DEADLINE_MILLIS);
+          socket.setTcpNoDelay(true);
+          script.play(new Conversation(socket));
+        }
+      }
       played.complete(null);
     } catch (IOException | RuntimeException | AssertionError e) {
       played.completeExceptionally(e);
@@ -51,7 +55,7 @@ final class ScriptedProxy implements AutoCloseable {
     return server.getLocalSocketAddress();
   }
 
-  /** Waits for the script's end; fails as the script failed. */
+  /** Waits for the end of the scripts; fails as the script failed. */
   void assertPlayed() throws Exception {
     played.get(DEADLINE_MILLIS, TimeUnit.MILLISECONDS);
   }

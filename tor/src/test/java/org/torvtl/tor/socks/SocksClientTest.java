@@ -51,6 +51,7 @@ class SocksClientTest {
 
   private static final long DEADLINE_SECONDS = 10;
   private static final Duration LONG = Duration.ofSeconds(DEADLINE_SECONDS);
+  private static final ReadSizes READS = new ReadSizes(1448, 64 << 10);
   private static final SocksCredentials GUEST = new SocksCredentials("guest", "key");
   private static final SocksDestination WEB = SocksDestination.ofIpv4(0xC0000201, 80);
   private static final String CONNECT_WEB = "05 01 00 01 C0000201 0050";
@@ -116,7 +117,7 @@ class SocksClientTest {
   }
 
   private Future<Channel> connect(SocketAddress proxy) {
-    return new SocksClient(proxy, LONG, LONG).connect(loop(), WEB, GUEST, reader);
+    return new SocksClient(proxy, LONG, LONG).connect(loop(), WEB, GUEST, READS, reader);
   }
 
   private static <T> T get(Future<T> future) throws Exception {
@@ -168,7 +169,7 @@ class SocksClientTest {
     try (var proxy = new ScriptedProxy(script)) {
       var destination = new SocksDestination.Name("eXample.COM", 443);
       var client = new SocksClient(proxy.address());
-      get(client.connect(loop(), destination, GUEST, reader)).close().sync();
+      get(client.connect(loop(), destination, GUEST, READS, reader)).close().sync();
       proxy.assertPlayed();
     }
   }
@@ -184,7 +185,7 @@ class SocksClientTest {
     try (var proxy = new ScriptedProxy(script)) {
       var destination = new SocksDestination.Address(InetAddress.getByName("fe80::1%1"), 80);
       var client = new SocksClient(proxy.address());
-      get(client.connect(loop(), destination, GUEST, reader)).close().sync();
+      get(client.connect(loop(), destination, GUEST, READS, reader)).close().sync();
       proxy.assertPlayed();
     }
   }
@@ -199,7 +200,9 @@ class SocksClientTest {
                 .send(ScriptedProxy.SUCCEEDED)
                 .expectEnd();
     try (var proxy = new ScriptedProxy(script)) {
-      get(new SocksClient(proxy.address()).connect(loop(), WEB, null, reader)).close().sync();
+      get(new SocksClient(proxy.address()).connect(loop(), WEB, null, READS, reader))
+          .close()
+          .sync();
       proxy.assertPlayed();
     }
   }
@@ -506,7 +509,7 @@ class SocksClientTest {
         };
     try (var proxy = new ScriptedProxy(script)) {
       var client = new SocksClient(proxy.address(), LONG, Duration.ofMillis(300));
-      assertThat(failure(client.connect(loop(), WEB, GUEST, reader)))
+      assertThat(failure(client.connect(loop(), WEB, GUEST, READS, reader)))
           .isInstanceOf(SocksException.TimedOut.class)
           .hasMessageContaining("300 ms");
       proxy.assertPlayed();
@@ -568,9 +571,190 @@ class SocksClientTest {
       first.connect(full.getLocalSocketAddress(), 1000);
       second.connect(full.getLocalSocketAddress(), 1000);
       var client = new SocksClient(full.getLocalSocketAddress(), Duration.ofMillis(300), LONG);
-      assertThat(failure(client.connect(loop(), WEB, GUEST, reader)))
+      assertThat(failure(client.connect(loop(), WEB, GUEST, READS, reader)))
           .isInstanceOf(SocksException.ProxyUnreachable.class)
           .hasMessageContaining("timed out");
+    }
+  }
+
+  // Whether the proxy answers, and what becomes of the connection that asked.
+
+  private Future<Boolean> isAlive(SocksClient client) {
+    return client.isAlive(loop(), LONG);
+  }
+
+  /** On the loop, as a flow does: only there a ready connection is taken. */
+  private Channel connectOnLoop(SocksClient client) throws Exception {
+    return get(get(loop().submit(() -> client.connect(loop(), WEB, GUEST, READS, reader))));
+  }
+
+  private static ScriptedProxy.Conversation greeting(ScriptedProxy.Conversation with)
+      throws IOException {
+    return with.expect("05 01 02").send(ScriptedProxy.WITH_PASSWORD);
+  }
+
+  private static void stream(ScriptedProxy.Conversation with) throws IOException {
+    with.expect("01 05" + ScriptedProxy.hex("guest") + "03" + ScriptedProxy.hex("key"))
+        .expect(CONNECT_WEB)
+        .send(ScriptedProxy.ACCEPTED)
+        .send(ScriptedProxy.SUCCEEDED)
+        .expect(ScriptedProxy.hex("ping"))
+        .send(ScriptedProxy.hex("pong"))
+        .expectEnd();
+  }
+
+  private void pingOver(Channel channel) throws Exception {
+    channel.writeAndFlush(Unpooled.copiedBuffer("ping", CharsetUtil.US_ASCII)).sync();
+    channel.read();
+    assertThat(reader.next()).isEqualTo("pong");
+    channel.close().sync();
+  }
+
+  @Test
+  void theConnectionThatAskedServesTheNextStream() throws Exception {
+    try (var proxy = new ScriptedProxy(with -> stream(greeting(with)))) {
+      var client = new SocksClient(proxy.address(), LONG, LONG);
+      assertThat(get(isAlive(client))).isTrue();
+      pingOver(connectOnLoop(client));
+      proxy.assertPlayed();
+    }
+  }
+
+  @Test
+  void aStreamWithoutCredentialsHasAConnectionOfItsOwn() throws Exception {
+    ScriptedProxy.Script anonymous =
+        with ->
+            with.expect("05 01 00")
+                .send(ScriptedProxy.NO_AUTH)
+                .expect(CONNECT_WEB)
+                .send(ScriptedProxy.SUCCEEDED)
+                .expectEnd();
+    try (var proxy = new ScriptedProxy(with -> greeting(with), anonymous)) {
+      var client = new SocksClient(proxy.address(), LONG, LONG);
+      assertThat(get(isAlive(client))).isTrue();
+      get(get(loop().submit(() -> client.connect(loop(), WEB, null, READS, reader))))
+          .close()
+          .sync();
+      proxy.assertPlayed();
+    }
+  }
+
+  /** Whether its end is known yet or not. */
+  @Test
+  void aReadyConnectionThatHasEndedIsReplaced() throws Exception {
+    try (var proxy = new ScriptedProxy(with -> greeting(with), with -> stream(greeting(with)))) {
+      var client = new SocksClient(proxy.address(), LONG, LONG);
+      assertThat(get(isAlive(client))).isTrue();
+      pingOver(connectOnLoop(client));
+      proxy.assertPlayed();
+    }
+  }
+
+  @Test
+  void aReadyConnectionThatEndsOnTheRequestIsReplaced() throws Exception {
+    ScriptedProxy.Script gone = with -> greeting(with).expect("01 05").reset();
+    try (var proxy = new ScriptedProxy(gone, with -> stream(greeting(with)))) {
+      var client = new SocksClient(proxy.address(), LONG, LONG);
+      assertThat(get(isAlive(client))).isTrue();
+      pingOver(connectOnLoop(client));
+      proxy.assertPlayed();
+    }
+  }
+
+  @Test
+  void aRefusalOnAReadyConnectionIsTheAnswer() throws Exception {
+    ScriptedProxy.Script refusing =
+        with ->
+            greeting(with)
+                .expect("01 05" + ScriptedProxy.hex("guest") + "03" + ScriptedProxy.hex("key"))
+                .expect(CONNECT_WEB)
+                .send(ScriptedProxy.ACCEPTED)
+                .send("05 05 00 01 00000000 0000")
+                .expectEnd();
+    try (var proxy = new ScriptedProxy(refusing)) {
+      var client = new SocksClient(proxy.address(), LONG, LONG);
+      assertThat(get(isAlive(client))).isTrue();
+      var asked = get(loop().submit(() -> client.connect(loop(), WEB, GUEST, READS, reader)));
+      assertThat(failure(asked)).isInstanceOf(SocksException.Refused.class);
+      proxy.assertPlayed();
+    }
+  }
+
+  @Test
+  void aReadyConnectionThatTalksIsClosed() throws Exception {
+    var alive = new CountDownLatch(1);
+    ScriptedProxy.Script talking =
+        with -> {
+          greeting(with);
+          awaitQuietly(alive);
+          with.send("05 00").expectEnd();
+        };
+    try (var proxy = new ScriptedProxy(talking)) {
+      assertThat(get(isAlive(new SocksClient(proxy.address(), LONG, LONG)))).isTrue();
+      alive.countDown();
+      proxy.assertPlayed();
+    }
+  }
+
+  private static void awaitQuietly(CountDownLatch latch) throws IOException {
+    try {
+      assertThat(latch.await(DEADLINE_SECONDS, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new IOException(e);
+    }
+  }
+
+  @Test
+  void aProxyThatSaysMoreThanTheMethodIsNotKept() throws Exception {
+    ScriptedProxy.Script talking = with -> with.expect("05 01 02").send("05 02 05 00").expectEnd();
+    try (var proxy = new ScriptedProxy(talking)) {
+      assertThat(get(isAlive(new SocksClient(proxy.address(), LONG, LONG)))).isFalse();
+      proxy.assertPlayed();
+    }
+  }
+
+  @Test
+  void cancellingClosesAReadyConnectionThatIsInUse() throws Exception {
+    var asked = new CountDownLatch(1);
+    ScriptedProxy.Script silent =
+        with -> {
+          greeting(with)
+              .expect("01 05" + ScriptedProxy.hex("guest") + "03" + ScriptedProxy.hex("key"))
+              .expect(CONNECT_WEB);
+          asked.countDown();
+          with.expectEnd();
+        };
+    try (var proxy = new ScriptedProxy(silent)) {
+      var client = new SocksClient(proxy.address(), LONG, LONG);
+      assertThat(get(isAlive(client))).isTrue();
+      var stream = get(loop().submit(() -> client.connect(loop(), WEB, GUEST, READS, reader)));
+      assertThat(asked.await(DEADLINE_SECONDS, TimeUnit.SECONDS)).isTrue();
+      assertThat(stream.cancel(false)).isTrue();
+      proxy.assertPlayed();
+    }
+  }
+
+  @Test
+  void aProxyThatRefusesTheMethodIsAlive() throws Exception {
+    try (var proxy = new ScriptedProxy(with -> with.expect("05 01 02").send("05 FF").expectEnd())) {
+      assertThat(get(isAlive(new SocksClient(proxy.address(), LONG, LONG)))).isTrue();
+      proxy.assertPlayed();
+    }
+  }
+
+  @Test
+  void aProxyThatTakesTheConnectionAndSaysNothingIsNotAlive() throws Exception {
+    try (var proxy = new ScriptedProxy(with -> with.expect("05 01 02").expectEnd())) {
+      var client = new SocksClient(proxy.address(), LONG, LONG);
+      assertThat(get(client.isAlive(loop(), Duration.ofMillis(200)))).isFalse();
+      proxy.assertPlayed();
+    }
+  }
+
+  @Test
+  void aProxyThatEndsTheConnectionIsNotAlive() throws Exception {
+    try (var proxy = new ScriptedProxy(with -> with.expect("05 01 02"))) {
+      assertThat(get(isAlive(new SocksClient(proxy.address(), LONG, LONG)))).isFalse();
     }
   }
 

@@ -25,6 +25,7 @@ import org.torvtl.tor.control.TorControl;
 /** Against a real Tor that cannot reach any network: what it answers, it answers itself. */
 @Timeout(60)
 class SocksClientTorTest {
+  private static final ReadSizes READS = new ReadSizes(1448, 64 << 10);
   private static final SocksCredentials GUEST = SocksCredentials.isolation("guest-1");
 
   @TempDir static Path directory = Path.of(".");
@@ -67,7 +68,7 @@ class SocksClientTorTest {
   void takesTheCredentialsAndGivesTheStreamUpInTime() throws Exception {
     var destination = new SocksDestination.Name("www.example.com", 80);
     assertRefused(
-        client.connect(group.next(), destination, GUEST, new ChannelInboundHandlerAdapter()),
+        client.connect(group.next(), destination, GUEST, READS, new ChannelInboundHandlerAdapter()),
         SocksReply.TTL_EXPIRED);
   }
 
@@ -75,7 +76,7 @@ class SocksClientTorTest {
   void knowsTheExtendedErrors() throws Exception {
     var destination = new SocksDestination.Name("x".repeat(56) + ".onion", 80);
     assertRefused(
-        client.connect(group.next(), destination, GUEST, new ChannelInboundHandlerAdapter()),
+        client.connect(group.next(), destination, GUEST, READS, new ChannelInboundHandlerAdapter()),
         SocksReply.ONION_ADDRESS_INVALID);
   }
 
@@ -101,7 +102,8 @@ class SocksClientTorTest {
     try (var torControl =
         TorControl.connect(control, new ControlAuthentication.None(), TorControl.TIMEOUT)) {
       var future =
-          client.connect(group.next(), destination, GUEST, new ChannelInboundHandlerAdapter());
+          client.connect(
+              group.next(), destination, GUEST, READS, new ChannelInboundHandlerAdapter());
       while (!isListed(torControl, "isolated.example:80")) {
         assertThat(future.isDone()).as("given up before Tor listed it").isFalse();
       }

@@ -83,7 +83,8 @@ public final class SocksExchangeFuzz {
     ChannelHandler next = new ChannelInboundHandlerAdapter();
     return follow(
         channel,
-        new SocksExchange.Connect(proxy, request("a.b"), credentials, promise, next),
+        new SocksExchange.Connect(
+            proxy, request("a.b"), credentials, promise, new ReadSizes(1, 2048), next),
         promise);
   }
 

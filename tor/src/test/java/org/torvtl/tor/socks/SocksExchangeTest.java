@@ -54,7 +54,9 @@ class SocksExchangeTest {
     var channel = new EmbeddedChannel(false, false);
     Promise<Channel> promise = ImmediateEventExecutor.INSTANCE.newPromise();
     var credentials = SocksCredentials.isolation("key");
-    var exchange = new SocksExchange.Connect(proxy, request, credentials, promise, new Sink());
+    var exchange =
+        new SocksExchange.Connect(
+            proxy, request, credentials, promise, new ReadSizes(1, 2048), new Sink());
     channel.pipeline().addLast(exchange);
     try {
       channel.register();
