@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.link.linux;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import io.netty.buffer.ByteBuf;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.torvtl.link.Link;
+import org.torvtl.wire.EthernetFrame;
+import org.torvtl.wire.Ipv4Packet;
+
+/**
+ * Into which queue of a TAP or TUN with several queues a guest's frame goes.
+ *
+ * <p>Whoever reads a queue keeps the state of the connections in it for itself, so all frames of a
+ * connection must come through the same queue, always. The kernel's own choice does not see to
+ * that: it goes by ports, which only the first fragment of a packet has, and it moves flows between
+ * queues as it sees fit. So the kernel gets a program of ours that chooses (TUNSETSTEERINGEBPF):
+ *
+ * <ul>
+ *   <li>TCP over IPv4 goes by a hash of the source and the destination address, and of no more,
+ *       since these are in every fragment. So all connections of one guest to one host share a
+ *       queue.
+ *   <li>All else goes into queue 0: ARP, DNS, ping, frames with a VLAN tag, and what is too short
+ *       to tell. Who reads that queue knows all there is to know about who is on the link.
+ * </ul>
+ *
+ * <p>The same rule is here in Java, {@link #queue}, and each queue's reader drops what is not its
+ * own by it. That happens while queues are being opened and closed, for then their numbers are not
+ * yet, or no longer, what they are to be; and were the program exchanged for another, connections
+ * would stall rather than be taken apart.
+ */
+final class Steering {
+  private static final int ETHER_TYPE = 12;
+  private static final int VERSION = 0, PROTOCOL = 9, SOURCE = 12, DESTINATION = 16;
+  private static final int VERSION_4 = 4;
+
+  /** Of the context: {@code struct __sk_buff}. A tag may stand beside the frame, not in it. */
+  private static final int VLAN_PRESENT = 20;
+
+  /** 2 to the power of 64 by the golden ratio: its multiples spread neighbours far apart. */
+  private static final long SPREAD = 0x9E37_79B9_7F4A_7C15L;
+
+  // bpf(2)
+  private static final int PROG_LOAD = 5, SOCKET_FILTER = 1;
+  private static final int ATTRIBUTES_LENGTH = 48;
+  private static final int TYPE = 0, COUNT = 4, INSTRUCTIONS = 8, LICENSE = 16;
+  private static final int LOG_LEVEL = 24, LOG_LENGTH = 28, LOG = 32;
+  private static final int LOG_CAPACITY = 64 << 10;
+
+  private final int linkHeader;
+  private final int queues;
+
+  /**
+   * @param medium what frames begin with
+   * @param queues how many there are
+   */
+  Steering(Link.Medium medium, int queues) {
+    this.linkHeader = medium == Link.Medium.ETHERNET ? EthernetFrame.HEADER_LENGTH : 0;
+    this.queues = queues;
+  }
+
+  /** The queue that a frame, the readable part, belongs in. */
+  int queue(ByteBuf frame) {
+    int start = frame.readerIndex();
+    int ip = start + linkHeader;
+    if (frame.readableBytes() < linkHeader + Ipv4Packet.HEADER_LENGTH
+        || !isIpv4(frame, start)
+        || frame.getByte(ip + PROTOCOL) != Ipv4Packet.PROTOCOL_TCP) {
+      return 0;
+    }
+    long mix = frame.getUnsignedInt(ip + SOURCE) << 32 | frame.getUnsignedInt(ip + DESTINATION);
+    mix *= SPREAD;
+    mix ^= mix >>> 32;
+    mix *= SPREAD;
+    return (int) ((mix >>> 32) * queues >>> 32);
+  }
+
+  private boolean isIpv4(ByteBuf frame, int start) {
+    return linkHeader == 0
+        ? (frame.getByte(start) & 0xFF) >>> 4 == VERSION_4
+        : frame.getUnsignedShort(start + ETHER_TYPE) == EthernetFrame.TYPE_IPV4;
+  }
+
+  /** The same for the kernel. */
+  long[] program() {
+    var program = new BpfAssembler();
+    var other = new BpfAssembler.Label();
+    program.move(BpfAssembler.R6, BpfAssembler.R1);
+    if (linkHeader == 0) {
+      program
+          .readByte(VERSION)
+          .shiftRight(BpfAssembler.R0, 4)
+          .jumpUnless(BpfAssembler.R0, VERSION_4, other);
+    } else {
+      program
+          .readContext(BpfAssembler.R0, BpfAssembler.R6, VLAN_PRESENT)
+          .jumpUnless(BpfAssembler.R0, 0, other)
+          .readHalf(ETHER_TYPE)
+          .jumpUnless(BpfAssembler.R0, EthernetFrame.TYPE_IPV4, other);
+    }
+    return program
+        .readByte(linkHeader + PROTOCOL)
+        .jumpUnless(BpfAssembler.R0, Ipv4Packet.PROTOCOL_TCP, other)
+        .readWord(linkHeader + SOURCE)
+        .move(BpfAssembler.R7, BpfAssembler.R0)
+        .shiftLeft(BpfAssembler.R7, 32)
+        .readWord(linkHeader + DESTINATION)
+        .or(BpfAssembler.R7, BpfAssembler.R0)
+        .set(BpfAssembler.R1, SPREAD)
+        .multiply(BpfAssembler.R7, BpfAssembler.R1)
+        .move(BpfAssembler.R0, BpfAssembler.R7)
+        .shiftRight(BpfAssembler.R0, 32)
+        .xor(BpfAssembler.R7, BpfAssembler.R0)
+        .multiply(BpfAssembler.R7, BpfAssembler.R1)
+        .shiftRight(BpfAssembler.R7, 32)
+        .set(BpfAssembler.R0, queues)
+        .multiply(BpfAssembler.R0, BpfAssembler.R7)
+        .shiftRight(BpfAssembler.R0, 32)
+        .exit()
+        .place(other)
+        .set(BpfAssembler.R0, 0)
+        .exit()
+        .assemble();
+  }
+
+  /**
+   * Gives the program to the kernel.
+   *
+   * @return a descriptor of it, the caller's
+   * @throws SystemCallException if the kernel does not take it, with what it says about it
+   */
+  int load() throws SystemCallException {
+    return load(program());
+  }
+
+  static int load(long[] program) throws SystemCallException {
+    try (var arena = Arena.ofConfined()) {
+      var attributes = arena.allocate(ATTRIBUTES_LENGTH, Long.BYTES);
+      attributes.set(JAVA_INT, TYPE, SOCKET_FILTER);
+      attributes.set(JAVA_INT, COUNT, program.length);
+      attributes.set(JAVA_LONG, INSTRUCTIONS, arena.allocateFrom(JAVA_LONG, program).address());
+      // It calls no function of the kernel's that would ask for another.
+      attributes.set(JAVA_LONG, LICENSE, arena.allocateFrom("Apache-2.0").address());
+      int result = Libc.bpf(PROG_LOAD, attributes);
+      if (result < 0) {
+        String log = result == -Libc.EPERM ? "" : log(attributes, arena);
+        throw new SystemCallException(
+            "cannot load the program that shares frames out between queues",
+            -result,
+            result == -Libc.EPERM
+                ? "run as root, or grant CAP_BPF; a container may need it by name"
+                : log.isEmpty() ? "one queue works without it" : log);
+      }
+      return result;
+    }
+  }
+
+  /** What the kernel's verifier says when it sees the program again. */
+  private static String log(MemorySegment attributes, Arena arena) {
+    var log = arena.allocate(LOG_CAPACITY);
+    attributes.set(JAVA_INT, LOG_LEVEL, 1);
+    attributes.set(JAVA_INT, LOG_LENGTH, LOG_CAPACITY);
+    attributes.set(JAVA_LONG, LOG, log.address());
+    int again = Libc.bpf(PROG_LOAD, attributes);
+    if (again >= 0) {
+      Libc.close(again);
+    }
+    return log.getString(0).strip();
+  }
+}
