@@ -31,6 +31,8 @@ class LanesTest {
   @BeforeAll
   void boot() throws Exception {
     machine = Machine.boot();
+    // Guests' resolv.conf are in there; it stays.
+    machine.script("mkdir -p /etc/netns");
     world = machine.start(TransferWorld.command(Machine.PROJECT, PROXY));
     world.awaitLine("listening", SOON);
   }

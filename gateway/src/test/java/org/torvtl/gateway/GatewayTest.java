@@ -251,6 +251,7 @@ class GatewayTest {
   @Test
   void thatTheDeviceIsGoneIsToldOnce() throws Exception {
     var otherCable = new LoopCable(1500);
+    otherCable.attach(new GuestHost(new LoopCable(1500), TcpConfig.defaults()));
     try (var proxy = new SocksServer()) {
       var told = new ConcurrentLinkedQueue<IOException>();
       var gateway =

@@ -28,7 +28,7 @@ final class BpfAssembler {
   // The class in the lowest 3 bits; then the source of the operand; the operation above them.
   private static final int LD = 0x00, LDX = 0x01, JMP = 0x05, ALU64 = 0x07;
   private static final int CONSTANT = 0x00, REGISTER = 0x08;
-  private static final int MUL = 0x20, OR = 0x40, LSH = 0x60, RSH = 0x70, XOR = 0xA0, MOV = 0xB0;
+  private static final int ADD = 0x00, MUL = 0x20, RSH = 0x70, MOV = 0xB0;
   private static final int JNE = 0x50, EXIT = 0x90;
 
   // Loads have the size and the mode there.
@@ -42,7 +42,7 @@ final class BpfAssembler {
     private final List<Integer> jumps = new ArrayList<>();
   }
 
-  private BpfAssembler add(int code, int destination, int source, int offset, int constant) {
+  private BpfAssembler put(int code, int destination, int source, int offset, int constant) {
     instructions.add(
         (long) constant << 32
             | (offset & 0xFFFFL) << 16
@@ -54,64 +54,54 @@ final class BpfAssembler {
 
   /** {@code destination = source} */
   BpfAssembler move(int destination, int source) {
-    return add(ALU64 | REGISTER | MOV, destination, source, 0, 0);
+    return put(ALU64 | REGISTER | MOV, destination, source, 0, 0);
   }
 
   /** {@code destination = constant} */
   BpfAssembler set(int destination, long constant) {
-    add(LD | IMMEDIATE | DOUBLE, destination, 0, 0, (int) constant);
-    return add(0, 0, 0, 0, (int) (constant >>> 32));
+    put(LD | IMMEDIATE | DOUBLE, destination, 0, 0, (int) constant);
+    return put(0, 0, 0, 0, (int) (constant >>> 32));
+  }
+
+  /** {@code destination += source} */
+  BpfAssembler add(int destination, int source) {
+    return put(ALU64 | REGISTER | ADD, destination, source, 0, 0);
   }
 
   /** {@code destination *= source} */
   BpfAssembler multiply(int destination, int source) {
-    return add(ALU64 | REGISTER | MUL, destination, source, 0, 0);
-  }
-
-  /** {@code destination ^= source} */
-  BpfAssembler xor(int destination, int source) {
-    return add(ALU64 | REGISTER | XOR, destination, source, 0, 0);
-  }
-
-  /** {@code destination |= source} */
-  BpfAssembler or(int destination, int source) {
-    return add(ALU64 | REGISTER | OR, destination, source, 0, 0);
-  }
-
-  /** {@code destination <<= bits} */
-  BpfAssembler shiftLeft(int destination, int bits) {
-    return add(ALU64 | CONSTANT | LSH, destination, 0, 0, bits);
+    return put(ALU64 | REGISTER | MUL, destination, source, 0, 0);
   }
 
   /** {@code destination >>>= bits} */
   BpfAssembler shiftRight(int destination, int bits) {
-    return add(ALU64 | CONSTANT | RSH, destination, 0, 0, bits);
+    return put(ALU64 | CONSTANT | RSH, destination, 0, 0, bits);
   }
 
   /** R0 = the byte at that place of the packet; behind its end, the program ends and answers 0. */
   BpfAssembler readByte(int offset) {
-    return add(LD | PACKET | BYTE, 0, 0, 0, offset);
+    return put(LD | PACKET | BYTE, 0, 0, 0, offset);
   }
 
   /** As {@link #readByte}, 16 bits in network byte order. */
   BpfAssembler readHalf(int offset) {
-    return add(LD | PACKET | HALF, 0, 0, 0, offset);
+    return put(LD | PACKET | HALF, 0, 0, 0, offset);
   }
 
   /** As {@link #readByte}, 32 bits in network byte order. */
   BpfAssembler readWord(int offset) {
-    return add(LD | PACKET | WORD, 0, 0, 0, offset);
+    return put(LD | PACKET | WORD, 0, 0, 0, offset);
   }
 
   /** {@code destination} = the 32 bits at that place of the context. */
   BpfAssembler readContext(int destination, int context, int offset) {
-    return add(LDX | MEMORY | WORD, destination, context, offset, 0);
+    return put(LDX | MEMORY | WORD, destination, context, offset, 0);
   }
 
   /** Goes on at the label if the register does not have the value. */
   BpfAssembler jumpUnless(int register, int value, Label label) {
     label.jumps.add(instructions.size());
-    return add(JMP | CONSTANT | JNE, register, 0, 0, value);
+    return put(JMP | CONSTANT | JNE, register, 0, 0, value);
   }
 
   /** The label's place is here. */
@@ -125,7 +115,7 @@ final class BpfAssembler {
 
   /** Ends, and answers what is in R0. */
   BpfAssembler exit() {
-    return add(JMP | EXIT, 0, 0, 0, 0);
+    return put(JMP | EXIT, 0, 0, 0, 0);
   }
 
   /** The program as the kernel takes it. */

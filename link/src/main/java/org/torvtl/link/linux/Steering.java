@@ -3,6 +3,10 @@ package org.torvtl.link.linux;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static org.torvtl.link.linux.BpfAssembler.R0;
+import static org.torvtl.link.linux.BpfAssembler.R1;
+import static org.torvtl.link.linux.BpfAssembler.R6;
+import static org.torvtl.link.linux.BpfAssembler.R7;
 
 import io.netty.buffer.ByteBuf;
 import java.lang.foreign.Arena;
@@ -20,9 +24,8 @@ import org.torvtl.wire.Ipv4Packet;
  * queues as it sees fit. So the kernel gets a program of ours that chooses (TUNSETSTEERINGEBPF):
  *
  * <ul>
- *   <li>TCP over IPv4 goes by a hash of the source and the destination address, and of no more,
- *       since these are in every fragment. So all connections of one guest to one host share a
- *       queue.
+ *   <li>TCP over IPv4 goes by the source and the destination address, and no more, since these are
+ *       in every fragment. So all connections of one guest to one host share a queue.
  *   <li>All else goes into queue 0: ARP, DNS, ping, frames with a VLAN tag, and what is too short
  *       to tell. Who reads that queue knows all there is to know about who is on the link.
  * </ul>
@@ -40,8 +43,13 @@ final class Steering {
   /** Of the context: {@code struct __sk_buff}. A tag may stand beside the frame, not in it. */
   private static final int VLAN_PRESENT = 20;
 
-  /** 2 to the power of 64 by the golden ratio: its multiples spread neighbours far apart. */
-  private static final long SPREAD = 0x9E37_79B9_7F4A_7C15L;
+  /**
+   * By these, as parts of 2 to the power of 64, the addresses move a point on a circle of which
+   * each queue has an equal part. They are the plastic number's powers -1 and -2, for which
+   * neighbours, of either address or of both, fall evenly about the circle, more so than at random.
+   */
+  private static final long SOURCE_STEP = 0xC13F_A9A9_02A6_328FL,
+      DESTINATION_STEP = 0x91E1_0DA5_C79E_7B1DL;
 
   // bpf(2)
   private static final int PROG_LOAD = 5, SOCKET_FILTER = 1;
@@ -71,11 +79,10 @@ final class Steering {
         || frame.getByte(ip + PROTOCOL) != Ipv4Packet.PROTOCOL_TCP) {
       return 0;
     }
-    long mix = frame.getUnsignedInt(ip + SOURCE) << 32 | frame.getUnsignedInt(ip + DESTINATION);
-    mix *= SPREAD;
-    mix ^= mix >>> 32;
-    mix *= SPREAD;
-    return (int) ((mix >>> 32) * queues >>> 32);
+    long point =
+        frame.getUnsignedInt(ip + SOURCE) * SOURCE_STEP
+            + frame.getUnsignedInt(ip + DESTINATION) * DESTINATION_STEP;
+    return (int) ((point >>> 32) * queues >>> 32);
   }
 
   private boolean isIpv4(ByteBuf frame, int start) {
@@ -88,40 +95,33 @@ final class Steering {
   long[] program() {
     var program = new BpfAssembler();
     var other = new BpfAssembler.Label();
-    program.move(BpfAssembler.R6, BpfAssembler.R1);
+    program.move(R6, R1);
     if (linkHeader == 0) {
-      program
-          .readByte(VERSION)
-          .shiftRight(BpfAssembler.R0, 4)
-          .jumpUnless(BpfAssembler.R0, VERSION_4, other);
+      program.readByte(VERSION).shiftRight(R0, 4).jumpUnless(R0, VERSION_4, other);
     } else {
       program
-          .readContext(BpfAssembler.R0, BpfAssembler.R6, VLAN_PRESENT)
-          .jumpUnless(BpfAssembler.R0, 0, other)
+          .readContext(R0, R6, VLAN_PRESENT)
+          .jumpUnless(R0, 0, other)
           .readHalf(ETHER_TYPE)
-          .jumpUnless(BpfAssembler.R0, EthernetFrame.TYPE_IPV4, other);
+          .jumpUnless(R0, EthernetFrame.TYPE_IPV4, other);
     }
     return program
         .readByte(linkHeader + PROTOCOL)
-        .jumpUnless(BpfAssembler.R0, Ipv4Packet.PROTOCOL_TCP, other)
+        .jumpUnless(R0, Ipv4Packet.PROTOCOL_TCP, other)
         .readWord(linkHeader + SOURCE)
-        .move(BpfAssembler.R7, BpfAssembler.R0)
-        .shiftLeft(BpfAssembler.R7, 32)
+        .set(R7, SOURCE_STEP)
+        .multiply(R7, R0)
         .readWord(linkHeader + DESTINATION)
-        .or(BpfAssembler.R7, BpfAssembler.R0)
-        .set(BpfAssembler.R1, SPREAD)
-        .multiply(BpfAssembler.R7, BpfAssembler.R1)
-        .move(BpfAssembler.R0, BpfAssembler.R7)
-        .shiftRight(BpfAssembler.R0, 32)
-        .xor(BpfAssembler.R7, BpfAssembler.R0)
-        .multiply(BpfAssembler.R7, BpfAssembler.R1)
-        .shiftRight(BpfAssembler.R7, 32)
-        .set(BpfAssembler.R0, queues)
-        .multiply(BpfAssembler.R0, BpfAssembler.R7)
-        .shiftRight(BpfAssembler.R0, 32)
+        .set(R1, DESTINATION_STEP)
+        .multiply(R0, R1)
+        .add(R0, R7)
+        .shiftRight(R0, 32)
+        .set(R1, queues)
+        .multiply(R0, R1)
+        .shiftRight(R0, 32)
         .exit()
         .place(other)
-        .set(BpfAssembler.R0, 0)
+        .set(R0, 0)
         .exit()
         .assemble();
   }

@@ -7,13 +7,19 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.EpollIoHandler;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Queue;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.torvtl.link.Link;
 import org.torvtl.wire.EthernetFrame;
@@ -93,6 +99,64 @@ class QueuesTest {
       }
     }
     return received;
+  }
+
+  /** As at the end of a program, between the close of one and of the next. */
+  @Test
+  void whatWasForAQueueThatIsGoneIsDropped() throws Exception {
+    var devices = TunDevice.openQueues(networkInterface, Link.Medium.ETHERNET, true, QUEUES);
+    devices.subList(1, QUEUES).forEach(TunDevice::close);
+    networkInterface.up();
+    var frames =
+        IntStream.range(0, HOSTS)
+            .mapToObj(i -> SteeringTest.tcp(Link.Medium.ETHERNET, GUEST, FAR + i, 40_000))
+            .toList();
+    long own = frames.stream().filter(frame -> !devices.getFirst().isMisdirected(frame)).count();
+    assertThat(own).isBetween(1L, HOSTS - 1L);
+    var link = new DeviceLink(devices.getFirst());
+    var received = new LinkedBlockingQueue<Integer>();
+    try (var group = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory())) {
+      var loop = group.next();
+      link.start(loop, new ReceiverOfDestinations(received));
+      var host = new DeviceLink(PacketSocket.openForSending(networkInterface));
+      frames.forEach(frame -> host.send(frame, Unpooled.EMPTY_BUFFER));
+      host.close();
+      var came = new ArrayList<Integer>();
+      for (int i = 0; i < own; i++) {
+        came.add(received.poll(20, TimeUnit.SECONDS));
+      }
+      assertThat(came)
+          .containsExactlyInAnyOrderElementsOf(
+              frames.stream()
+                  .filter(frame -> !devices.getFirst().isMisdirected(frame))
+                  .map(frame -> frame.getInt(30))
+                  .toList());
+      long begun = System.nanoTime();
+      while (loop.submit(() -> link.counters().misdirectedDrops).get() < HOSTS - own) {
+        assertThat(System.nanoTime() - begun).isLessThan(DEADLINE_NANOS);
+        LockSupport.parkNanos(1_000_000);
+      }
+      assertThat(received).isEmpty();
+      loop.submit(link::close).get();
+    }
+  }
+
+  /** Notes where the guest's IPv4 packets go. */
+  private record ReceiverOfDestinations(Queue<Integer> destinations) implements Link.Receiver {
+    @Override
+    public void frame(ByteBuf frame) {
+      if (frame.getUnsignedShort(12) == EthernetFrame.TYPE_IPV4 && frame.getInt(26) == GUEST) {
+        destinations.add(frame.getInt(30));
+      }
+    }
+
+    @Override
+    public void endOfBatch() {}
+
+    @Override
+    public void failed(IOException cause) {
+      throw new AssertionError(cause);
+    }
   }
 
   @Test
