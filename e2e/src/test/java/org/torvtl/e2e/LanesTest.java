@@ -43,17 +43,11 @@ class LanesTest {
     machine.close();
   }
 
-  private Gateway gateway(String device, int lanes) throws Exception {
-    return Gateway.start(
-        machine,
-        device,
-        "--lanes",
-        Integer.toString(lanes),
-        "-v",
-        "-a",
-        "127.0.0.1",
-        "-p",
-        Integer.toString(PROXY));
+  private Gateway gateway(String device, int lanes, String... more) throws Exception {
+    var words =
+        new ArrayList<>(List.of("-a", "127.0.0.1", "-p", "" + PROXY, "--lanes", "" + lanes, "-v"));
+    words.addAll(List.of(more));
+    return Gateway.start(machine, device, words.toArray(String[]::new));
   }
 
   private void configure(NetworkNamespace guest, String device) throws Exception {
@@ -179,7 +173,7 @@ class LanesTest {
     // The interface stays with the gateway's end, so the guest hears of it; and serves the next.
     for (int lanes = 2; lanes < 4; lanes++) {
       try (var guest = new NetworkNamespace(machine, "guest-tap2");
-          var gateway = gateway("tap2", lanes)) {
+          var gateway = gateway("tap2", lanes, "--pcap", "/tmp/lanes.pcapng")) {
         configure(guest, "tap2");
         try {
           var open = new ArrayList<RunningCommand>();
@@ -199,6 +193,7 @@ class LanesTest {
           for (var connection : open) {
             assertThat(connection.await(SOON).err()).contains("Connection reset by peer");
           }
+          assertRecordedOnce(lanes);
         } finally {
           machine.script("ip -n \"$1\" link set tap2 netns 1", guest.name());
         }
@@ -206,5 +201,28 @@ class LanesTest {
     }
     machine.start(Machine.torvtl("tap", "delete", "tap2")).await(SOON).orThrow();
     assertThat(machine.traces().since(before)).isEmpty();
+  }
+
+  /** Each lane has a file, and each connection is in one. */
+  private void assertRecordedOnce(int lanes) throws Exception {
+    var hosts = new ArrayList<String>();
+    for (int lane = 0; lane < lanes; lane++) {
+      var file = lane == 0 ? "/tmp/lanes.pcapng" : "/tmp/lanes-" + lane + ".pcapng";
+      var inFile =
+          machine
+              .script(
+                  """
+                  tcpdump -nr "$1" 'tcp and src host 10.0.0.2' 2>/dev/null |
+                    sed 's/.* > \\([0-9.]*\\)[.][0-9]*:.*/\\1/' | sort -u
+                  rm "$1"
+                  """,
+                  file)
+              .out()
+              .lines()
+              .toList();
+      assertThat(inFile).isNotEmpty();
+      hosts.addAll(inFile);
+    }
+    assertThat(hosts).hasSize(HOSTS).doesNotHaveDuplicates();
   }
 }
