@@ -94,7 +94,7 @@ final class DemoCommand implements Callable<Integer> {
     var gateway =
         teardown.add(
             new Gateway(
-                new DeviceLink(device),
+                List.of(new DeviceLink(device)),
                 StackConfig.of(StackConfig.DEFAULT_ADDRESS),
                 new TorEgress(lab.socksAddress(), new SecureRandom()),
                 new SecureRandom(),

@@ -2,6 +2,7 @@
 package org.torvtl.cli;
 
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -24,6 +25,8 @@ final class Guests {
    * without offloads the windows of a few connections are as many frames.
    */
   private static final int QUEUE_FRAMES = 8192;
+
+  private static final int MAX_LANES = 16;
 
   @Option(
       names = {"-d", "--device"},
@@ -68,6 +71,15 @@ final class Guests {
   private boolean noOffload;
 
   @Option(
+      names = "--lanes",
+      paramLabel = "N",
+      defaultValue = "1",
+      description =
+          "With a TAP or TUN: serve guests with N threads, each with a queue of the device and the"
+              + " TCP between some pairs of addresses for itself. 1 to 16; default: ${DEFAULT-VALUE}")
+  private int lanes;
+
+  @Option(
       names = "--force",
       description = "Use the device even if what guests send may leave the host another way.")
   private boolean force;
@@ -81,6 +93,7 @@ final class Guests {
    * @param in where frames come from
    * @param out where they are sent; mostly the same
    * @param offload whether to use the offloads of a TAP or TUN
+   * @param lanes how many queues of it to use
    */
   record Place(
       NetworkInterface in,
@@ -88,6 +101,7 @@ final class Guests {
       Link.Medium medium,
       List<Ipv4Network> destinations,
       boolean offload,
+      int lanes,
       boolean force) {
     String name() {
       return in.name();
@@ -98,10 +112,10 @@ final class Guests {
       return medium == Link.Medium.ETHERNET && (in != out || HostOnly.isSharedWithHost(in));
     }
 
-    /** Opens the link; the caller closes it. */
-    Link open() throws IOException, UserException {
+    /** Opens the links, one for each lane; the caller closes them. */
+    List<Link> open() throws IOException, UserException {
       if (medium == Link.Medium.IP) {
-        return link(attach());
+        return links(tunOrTap());
       }
       for (var each : in == out ? List.of(in) : List.of(in, out)) {
         if (each.exists()) {
@@ -112,38 +126,59 @@ final class Guests {
                   .formatted(each.name()));
         }
       }
-      var receiving = receiving();
+      if (in != out) {
+        return List.of(linkToAnother(isTap() ? tunOrTap().getFirst() : packetSocket()));
+      }
+      return links(isTap() ? tunOrTap() : List.of(packetSocket()));
+    }
+
+    /** Whether it is a TAP, or there is none yet and it will be one. */
+    private boolean isTap() throws IOException {
+      return !in.exists() || in.isTap();
+    }
+
+    private List<TunDevice> tunOrTap() throws IOException {
+      boolean found = in.exists();
+      var devices =
+          lanes == 1
+              ? List.of(TunDevice.open(in, medium, offload))
+              : TunDevice.openQueues(in, medium, offload, lanes);
       try {
-        return in == out
-            ? link(receiving)
-            : new DeviceLink(receiving, PacketSocket.openForSending(up(out)));
+        if (!found) {
+          in.setQueueLength(QUEUE_FRAMES);
+        }
+        up(in);
+        return devices;
       } catch (IOException e) {
-        receiving.close();
+        devices.forEach(TunDevice::close);
         throw e;
       }
     }
 
-    private Device receiving() throws IOException {
-      if (!in.exists() || in.isTap()) {
-        var tap = attach();
-        in.up();
-        return tap;
+    private PacketSocket packetSocket() throws IOException, UserException {
+      if (lanes > 1) {
+        throw new UserException(
+            "cannot use %s with --lanes %d: only a TAP or TUN has a queue for each lane (leave out --lanes)"
+                .formatted(in.name(), lanes));
       }
       return PacketSocket.open(up(in), StackConfig.DEFAULT_MAC);
     }
 
-    private TunDevice attach() throws IOException {
-      boolean found = in.exists();
-      var device = TunDevice.open(in, medium, offload);
-      if (!found) {
-        in.setQueueLength(QUEUE_FRAMES);
+    private static List<Link> links(List<? extends Device> devices) throws IOException {
+      var links = new ArrayList<Link>();
+      for (var device : devices) {
+        links.add(new DeviceLink(device));
       }
-      return device;
+      return links;
     }
 
-    private Link link(Device opened) throws IOException {
-      up(in);
-      return new DeviceLink(opened);
+    private Link linkToAnother(Device receiving) throws IOException {
+      try {
+        return new DeviceLink(receiving, PacketSocket.openForSending(up(out)));
+      } catch (IOException e) {
+        receiving.close();
+        throw e;
+      }
     }
 
     private static NetworkInterface up(NetworkInterface networkInterface) throws IOException {
@@ -194,6 +229,12 @@ final class Guests {
     if (tun == null && !routes.isEmpty()) {
       throw Arguments.wrong(spec, "--route leads into a TUN: say --tun DEV");
     }
+    if (lanes < 1 || lanes > MAX_LANES) {
+      throw Arguments.wrong(spec, "--lanes is from 1 to %d, not %d".formatted(MAX_LANES, lanes));
+    }
+    if (lanes > 1 && receive != null) {
+      throw Arguments.wrong(spec, "--lanes is for one device both ways: -d DEV, or --tun DEV");
+    }
     if (tun != null) {
       var networkInterface = Arguments.networkInterface(spec, tun);
       return place(networkInterface, networkInterface, Link.Medium.IP, destinations(spec));
@@ -211,7 +252,7 @@ final class Guests {
       NetworkInterface out,
       Link.Medium medium,
       List<Ipv4Network> destinations) {
-    return new Place(in, out, medium, destinations, !noOffload, force);
+    return new Place(in, out, medium, destinations, !noOffload, lanes, force);
   }
 
   private List<Ipv4Network> destinations(CommandSpec spec) {

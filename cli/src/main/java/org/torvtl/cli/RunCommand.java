@@ -8,6 +8,8 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
@@ -104,7 +106,9 @@ final class RunCommand implements Callable<Integer> {
   @Option(
       names = "--pcap",
       paramLabel = "FILE",
-      description = "Record what guests send and get, for Wireshark or tcpdump (pcapng).")
+      description =
+          "Record what guests send and get, for Wireshark or tcpdump (pcapng). With --lanes, a file"
+              + " for each: x.pcapng, x-1.pcapng ...")
   private @Nullable Path capture;
 
   @Option(
@@ -138,11 +142,15 @@ final class RunCommand implements Callable<Integer> {
     var user = ServiceUser.choose(userName);
     var end = new CompletableFuture<Void>();
     try (var teardown = new Teardown()) {
-      var link = teardown.add(place.open());
-      if (link.mtu() < MIN_MTU) {
+      var links = place.open();
+      for (var link : links) {
+        teardown.add(link);
+      }
+      int mtu = links.getFirst().mtu();
+      if (mtu < MIN_MTU) {
         throw new UserException(
             "the MTU of %s is %d, and at least %d is needed (ip link set %1$s mtu 1500)"
-                .formatted(place.name(), link.mtu(), MIN_MTU));
+                .formatted(place.name(), mtu, MIN_MTU));
       }
       var config = config(place, gatewayAddress);
       if (!place.destinations().isEmpty()) {
@@ -150,7 +158,7 @@ final class RunCommand implements Callable<Integer> {
         teardown.add(PolicyRoutes.add(place.in(), place.destinations(), exempt));
       }
       if (capture != null) {
-        link = teardown.add(record(link, capture));
+        links = record(links, capture, teardown);
       }
       var own = external != null ? null : prepareTor(teardown, place.name(), user);
       if (user != null && !user.isRoot()) {
@@ -159,7 +167,7 @@ final class RunCommand implements Callable<Integer> {
       var socks = own != null ? own.start() : reachable(Objects.requireNonNull(external));
       var gateway =
           new Gateway(
-              link,
+              links,
               config,
               new TorEgress(socks, new SecureRandom()),
               new SecureRandom(),
@@ -197,6 +205,25 @@ final class RunCommand implements Callable<Integer> {
               .formatted(Ipv4Address.toString(gatewayAddress), place.name()));
     }
     return config.withHostAddresses(hostAddresses);
+  }
+
+  /** Records each lane in a file of its own: together they would have to wait for each other. */
+  private List<Link> record(List<Link> links, Path file, Teardown teardown) throws UserException {
+    var recorded = new ArrayList<Link>();
+    for (var link : links) {
+      recorded.add(teardown.add(record(link, captureOf(recorded.size(), file))));
+    }
+    return recorded;
+  }
+
+  /** The file of a lane: {@code x.pcapng}, {@code x-1.pcapng} and so on. */
+  private static Path captureOf(int lane, Path file) {
+    var name = String.valueOf(file.getFileName());
+    int dot = name.lastIndexOf('.');
+    int end = dot > 0 ? dot : name.length();
+    return lane == 0
+        ? file
+        : file.resolveSibling(name.substring(0, end) + "-" + lane + name.substring(end));
   }
 
   private PcapngLink record(Link link, Path file) throws UserException {

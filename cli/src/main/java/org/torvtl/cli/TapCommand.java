@@ -6,6 +6,7 @@ import org.torvtl.link.linux.SystemCallException;
 import org.torvtl.link.linux.TunDevice;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -32,13 +33,21 @@ final class TapCommand implements Runnable {
       description = "Makes a TAP device and brings it up. One that is there already stays.")
   void create(
       @Parameters(paramLabel = "NAME", description = "name of the interface, such as tap1")
-          String name)
+          String name,
+      @Option(
+              names = "--multi-queue",
+              description = "for torvtl run --lanes; it cannot be used without then")
+          boolean multiQueue)
       throws SystemCallException {
     var networkInterface = Arguments.networkInterface(spec, name);
-    try (var device = TunDevice.open(networkInterface, Link.Medium.ETHERNET)) {
-      device.setPersistent(true);
-      networkInterface.up();
+    if (multiQueue) {
+      TunDevice.makeForQueues(networkInterface, Link.Medium.ETHERNET);
+    } else {
+      try (var device = TunDevice.open(networkInterface, Link.Medium.ETHERNET)) {
+        device.setPersistent(true);
+      }
     }
+    networkInterface.up();
     spec.commandLine().getOut().println(name + " is there and up");
   }
 
@@ -51,9 +60,7 @@ final class TapCommand implements Runnable {
     if (!networkInterface.exists()) {
       throw new UserException("cannot delete %s: there is no such interface".formatted(name));
     }
-    try (var device = TunDevice.open(networkInterface, Link.Medium.ETHERNET)) {
-      device.setPersistent(false);
-    }
+    TunDevice.delete(networkInterface, Link.Medium.ETHERNET);
     spec.commandLine().getOut().println(name + " is deleted");
   }
 }

@@ -25,17 +25,23 @@ import java.util.SplittableRandom;
  * <p>The source sends so many random bytes. The sink takes so many, and answers their SHA-256 in a
  * line. The source's bytes depend on their number only: {@link #digest} tells their SHA-256.
  *
+ * <p>Every name has the address {@link #ADDRESS}.
+ *
  * <p>Arguments: the port to listen at on loopback. Prints {@code listening}.
  */
 public final class TransferWorld {
   /** The ports of the two services. */
   public static final int SOURCE = 1001, SINK = 1002;
 
+  /** What a name is resolved to. */
+  public static final String ADDRESS = "203.0.113.7";
+
   private static final int BUFFER = 64 << 10, BACKLOG = 64;
   private static final byte[] METHOD = {5, 2}, LOGGED_IN = {1, 0};
   private static final byte[] CONNECTED = {5, 0, 0, 1, 0, 0, 0, 0, 0, 0};
   private static final byte[] REFUSED = {5, 5, 0, 1, 0, 0, 0, 0, 0, 0};
-  private static final int CONNECT_AND_ADDRESS = 8;
+  private static final byte[] RESOLVED = {5, 0, 0, 1, (byte) 203, 0, 113, 7, 0, 0};
+  private static final int RESOLVE = 0xF0, IPV4_LENGTH = 4;
 
   private TransferWorld() {}
 
@@ -83,7 +89,15 @@ public final class TransferWorld {
     in.skipNBytes(in.readUnsignedByte());
     in.skipNBytes(in.readUnsignedByte());
     out.write(LOGGED_IN);
-    in.skipNBytes(CONNECT_AND_ADDRESS);
+    in.skipNBytes(1);
+    if (in.readUnsignedByte() == RESOLVE) {
+      in.skipNBytes(2);
+      in.skipNBytes(in.readUnsignedByte());
+      in.skipNBytes(2);
+      out.write(RESOLVED);
+      return;
+    }
+    in.skipNBytes(2 + IPV4_LENGTH);
     int port = in.readUnsignedShort();
     if (port != SOURCE && port != SINK) {
       out.write(REFUSED);

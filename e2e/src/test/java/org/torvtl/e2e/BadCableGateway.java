@@ -70,7 +70,7 @@ final class BadCableGateway {
     var end = new CompletableFuture<Void>();
     var gateway =
         new org.torvtl.gateway.Gateway(
-            cable,
+            List.of(cable),
             StackConfig.of(StackConfig.DEFAULT_ADDRESS),
             new TorEgress(proxy, new SecureRandom()),
             new SecureRandom(),

@@ -113,6 +113,11 @@ class LinkChoiceTest {
   }
 
   @Test
+  void anInterfaceThatIsNoTapHasNoLanes() throws Exception {
+    refused(run("-d", "vmnet1", "--lanes", "2"), "vmnet1", "--lanes 2", "only a TAP or TUN");
+  }
+
+  @Test
   void aBridgeThatIsNotThereIsOneLine() throws Exception {
     refused(run("-r", "tap1", "-t", "xenbr1"), "cannot send into xenbr1: there is no such");
   }

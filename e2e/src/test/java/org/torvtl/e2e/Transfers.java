@@ -13,11 +13,16 @@ final class Transfers {
 
   /** So many bytes from the guest, and then so many to it. */
   static void bothWays(NetworkNamespace guest, int bytes) throws Exception {
-    up(guest, bytes);
-    down(guest, bytes);
+    bothWays(guest, "192.0.2.1", bytes);
   }
 
-  private static void up(NetworkNamespace guest, int bytes) throws Exception {
+  /** As {@link #bothWays(NetworkNamespace, int)}, to and from that address. */
+  static void bothWays(NetworkNamespace guest, String address, int bytes) throws Exception {
+    up(guest, address, bytes);
+    down(guest, address, bytes);
+  }
+
+  private static void up(NetworkNamespace guest, String address, int bytes) throws Exception {
     var result =
         guest
             .script(
@@ -28,10 +33,11 @@ final class Transfers {
                 trap 'rm "$sent"' EXIT
                 head -c "$1" /dev/urandom >"$sent"
                 sha256sum <"$sent"
-                { echo "$1"; cat "$sent"; } | nc -w 60 192.0.2.1 "$2"
+                { echo "$1"; cat "$sent"; } | nc -w 60 "$3" "$2"
                 """,
                 Integer.toString(bytes),
-                Integer.toString(TransferWorld.SINK))
+                Integer.toString(TransferWorld.SINK),
+                address)
             .orThrow()
             .out()
             .lines()
@@ -40,15 +46,15 @@ final class Transfers {
     assertThat(result.getLast()).isEqualTo(result.getFirst().split(" ", 2)[0]);
   }
 
-  /** So many bytes to the guest. */
-  static void down(NetworkNamespace guest, int bytes) throws Exception {
+  private static void down(NetworkNamespace guest, String address, int bytes) throws Exception {
     var got =
         guest
             .script(
                 DEADLINE,
-                "set -e -o pipefail; echo \"$1\" | nc -w 60 192.0.2.1 \"$2\" | sha256sum",
+                "set -e -o pipefail; echo \"$1\" | nc -w 60 \"$3\" \"$2\" | sha256sum",
                 Integer.toString(bytes),
-                Integer.toString(TransferWorld.SOURCE))
+                Integer.toString(TransferWorld.SOURCE),
+                address)
             .orThrow()
             .line();
     assertThat(got.split(" ", 2)[0]).isEqualTo(TransferWorld.digest(bytes));

@@ -2,6 +2,7 @@
 package org.torvtl.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.time.Duration;
 import java.util.ArrayList;
@@ -86,6 +87,9 @@ class UsageTest {
         "run --no-such-option",
         "run -d tap7 -p many",
         "run -d tap7 -a 127.0.0.1 -p 70000",
+        "run -d tap7 -a 127.0.0.1 -p 9050 --lanes 0",
+        "run -d tap7 -a 127.0.0.1 -p 9050 --lanes 17",
+        "run -r tap7 -t br0 -a 127.0.0.1 -p 9050 --lanes 2",
         "no-such-command",
         "tap create",
         "lab status --no-such-option",
@@ -220,6 +224,54 @@ class UsageTest {
     var deleted = torvtl("tap", "delete", "tap7");
     assertThat(deleted.exitStatus()).as("%s", deleted).isZero();
     assertThat(machine.script("ip -o link show").out()).doesNotContain("tap7");
+  }
+
+  @Test
+  void aTapDeviceForSeveralLanesIsForThoseOnly() throws Exception {
+    assertThat(torvtl("tap", "create", "tap7", "--multi-queue").exitStatus()).isZero();
+    assertThat(machine.script("ip -d -o link show dev tap7").line())
+        .contains("tun type tap", "multi_queue", "persist on")
+        .containsPattern("[<,]UP[,>]");
+    var one = torvtl("run", "-d", "tap7", "-a", "127.0.0.1", "-p", "1");
+    assertThat(one.exitStatus()).as("%s", one).isEqualTo(1);
+    assertThat(one.err().strip()).matches(ONE_LINE).contains("made for several queues");
+    // As far as to the proxy, which is not there.
+    var two = torvtl("run", "-d", "tap7", "-a", "127.0.0.1", "-p", "1", "--lanes", "2");
+    assertThat(two.err().strip()).matches(ONE_LINE).contains("127.0.0.1:1");
+    assertThat(torvtl("tap", "delete", "tap7").exitStatus()).isZero();
+  }
+
+  @Test
+  void aTapDeviceForOneLaneIsNoneForTwo() throws Exception {
+    assertThat(torvtl("tap", "create", "tap7").exitStatus()).isZero();
+    var result = torvtl("run", "-d", "tap7", "-a", "127.0.0.1", "-p", "1", "--lanes", "2");
+    assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+    assertThat(result.err().strip()).matches(ONE_LINE).contains("tap7", "multi_queue");
+    assertThat(torvtl("tap", "delete", "tap7").exitStatus()).isZero();
+  }
+
+  /** Without the program, the kernel would take connections apart. */
+  @Test
+  void lanesThatCannotBeSharedOutAreRefused() throws Exception {
+    assumeThat(machine.script("cat /proc/sys/kernel/unprivileged_bpf_disabled").line())
+        .as("anybody may load programs here")
+        .isNotEqualTo("0");
+    var result =
+        withWrapper(
+            List.of("setpriv", "--bounding-set=-bpf,-sys_admin", "--inh-caps=-bpf,-sys_admin"),
+            "run",
+            "-d",
+            "tap7",
+            "-a",
+            "127.0.0.1",
+            "-p",
+            "1",
+            "--lanes",
+            "2");
+    assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+    assertThat(result.err().strip())
+        .matches(ONE_LINE)
+        .contains("Operation not permitted", "CAP_BPF", "queues");
   }
 
   /** As in the seed. */

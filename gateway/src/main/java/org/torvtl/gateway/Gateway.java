@@ -6,21 +6,21 @@ import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.util.LinkedHashMap;
-import java.util.Locale;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.torvtl.gateway.dns.DnsEvent;
 import org.torvtl.link.Link;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.tor.socks.LastingEpollIoHandler;
 
 /**
- * A running gateway: guests behind a link, and an egress. It owns the link and the threads, not the
- * egress.
+ * A running gateway: guests behind one link, or behind several that are queues of one device, and
+ * an egress. It owns the links and the threads, not the egress.
  */
 public final class Gateway implements AutoCloseable {
   private static final long CLOSE_TIMEOUT_SECONDS = 5;
@@ -28,82 +28,95 @@ public final class Gateway implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Gateway.class);
 
   private final MultiThreadIoEventLoopGroup group;
-  private final Lane lane;
+  private final List<Lane> lanes;
+  private final AtomicBoolean linkFailed = new AtomicBoolean();
   private final AtomicBoolean closing = new AtomicBoolean();
 
   /**
-   * A gateway that does not serve yet.
+   * A gateway that does not serve yet, with a lane for each link. All frames of a connection, and
+   * their fragments, must come from the same link, always; all that is not TCP from the first one.
    *
-   * @param onLinkFailure is told, on a thread of the gateway, when the link is gone; the gateway is
-   *     to be closed then
+   * @param config what the lanes together may have
+   * @param onLinkFailure is told once, on a thread of the gateway, when a link is gone; the gateway
+   *     is to be closed then
    */
   public Gateway(
-      Link link,
+      List<? extends Link> links,
       StackConfig config,
       Egress egress,
       SecureRandom random,
       Consumer<IOException> onLinkFailure) {
     group =
         new MultiThreadIoEventLoopGroup(
-            1, new DefaultThreadFactory("lane"), LastingEpollIoHandler.newFactory());
-    lane =
-        new Lane(group.next(), link, config, egress, random, FlowTimeouts.DEFAULT, onLinkFailure);
+            links.size(), new DefaultThreadFactory("lane"), LastingEpollIoHandler.newFactory());
+    var share = config.dividedBy(links.size());
+    Consumer<IOException> once =
+        cause -> {
+          if (linkFailed.compareAndSet(false, true)) {
+            onLinkFailure.accept(cause);
+          }
+        };
+    lanes =
+        links.stream()
+            .map(link ->
+                new Lane(group.next(), link, share, egress, random, FlowTimeouts.DEFAULT, once))
+            .toList();
   }
 
   /** Begins to serve. */
   public void start() {
-    lane.loop().execute(lane::start);
+    lanes.forEach(lane -> lane.loop().execute(lane::start));
   }
 
   /** TCP connections of guests that are open, wait for an answer, or are in TIME-WAIT. */
   public int connections() {
-    return lane.stack().connections();
+    return lanes.stream().mapToInt(lane -> lane.stack().connections()).sum();
   }
 
-  /** Every counter that is not zero, under its name; a moment old. */
+  /**
+   * Every counter that is not zero, under its name, of all lanes together; a moment old. Where
+   * there are several lanes, there is also {@code lane0.requested} and so on: the connections
+   * guests asked each for.
+   */
   public Map<String, Long> counters() {
     var counts = new LinkedHashMap<String, Long>();
-    var link = lane.link().counters();
-    counts.put("link.received_frames", link.receivedFrames);
-    counts.put("link.received_bytes", link.receivedBytes);
-    counts.put("link.sent_frames", link.sentFrames);
-    counts.put("link.sent_bytes", link.sentBytes);
-    counts.put("link.send_drops", link.sendDrops);
-    counts.put("link.oversized_drops", link.oversizedDrops);
-    counts.put("link.offload_drops", link.offloadDrops);
-    counts.put("link.capture_drops", link.captureDrops);
-    lane.flowCounters().forEach((name, count) -> counts.put("flow." + name, count));
-    counts.put("egress.liveness_questions", lane.liveness().questions());
-    counts.put("egress.liveness_failures", lane.liveness().failedQuestions());
-    for (var event : DnsEvent.values()) {
-      counts.put("dns." + event.name().toLowerCase(Locale.ROOT), lane.dnsCounters().count(event));
+    lanes.forEach(lane -> lane.count((name, count) -> counts.merge(name, count, Long::sum)));
+    for (int i = 0; i < lanes.size() && lanes.size() > 1; i++) {
+      counts.put("lane" + i + ".requested", lanes.get(i).flowCounters().requested);
     }
-    counts.putAll(lane.stack().counters().nonZero());
-    lane.stack().tcpCounters().forEach((name, count) -> counts.put("tcp." + name, count));
     counts.values().removeIf(count -> count == 0);
     return counts;
   }
 
   /**
-   * Resets every flow, closes the link, and ends the threads; waits for that, except on one of
+   * Resets every flow, closes the links, and ends the threads; waits for that, except on one of
    * those threads. More calls do nothing but wait.
    */
   @Override
   public void close() {
     if (closing.compareAndSet(false, true)) {
-      // The group closes every channel and device as soon as it is told to end, and the guests'
-      // resets need the device, so it is told only afterwards.
-      lane.loop()
-          .submit(lane::close)
-          .addListener(closed -> {
-            if (!closed.isSuccess()) {
-              log.error("the lane was not closed in order; please report this", closed.cause());
-            }
-            group.shutdownGracefully(0, CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
-          });
+      // Not before no lane serves any more: what came for one whose queue is gone would come to
+      // another. And the group closes every channel and device as soon as it is told to end, but
+      // the guests' resets need the device.
+      onEachLane(Lane::stop)
+          .thenCompose(stopped -> onEachLane(Lane::closeLink))
+          .thenRun(() -> group.shutdownGracefully(0, CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS));
     }
-    if (!lane.loop().inEventLoop()) {
+    if (lanes.stream().noneMatch(lane -> lane.loop().inEventLoop())) {
       group.terminationFuture().awaitUninterruptibly(CLOSE_TIMEOUT_SECONDS, TimeUnit.SECONDS);
     }
+  }
+
+  /** Does something on the thread of each lane; what fails is logged, and is done as well. */
+  private CompletableFuture<Void> onEachLane(Consumer<Lane> action) {
+    return CompletableFuture.allOf(
+        lanes.stream()
+            .map(lane ->
+                CompletableFuture.runAsync(() -> action.accept(lane), lane.loop())
+                    .exceptionally(cause -> {
+                      log.error("a lane was not closed in order; please report this", cause);
+                      return null;
+                    }))
+            .toArray(CompletableFuture[]::new));
   }
 }

@@ -11,13 +11,16 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.SequencedSet;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.ObjLongConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.torvtl.gateway.dns.DnsCounters;
+import org.torvtl.gateway.dns.DnsEvent;
 import org.torvtl.gateway.dns.DnsLimits;
 import org.torvtl.gateway.dns.DnsService;
 import org.torvtl.gateway.dns.DnsTransport;
@@ -199,8 +202,8 @@ final class Lane implements StackHandler {
     onLinkFailure.accept(cause);
   }
 
-  /** Resets every flow and closes the link; to be called on the loop. */
-  void close() {
+  /** Resets every flow; nothing more is taken from the link. To be called on the loop. */
+  void stop() {
     try {
       dns.close();
       stack.close();
@@ -208,8 +211,34 @@ final class Lane implements StackHandler {
       if (alarm != null) {
         alarm.cancel(false);
       }
-      link.close();
     }
+  }
+
+  /** Closes the link of a lane that is stopped; to be called on the loop. */
+  void closeLink() {
+    link.close();
+  }
+
+  /** Gives every counter to {@code sink} with its name; a moment old on another thread. */
+  void count(ObjLongConsumer<String> sink) {
+    var frames = link.counters();
+    sink.accept("link.received_frames", frames.receivedFrames);
+    sink.accept("link.received_bytes", frames.receivedBytes);
+    sink.accept("link.sent_frames", frames.sentFrames);
+    sink.accept("link.sent_bytes", frames.sentBytes);
+    sink.accept("link.send_drops", frames.sendDrops);
+    sink.accept("link.oversized_drops", frames.oversizedDrops);
+    sink.accept("link.offload_drops", frames.offloadDrops);
+    sink.accept("link.misdirected_drops", frames.misdirectedDrops);
+    sink.accept("link.capture_drops", frames.captureDrops);
+    flowCounters.forEach((name, count) -> sink.accept("flow." + name, count));
+    sink.accept("egress.liveness_questions", liveness.questions());
+    sink.accept("egress.liveness_failures", liveness.failedQuestions());
+    for (var event : DnsEvent.values()) {
+      sink.accept("dns." + event.name().toLowerCase(Locale.ROOT), dnsCounters.count(event));
+    }
+    stack.counters().nonZero().forEach(sink::accept);
+    stack.tcpCounters().forEach((name, count) -> sink.accept("tcp." + name, count));
   }
 
   IoEventLoop loop() {
@@ -230,10 +259,6 @@ final class Lane implements StackHandler {
 
   LivenessCheck liveness() {
     return liveness;
-  }
-
-  DnsCounters dnsCounters() {
-    return dnsCounters;
   }
 
   FlowTimeouts timeouts() {

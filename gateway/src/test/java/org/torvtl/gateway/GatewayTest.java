@@ -8,8 +8,10 @@ import java.io.IOException;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -45,7 +47,7 @@ class GatewayTest {
 
   private Gateway gateway(SocksServer proxy, Consumer<IOException> onLinkFailure) {
     return new Gateway(
-        cable.gatewayEnd(),
+        List.of(cable.gatewayEnd()),
         StackConfig.of(StackConfig.DEFAULT_ADDRESS),
         new TorEgress(proxy.address(), new SecureRandom()),
         new SecureRandom(),
@@ -150,6 +152,121 @@ class GatewayTest {
           .hasMessageStartingWith("cannot start cable0: ");
       gateway.close();
       cable.close();
+    }
+    LeakPresenceDetector.check();
+  }
+
+  /** Behind two links, as behind two queues of a device. */
+  private Gateway gatewayOfTwoLanes(
+      LoopCable other, StackConfig config, SocksServer proxy, Consumer<IOException> onLinkFailure) {
+    return new Gateway(
+        List.of(cable.gatewayEnd(), other.gatewayEnd()),
+        config,
+        new TorEgress(proxy.address(), new SecureRandom()),
+        new SecureRandom(),
+        onLinkFailure);
+  }
+
+  @RepeatedTest(5)
+  void eachLaneHasAThreadAndAllAreClosed() throws Exception {
+    var before = laneThreads();
+    var otherCable = new LoopCable(1500);
+    var otherGuest = new GuestHost(otherCable, TcpConfig.defaults());
+    try (var proxy = new SocksServer()) {
+      proxy.plays(stream -> {
+        stream.accept();
+        stream.in().transferTo(stream.out());
+      });
+      var gateway =
+          gatewayOfTwoLanes(
+              otherCable,
+              StackConfig.of(StackConfig.DEFAULT_ADDRESS),
+              proxy,
+              GatewayTest::unexpected);
+      gateway.start();
+      assertThat(cable.loop()).isNotSameAs(otherCable.loop());
+      var sockets = new ArrayList<GuestSocket>();
+      for (var host : List.of(guest, otherGuest, otherGuest)) {
+        sockets.add(host.connected());
+        sockets.getLast().send("hello");
+        sockets.getLast().awaitText("hello");
+      }
+      assertThat(gateway.connections()).isEqualTo(3);
+      gateway.close();
+      cable.close();
+      otherCable.close();
+      for (var socket : sockets) {
+        assertThat(socket.awaitClosed()).isEqualTo(CloseReason.RESET_BY_PEER);
+      }
+      assertThat(gateway.counters())
+          .containsEntry("flow.requested", 3L)
+          .containsEntry("lane0.requested", 1L)
+          .containsEntry("lane1.requested", 2L)
+          .containsEntry("flow.bytes_out", 15L)
+          .containsEntry("tcp.established", 3L)
+          .containsEntry("flow.shut_down", 3L);
+      assertThat(gateway.connections()).isZero();
+      assertEnd(before);
+    }
+    LeakPresenceDetector.check();
+  }
+
+  @Test
+  void lanesTogetherHaveNoMoreThanOneWould() throws Exception {
+    var otherCable = new LoopCable(1500);
+    var otherGuest = new GuestHost(otherCable, TcpConfig.defaults());
+    var config =
+        new StackConfig(
+            StackConfig.DEFAULT_MAC,
+            StackConfig.DEFAULT_ADDRESS,
+            /* maxConnections= */ 5,
+            StackConfig.DEFAULT_MAX_PENDING,
+            StackConfig.DEFAULT_BUFFER_BYTES,
+            TcpConfig.defaults(),
+            address -> false);
+    assertThat(config.dividedBy(2).bufferBytes()).isEqualTo(StackConfig.DEFAULT_BUFFER_BYTES / 2);
+    assertThat(config.dividedBy(2).maxPending()).isEqualTo(StackConfig.DEFAULT_MAX_PENDING / 2);
+    try (var proxy = new SocksServer()) {
+      proxy.plays(stream -> {
+        stream.accept();
+        stream.in().transferTo(stream.out());
+      });
+      var gateway = gatewayOfTwoLanes(otherCable, config, proxy, GatewayTest::unexpected);
+      gateway.start();
+      for (var host : List.of(guest, otherGuest)) {
+        host.connected();
+        host.connected();
+        var tooMany = host.connect(GuestHost.FAR, 80);
+        assertThat(host.onLoop(tooMany.established::isDone)).isFalse();
+      }
+      assertThat(gateway.connections()).isEqualTo(4);
+      assertThat(gateway.counters()).containsEntry("drop.tcp_table_full", 2L);
+      gateway.close();
+      cable.close();
+      otherCable.close();
+    }
+    LeakPresenceDetector.check();
+  }
+
+  @Test
+  void thatTheDeviceIsGoneIsToldOnce() throws Exception {
+    var otherCable = new LoopCable(1500);
+    otherCable.attach(new GuestHost(new LoopCable(1500), TcpConfig.defaults()));
+    try (var proxy = new SocksServer()) {
+      var told = new ConcurrentLinkedQueue<IOException>();
+      var gateway =
+          gatewayOfTwoLanes(
+              otherCable, StackConfig.of(StackConfig.DEFAULT_ADDRESS), proxy, told::add);
+      gateway.start();
+      for (var each : List.of(cable, otherCable)) {
+        each.loop()
+            .submit(() -> each.fail(new IOException("it was deleted")))
+            .get(SECONDS, TimeUnit.SECONDS);
+      }
+      assertThat(told).hasSize(1);
+      gateway.close();
+      cable.close();
+      otherCable.close();
     }
     LeakPresenceDetector.check();
   }

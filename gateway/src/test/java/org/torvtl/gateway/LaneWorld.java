@@ -114,7 +114,12 @@ final class LaneWorld implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    var closed = lane.loop().submit(lane::close);
+    var closed =
+        lane.loop()
+            .submit(() -> {
+              lane.stop();
+              lane.closeLink();
+            });
     assertThat(closed.awaitUninterruptibly(SECONDS, TimeUnit.SECONDS)).isTrue();
     assertThat(closed.cause()).isNull();
     assertThat(lane.stack().connections()).isZero();

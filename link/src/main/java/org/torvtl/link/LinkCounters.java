@@ -21,6 +21,9 @@ public final class LinkCounters {
    */
   public long offloadDrops;
 
+  /** Frames that belong to another queue of the same device: dropped on arrival. */
+  public long misdirectedDrops;
+
   /** Frames that were not written to the capture file: it could not be written, or not in time. */
   public long captureDrops;
 }

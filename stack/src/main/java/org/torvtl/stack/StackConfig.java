@@ -66,6 +66,18 @@ public record StackConfig(
         mac, address, maxConnections, maxPending, bufferBytes, tcp, hostAddresses);
   }
 
+  /** This, for one of so many stacks that together may have as much, and no more. */
+  public StackConfig dividedBy(int stacks) {
+    return new StackConfig(
+        mac,
+        address,
+        maxConnections / stacks,
+        maxPending / stacks,
+        bufferBytes / stacks,
+        tcp,
+        hostAddresses);
+  }
+
   /** Of the connection requests that may wait for an answer, how many may be of one guest. */
   int maxPendingOfOneGuest() {
     return Math.max(1, maxPending / 4);

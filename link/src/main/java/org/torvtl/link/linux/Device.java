@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.link.linux;
 
+import io.netty.buffer.ByteBuf;
 import org.torvtl.link.Link;
 
 /** An open descriptor that reads and writes one frame of an interface at a time. */
@@ -17,6 +18,11 @@ public sealed interface Device extends AutoCloseable permits TunDevice, PacketSo
    * be up to 64 KiB long whatever the MTU.
    */
   boolean hasOffloads();
+
+  /** Whether a frame that was read here belongs in another queue of the same interface. */
+  default boolean isMisdirected(ByteBuf frame) {
+    return false;
+  }
 
   @Override
   void close();

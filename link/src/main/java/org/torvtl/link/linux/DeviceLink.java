@@ -231,7 +231,9 @@ public final class DeviceLink implements Link {
     }
 
     private void deliver(ByteBuf frame, boolean trusted) {
-      if (trusted) {
+      if (in.isMisdirected(frame)) {
+        counters.misdirectedDrops++;
+      } else if (trusted) {
         receiver.trustedFrame(frame);
       } else {
         receiver.frame(frame);

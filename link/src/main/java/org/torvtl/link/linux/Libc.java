@@ -22,7 +22,7 @@ final class Libc {
   static final int AF_INET = 2, AF_PACKET = 17;
   static final int SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000;
   static final int EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, EIO = 5, ENXIO = 6, EAGAIN = 11;
-  static final int EBUSY = 16, ENODEV = 19, EINVAL = 22, ERANGE = 34, EBADFD = 77;
+  static final int EBUSY = 16, ENODEV = 19, EINVAL = 22, ERANGE = 34, ENOSYS = 38, EBADFD = 77;
   static final int EOPNOTSUPP = 95, ENETDOWN = 100;
   static final int PR_SET_DUMPABLE = 4, PR_SET_NO_NEW_PRIVS = 38;
 
@@ -83,6 +83,23 @@ final class Libc {
       LINKER.downcallHandle(symbol("strerror"), FunctionDescriptor.of(ADDRESS, JAVA_INT));
 
   private Libc() {}
+
+  /** System calls that the C library has no function for; few runs of the program need one. */
+  private static final class BySystemCall {
+    /** Of bpf(2), by processor; -1 where it was not looked up. */
+    static final long BPF =
+        switch (System.getProperty("os.arch")) {
+          case "amd64", "x86_64" -> 321;
+          case "aarch64", "riscv64", "loongarch64" -> 280;
+          default -> -1;
+        };
+
+    static final MethodHandle SYSCALL =
+        function(
+            "syscall",
+            1,
+            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
+  }
 
   private static MemorySegment symbol(String name) {
     return LINKER
@@ -252,6 +269,32 @@ final class Libc {
     var state = STATE.get();
     try {
       return (int) result((int) PRCTL.invokeExact(state, option, value, 0L, 0L, 0L), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  /**
+   * The system call bpf(2).
+   *
+   * @param attributes a {@code union bpf_attr}, of which the rest is 0
+   */
+  static int bpf(int command, MemorySegment attributes) {
+    if (BySystemCall.BPF < 0) {
+      return -ENOSYS;
+    }
+    var state = STATE.get();
+    try {
+      return (int)
+          result(
+              (long)
+                  BySystemCall.SYSCALL.invokeExact(
+                      state,
+                      BySystemCall.BPF,
+                      (long) command,
+                      attributes.address(),
+                      attributes.byteSize()),
+              state);
     } catch (Throwable e) {
       throw impossible(e);
     }

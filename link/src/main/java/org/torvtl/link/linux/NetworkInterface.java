@@ -28,6 +28,7 @@ public final class NetworkInterface {
   private static final long SIOCSIFTXQLEN = 0x8943;
   private static final int IFF_UP = 1, IFF_RUNNING = 0x40;
   private static final int ETHTOOL_GDRVINFO = 3, DRVINFO_LENGTH = 196;
+  private static final int ETHTOOL_GLINK = 0xA, VALUE_LENGTH = 8, VALUE_DATA = 4;
   private static final int DRVINFO_DRIVER = 4, DRVINFO_BUS = 100;
   private static final short ARPHRD_ETHER = 1;
 
@@ -117,6 +118,21 @@ public final class NetworkInterface {
     var request = request(arena, name);
     check(control(SIOCGIFHWADDR, request), "cannot read the hardware address of " + name);
     return request;
+  }
+
+  /**
+   * Whether there is something at the other end, known at once rather than in a while as for {@link
+   * #isRunning}: for a TAP or TUN, a program. No answer to that if it is down.
+   */
+  public boolean hasCarrier() throws SystemCallException {
+    try (var arena = Arena.ofConfined()) {
+      var value = arena.allocate(VALUE_LENGTH, Long.BYTES);
+      value.set(JAVA_INT_UNALIGNED, 0, ETHTOOL_GLINK);
+      var request = request(arena, name);
+      request.set(JAVA_LONG_UNALIGNED, IFREQ_VALUE, value.address());
+      check(control(SIOCETHTOOL, request), "cannot ask for the carrier of " + name);
+      return value.get(JAVA_INT_UNALIGNED, VALUE_DATA) != 0;
+    }
   }
 
   /**

@@ -4,8 +4,12 @@ package org.torvtl.link.linux;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
+import io.netty.buffer.ByteBuf;
 import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 import org.torvtl.link.Link;
 
 /**
@@ -20,21 +24,35 @@ public final class TunDevice implements Device {
   private static final long TUNSETIFF = 0x4004_54CAL, TUNSETPERSIST = 0x4004_54CBL;
   private static final long TUNGETFEATURES = 0x8004_54CFL;
   private static final long TUNSETOFFLOAD = 0x4004_54D0L, TUNSETVNETHDRSZ = 0x4004_54D8L;
+  private static final long TUNSETSTEERINGEBPF = 0x8004_54E0L;
   private static final short IFF_TUN = 1, IFF_TAP = 2, IFF_NO_PI = 0x1000, IFF_VNET_HDR = 0x4000;
+  private static final short IFF_MULTI_QUEUE = 0x100;
+  private static final int NO_PROGRAM = -1;
+  private static final String BUSY_MEND =
+      "another program is attached to it; end that, or choose another name";
   private static final int NO_OFFLOADS = 0, CHECKSUM = 1, TCP_IPV4 = 2, TCP_IPV6 = 4;
 
   private final int fd;
   private final NetworkInterface networkInterface;
   private final Link.Medium medium;
   private final boolean offloads;
+  private final int queue;
+  private final @Nullable Steering steering;
   private final AtomicBoolean closed = new AtomicBoolean();
 
   private TunDevice(
-      int fd, NetworkInterface networkInterface, Link.Medium medium, boolean offloads) {
+      int fd,
+      NetworkInterface networkInterface,
+      Link.Medium medium,
+      boolean offloads,
+      int queue,
+      @Nullable Steering steering) {
     this.fd = fd;
     this.networkInterface = networkInterface;
     this.medium = medium;
     this.offloads = offloads;
+    this.queue = queue;
+    this.steering = steering;
   }
 
   /**
@@ -62,25 +80,139 @@ public final class TunDevice implements Device {
   public static TunDevice open(
       NetworkInterface networkInterface, Link.Medium medium, boolean offloads)
       throws SystemCallException {
+    return attach(networkInterface, medium, offloads, 0, null);
+  }
+
+  /**
+   * Makes the interface with several queues, or attaches to one that was made for several. Each
+   * queue is a device of its own. TCP connections are shared out between the queues, each for good,
+   * by the addresses of their two ends; all that is not TCP over IPv4 is in the first one. For this
+   * the process must be allowed to load a program into the kernel.
+   *
+   * @param queues how many, at least 2
+   * @return as many, the first one first; closing that is the end of the sharing out
+   * @throws SystemCallException as {@link #open}, or if the program cannot be loaded; nothing is
+   *     left open then
+   */
+  public static List<TunDevice> openQueues(
+      NetworkInterface networkInterface, Link.Medium medium, boolean offloads, int queues)
+      throws SystemCallException {
+    var steering = new Steering(medium, queues);
+    int program = steering.load();
+    var devices = new ArrayList<TunDevice>();
+    try {
+      checkUnused(networkInterface);
+      devices.add(attach(networkInterface, medium, offloads, 0, steering));
+      devices.getFirst().steerBy(program);
+      while (devices.size() < queues) {
+        devices.add(attach(networkInterface, medium, offloads, devices.size(), steering));
+      }
+      return devices;
+    } catch (SystemCallException e) {
+      devices.forEach(TunDevice::close);
+      throw e;
+    } finally {
+      // The interface keeps it.
+      Libc.close(program);
+    }
+  }
+
+  /**
+   * Makes an interface for {@link #openQueues}, which stays; one that is there stays as it is.
+   *
+   * @throws SystemCallException as {@link #open}
+   */
+  public static void makeForQueues(NetworkInterface networkInterface, Link.Medium medium)
+      throws SystemCallException {
+    checkUnused(networkInterface);
+    try (var device = attach(networkInterface, medium, false, 0, new Steering(medium, 1))) {
+      device.setPersistent(true);
+    }
+  }
+
+  /**
+   * Has an interface go that stays, whether it is for several queues or not.
+   *
+   * @throws SystemCallException as {@link #open}
+   */
+  public static void delete(NetworkInterface networkInterface, Link.Medium medium)
+      throws SystemCallException {
+    checkUnused(networkInterface);
+    try (var device = attachToEither(networkInterface, medium)) {
+      device.setPersistent(false);
+    }
+  }
+
+  private static TunDevice attachToEither(NetworkInterface networkInterface, Link.Medium medium)
+      throws SystemCallException {
+    try {
+      return attach(networkInterface, medium, false, 0, new Steering(medium, 1));
+    } catch (SystemCallException e) {
+      if (e.errno() != Libc.EINVAL) {
+        throw e;
+      }
+      return open(networkInterface, medium);
+    }
+  }
+
+  /** A program that is attached to a queue does not keep others from attaching to more. */
+  private static void checkUnused(NetworkInterface networkInterface) throws SystemCallException {
+    if (networkInterface.exists() && networkInterface.hasCarrier()) {
+      throw new SystemCallException(
+          "cannot open " + networkInterface.name(), Libc.EBUSY, BUSY_MEND);
+    }
+  }
+
+  /**
+   * @param steering between this and the other queues; {@code null} for an interface of one queue
+   */
+  private static TunDevice attach(
+      NetworkInterface networkInterface,
+      Link.Medium medium,
+      boolean offloads,
+      int queue,
+      @Nullable Steering steering)
+      throws SystemCallException {
     String name = networkInterface.name();
     int fd = openDriver("cannot open " + name + ": " + PATH);
     try (var arena = Arena.ofConfined()) {
       boolean prefixed = offloads && hasVnetHeaders(fd, arena);
       var request = NetworkInterface.request(arena, name);
-      int flags = IFF_NO_PI | (medium == Link.Medium.ETHERNET ? IFF_TAP : IFF_TUN);
-      request.set(
-          JAVA_SHORT_UNALIGNED,
-          NetworkInterface.IFREQ_VALUE,
-          (short) (prefixed ? flags | IFF_VNET_HDR : flags));
+      int flags =
+          IFF_NO_PI
+              | (medium == Link.Medium.ETHERNET ? IFF_TAP : IFF_TUN)
+              | (prefixed ? IFF_VNET_HDR : 0)
+              | (steering != null ? IFF_MULTI_QUEUE : 0);
+      request.set(JAVA_SHORT_UNALIGNED, NetworkInterface.IFREQ_VALUE, (short) flags);
       int result = Libc.ioctl(fd, TUNSETIFF, request.address());
       if (result >= 0) {
         result = prefixed ? enableOffloads(fd, arena) : Libc.ioctl(fd, TUNSETOFFLOAD, NO_OFFLOADS);
       }
       if (result < 0) {
         Libc.close(fd);
-        throw new SystemCallException("cannot open " + name, -result, attachMend(-result, medium));
+        throw new SystemCallException(
+            "cannot open " + name,
+            -result,
+            attachMend(-result, networkInterface, medium, steering != null));
       }
-      return new TunDevice(fd, networkInterface, medium, prefixed);
+      return new TunDevice(fd, networkInterface, medium, prefixed, queue, steering);
+    }
+  }
+
+  /** Has the kernel ask a program, by its descriptor, for the queue of each frame. */
+  private void steerBy(int program) throws SystemCallException {
+    int result = steer(program);
+    if (result < 0) {
+      throw new SystemCallException(
+          "cannot share out frames between the queues of " + networkInterface.name(),
+          -result,
+          "Linux can since 4.16");
+    }
+  }
+
+  private int steer(int program) {
+    try (var arena = Arena.ofConfined()) {
+      return Libc.ioctl(fd, TUNSETSTEERINGEBPF, arena.allocateFrom(JAVA_INT, program).address());
     }
   }
 
@@ -121,16 +253,30 @@ public final class TunDevice implements Device {
     };
   }
 
-  private static String attachMend(int errno, Link.Medium medium) {
+  private static String attachMend(
+      int errno, NetworkInterface networkInterface, Link.Medium medium, boolean severalQueues) {
     return switch (errno) {
       case Libc.EPERM -> Privileges.NET_ADMIN_MEND;
-      case Libc.EBUSY -> "another program is attached to it; end that, or choose another name";
-      case Libc.EINVAL ->
-          "there is an interface of that name which is not a "
-              + (medium == Link.Medium.ETHERNET ? "TAP" : "TUN")
-              + ", or one with several queues";
+      case Libc.EBUSY -> BUSY_MEND;
+      case Libc.EINVAL -> kindMend(networkInterface, medium, severalQueues);
       default -> "";
     };
+  }
+
+  private static String kindMend(
+      NetworkInterface networkInterface, Link.Medium medium, boolean severalQueues) {
+    boolean isTap = medium == Link.Medium.ETHERNET;
+    try {
+      if (isTap ? networkInterface.isTap() : networkInterface.isTun()) {
+        return severalQueues
+            ? "it was made for one queue; delete it and make one for several: ip tuntap add dev %s mode %s multi_queue"
+                .formatted(networkInterface.name(), isTap ? "tap" : "tun")
+            : "it was made for several queues; use two or more, or make one without multi_queue";
+      }
+    } catch (SystemCallException e) {
+      // It went away meanwhile: nothing is known of it but that it could not be used.
+    }
+    return "there is an interface of that name which is not a " + (isTap ? "TAP" : "TUN");
   }
 
   @Override
@@ -153,6 +299,11 @@ public final class TunDevice implements Device {
     return offloads;
   }
 
+  @Override
+  public boolean isMisdirected(ByteBuf frame) {
+    return steering != null && steering.queue(frame) != queue;
+  }
+
   /**
    * Whether the interface stays when the descriptor is closed.
    *
@@ -173,6 +324,9 @@ public final class TunDevice implements Device {
       if (offloads) {
         // Whoever attaches to a persistent interface next may know of none.
         Libc.ioctl(fd, TUNSETOFFLOAD, NO_OFFLOADS);
+      }
+      if (steering != null && queue == 0) {
+        int unused = steer(NO_PROGRAM);
       }
       Libc.close(fd);
     }
