@@ -21,6 +21,7 @@ import org.torvtl.stack.GuestConnection;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.ConnectionHandler;
 import org.torvtl.tor.socks.ReadSizes;
+import org.torvtl.tor.socks.SocksClient;
 import org.torvtl.wire.Icmpv4Message;
 
 /**
@@ -46,12 +47,6 @@ import org.torvtl.wire.Icmpv4Message;
  * <p>Whatever fails here cuts this flow and no other.
  */
 final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandler {
-  /**
-   * After a read of so much the kernel acknowledges by itself: it does once it holds back more than
-   * a segment of the sender's, and none is longer than this.
-   */
-  private static final int ACKNOWLEDGED_BYTES = 128 << 10;
-
   private static final Logger log = LoggerFactory.getLogger(Flow.class);
 
   private final GuestConnection guest;
@@ -64,7 +59,8 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   /** Bytes written and not yet part of a batch that was flushed. */
   private int batchBytes;
 
-  private int lastReadBytes;
+  /** Whether the kernel may wait with acknowledgments, in the hope of bytes of ours to go along. */
+  private boolean acknowledgmentsMayWait = true;
 
   /** Bytes from the egress the guest has not acknowledged. */
   private int waitingIn;
@@ -187,6 +183,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     int length = batchBytes;
     batchBytes = 0;
     if (stream != null && length > 0) {
+      acknowledgmentsMayWait = true;
       // One promise for the batch, on an empty buffer behind it, rather than one for each segment.
       guarded(() ->
           stream
@@ -303,7 +300,6 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
       return;
     }
     farEndSpokeLast = true;
-    lastReadBytes = data.readableBytes();
     waitingIn += data.readableBytes();
     counters.waitingBytesIn += data.readableBytes();
     if (guestEnded) {
@@ -314,21 +310,12 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
 
   @Override
   public void channelReadComplete(ChannelHandlerContext context) {
-    if (lastReadBytes < ACKNOWLEDGED_BYTES) {
-      acknowledgeAtOnce();
+    if (channel != null && acknowledgmentsMayWait) {
+      // It lasts until we write again.
+      SocksClient.acknowledgeAtOnce(channel);
+      acknowledgmentsMayWait = false;
     }
     readWhileWritable();
-  }
-
-  /**
-   * Has the kernel acknowledge what was read. Tor leaves Nagle's algorithm on: what it has next may
-   * wait for this, and by itself the kernel would hold it back for 40 ms. It does not last, so it
-   * is asked for each time.
-   */
-  private void acknowledgeAtOnce() {
-    if (channel instanceof EpollSocketChannel socket && socket.isActive()) {
-      socket.config().setTcpQuickAck(true);
-    }
   }
 
   private void readWhileWritable() {

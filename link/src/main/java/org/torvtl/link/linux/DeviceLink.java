@@ -292,6 +292,9 @@ public final class DeviceLink implements Link {
 
   @Override
   public void send(ByteBuf headers, ByteBuf payload) {
+    if (isGone()) {
+      return;
+    }
     VnetHeader.setFinished(sentHeader);
     sendPrefixed(headers, payload);
   }
@@ -307,16 +310,23 @@ public final class DeviceLink implements Link {
       Link.super.sendTcp(headers, payload, tcpOffset, segmentSize);
       return;
     }
+    if (isGone()) {
+      return;
+    }
     VnetHeader.setUnfinishedTcp(
         sentHeader, headers.readableBytes(), tcpOffset, payload.readableBytes(), segmentSize);
     sendPrefixed(headers, payload);
   }
 
-  private void sendPrefixed(ByteBuf headers, ByteBuf payload) {
+  /** Whether there is nothing left to send into; then what was to be sent is counted. */
+  private boolean isGone() {
     if (closed) {
       counters.sendDrops++;
-      return;
     }
+    return closed;
+  }
+
+  private void sendPrefixed(ByteBuf headers, ByteBuf payload) {
     int prefix = 0;
     int prefixLength = 0;
     if (out.hasOffloads()) {

@@ -299,7 +299,11 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
     @Override
     void answered(ChannelHandlerContext ctx, Object answer) {
       switch (answer) {
-        case Socks5PasswordAuthResponse m when m.status().isSuccess() -> awaitReply(ctx);
+        case Socks5PasswordAuthResponse m when m.status().isSuccess() -> {
+          awaitReply(ctx);
+          // The request is on its way already, so nothing else takes the acknowledgment along.
+          SocksClient.acknowledgeAtOnce(ctx.channel());
+        }
         case Socks5PasswordAuthResponse _ -> fail(new SocksException.CredentialsRefused(proxy()));
         case Socks5CommandResponse m when m.status().equals(Socks5CommandStatus.SUCCESS) ->
             succeed(ctx, m);
