@@ -6,7 +6,7 @@ MODULES := fuzz wire tcp link stack tor onion gateway cli
 BUILT := cli/target/dist/.built
 # Folders are among them, so that a file that was removed counts as a change too.
 BENCH_BUILT := bench/target/.built
-SOURCES := pom.xml $(foreach module,$(MODULES),$(module)/pom.xml $(shell find $(module)/src/main 2>/dev/null))
+SOURCES := pom.xml scripts/jvm.args scripts/rehearse $(foreach module,$(MODULES),$(module)/pom.xml $(shell find $(module)/src/main 2>/dev/null))
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
