@@ -3,6 +3,7 @@ package org.torvtl.cli;
 
 import java.io.IOException;
 import java.nio.file.FileSystemException;
+import java.util.List;
 import picocli.AutoComplete;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -25,18 +26,19 @@ import picocli.CommandLine.UnmatchedArgumentException;
       "  ip link set tap0 netns GUEST        (or give tap0 to a virtual machine)",
       "",
       "Exit status: 0 success, 1 failure (one line on standard error says which), 2 wrong usage."
-    },
-    subcommands = {
-      RunCommand.class,
-      TapCommand.class,
-      LabCommand.class,
-      DoctorCommand.class,
-      DemoCommand.class,
-      OnionCommand.class,
-      AutoComplete.GenerateCompletion.class,
-      HelpCommand.class
     })
 public final class Torvtl implements Runnable {
+  private static final List<Class<?>> COMMANDS =
+      List.of(
+          RunCommand.class,
+          TapCommand.class,
+          LabCommand.class,
+          DoctorCommand.class,
+          DemoCommand.class,
+          OnionCommand.class,
+          AutoComplete.GenerateCompletion.class,
+          HelpCommand.class);
+
   @Spec private CommandSpec spec;
 
   // Filled in by picocli.
@@ -51,11 +53,24 @@ public final class Torvtl implements Runnable {
 
   /** Runs one command, and answers its exit status. */
   static int execute(String... arguments) {
-    return new CommandLine(new Torvtl())
-        .setUsageHelpAutoWidth(true)
+    var line = new CommandLine(new Torvtl());
+    var asked = COMMANDS.stream().filter(command -> isAskedFor(command, arguments)).toList();
+    (asked.isEmpty() ? COMMANDS : asked).forEach(line::addSubcommand);
+    return line.setUsageHelpAutoWidth(true)
         .setParameterExceptionHandler(Torvtl::wrongUsage)
         .setExecutionExceptionHandler(Torvtl::report)
         .execute(arguments);
+  }
+
+  /**
+   * Whether the first word is the name of a command that is about no other. Then picocli need not
+   * read the descriptions of the others, which takes longer than all the rest of a start.
+   */
+  private static boolean isAskedFor(Class<?> command, String... arguments) {
+    return arguments.length > 0
+        && command != HelpCommand.class
+        && command != AutoComplete.GenerateCompletion.class
+        && command.getAnnotation(Command.class).name().equals(arguments[0]);
   }
 
   private static int wrongUsage(ParameterException thrown, String[] arguments) {
