@@ -75,7 +75,7 @@ class PathMtuTest {
         var gateway = Gateway.start(machine, device, arguments.toArray(String[]::new))) {
       try {
         machine.script(NETWORK, device, guest.name());
-        Transfers.down(guest, BYTES);
+        Transfers.down(guest, "192.0.2.1", BYTES);
         assertThat(packetsTooBig()).isPositive();
       } catch (IllegalStateException | AssertionError e) {
         e.addSuppressed(new IllegalStateException(gateway.log()));

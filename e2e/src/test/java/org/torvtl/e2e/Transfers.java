@@ -46,7 +46,8 @@ final class Transfers {
     assertThat(result.getLast()).isEqualTo(result.getFirst().split(" ", 2)[0]);
   }
 
-  private static void down(NetworkNamespace guest, String address, int bytes) throws Exception {
+  /** So many bytes to the guest, from that address. */
+  static void down(NetworkNamespace guest, String address, int bytes) throws Exception {
     var got =
         guest
             .script(

@@ -126,13 +126,13 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     }
     counters.opened++;
     log.debug("{} open", guest);
+    openedNanos = System.nanoTime();
+    guest.accept();
     // Once the egress has sent its FIN, Netty reads all that is left whether it was asked to or
     // not, so this bounds what then lies here in place of there; and what waits in a large send
     // buffer is far behind the guest's FIN.
     stream.config().setOption(ChannelOption.SO_RCVBUF, guest.sendCapacityBytes());
     stream.config().setOption(ChannelOption.SO_SNDBUF, guest.sendCapacityBytes());
-    openedNanos = System.nanoTime();
-    guest.accept();
     readWhileWritable();
   }
 
