@@ -129,6 +129,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
       return;
     }
     counters.opened++;
+    lane.liveness().watch();
     log.debug("{} open", guest);
     // Once the egress has sent its FIN, Netty reads all that is left whether it was asked to or
     // not, so this bounds what then lies here in place of there; and what waits in a large send
