@@ -233,7 +233,7 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
 
     @Override
     public void channelReadComplete(ChannelHandlerContext ctx) {
-      if (agreed && promise().setUncancellable()) {
+      if (agreed && !promise().isDone() && promise().setUncancellable()) {
         removeDecoder(ctx.pipeline());
         ctx.pipeline().remove(this);
         promise().setSuccess(ctx.channel());
