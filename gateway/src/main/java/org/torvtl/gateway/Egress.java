@@ -52,6 +52,14 @@ public interface Egress {
    */
   Future<Boolean> isAlive(EventLoop loop);
 
+  /**
+   * Watches for a while whether the egress goes away. A stream tells that only behind all that it
+   * still has to bring, which may be long after, when the egress is there again.
+   *
+   * @return whether there was no sign of it; if there was, {@link #isAlive} is to be asked
+   */
+  Future<Boolean> watch(EventLoop loop);
+
   /** How a guest's request for a connection is refused. */
   enum Refusal {
     /** As by a host where nothing listens on the port: with a RST. */

@@ -13,6 +13,7 @@ import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.io.IOException;
+import java.nio.channels.NotYetConnectedException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -125,6 +126,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
       return;
     }
     counters.opened++;
+    lane.liveness().watch();
     log.debug("{} open", guest);
     openedNanos = System.nanoTime();
     guest.accept();
@@ -338,7 +340,8 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
 
   @Override
   public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-    if (cause instanceof IOException) {
+    // The second is what Netty makes of ENOTCONN: of a socket that was reset, and has said so once.
+    if (cause instanceof IOException || cause instanceof NotYetConnectedException) {
       streamFailed(cause);
     } else {
       failed(cause);

@@ -70,7 +70,7 @@ final class Lane implements StackHandler {
     this.onLinkFailure = onLinkFailure;
     this.bufferBytes = config.bufferBytes();
     this.dns = new DnsService(loop, names(), DnsLimits.DEFAULT, dnsCounters);
-    this.liveness = new LivenessCheck(loop, egress);
+    this.liveness = new LivenessCheck(loop, egress, this::hasConnections);
     var secret = new byte[IsnGenerator.SECRET_LENGTH];
     random.nextBytes(secret);
     this.stack = new Stack(link, config, this, System::nanoTime, this::setAlarm, secret);
@@ -99,6 +99,10 @@ final class Lane implements StackHandler {
       // Without the flow's name: logs that are not asked for do not tell who spoke to whom.
       log.error("a flow is cut, handling it failed; please report this", cause);
     }
+  }
+
+  private boolean hasConnections() {
+    return stack.connections() > 0;
   }
 
   /** Begins to serve. */

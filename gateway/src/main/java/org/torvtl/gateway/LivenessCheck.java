@@ -5,6 +5,8 @@ import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -12,12 +14,20 @@ import org.slf4j.LoggerFactory;
 /**
  * Asks whether the egress is there on behalf of many streams at once. An answer counts only for
  * those that asked before the question was put: one more question at most is waiting.
+ *
+ * <p>As long as there are streams it also watches the egress, so that one that dies while none of
+ * them can tell is not taken for the same when it is back.
  */
 final class LivenessCheck {
   private static final Logger log = LoggerFactory.getLogger(LivenessCheck.class);
 
+  /** Between two watches, if the first ended too soon; an egress may dislike being watched. */
+  private static final long PAUSE_NANOS = TimeUnit.SECONDS.toNanos(1);
+
   private final EventLoop loop;
   private final Egress egress;
+  private final BooleanSupplier hasStreams;
+  private boolean watching;
   private List<Consumer<Boolean>> waiting = new ArrayList<>();
   private boolean asking;
   private boolean everGone;
@@ -25,9 +35,51 @@ final class LivenessCheck {
   private long questions;
   private long failedQuestions;
 
-  LivenessCheck(EventLoop loop, Egress egress) {
+  LivenessCheck(EventLoop loop, Egress egress, BooleanSupplier hasStreams) {
     this.loop = loop;
     this.egress = egress;
+    this.hasStreams = hasStreams;
+  }
+
+  /** A stream was opened: the egress is watched until there is none. */
+  void watch() {
+    if (!watching) {
+      watching = true;
+      watchOn();
+    }
+  }
+
+  private void watchOn() {
+    if (!hasStreams.getAsBoolean()) {
+      watching = false;
+      return;
+    }
+    Future<Boolean> ended;
+    try {
+      ended = egress.watch(loop);
+    } catch (RuntimeException e) {
+      log.error("the egress cannot be watched; please report this", e);
+      watching = false;
+      return;
+    }
+    ended.addListener((Future<Boolean> watch) -> {
+      if (watch.isSuccess() && watch.getNow()) {
+        watchOn();
+      } else if (hasStreams.getAsBoolean()) {
+        ask(this::signWasSeen);
+      } else {
+        watching = false;
+      }
+    });
+  }
+
+  private void signWasSeen(boolean alive) {
+    if (alive) {
+      var unused = loop.schedule(this::watchOn, PAUSE_NANOS, TimeUnit.NANOSECONDS);
+    } else {
+      // All streams there are have died with it; the next one is of another.
+      watching = false;
+    }
   }
 
   /** Tells {@code answer}, on the loop, whether the egress is there from now on. */

@@ -25,6 +25,9 @@ public final class TorEgress implements Egress {
   private static final int NONCE_BYTES = 16;
   private static final Duration PROBE_TIMEOUT = Duration.ofSeconds(2);
 
+  /** Tor complains in its log about a connection that has asked for nothing for two minutes. */
+  private static final Duration WATCH = Duration.ofSeconds(60);
+
   private final SocksClient socks;
   private final String nonce;
 
@@ -93,5 +96,10 @@ public final class TorEgress implements Egress {
   @Override
   public Future<Boolean> isAlive(EventLoop loop) {
     return socks.isAlive(loop, PROBE_TIMEOUT);
+  }
+
+  @Override
+  public Future<Boolean> watch(EventLoop loop) {
+    return socks.watch(loop, WATCH);
   }
 }

@@ -702,6 +702,31 @@ class FlowTest {
   }
 
   @Test
+  void neverEndsADownloadAsWholeThatADyingProxyCutThoughNobodyAskedForAnythingMeanwhile()
+      throws Exception {
+    try (var world = new LaneWorld(LaneWorld.PATIENT, 1500, SMALL)) {
+      int length = 3 * StackConfig.MAX_SHARE;
+      var written = new CountDownLatch(1);
+      world.proxy.plays(stream -> {
+        stream.accept();
+        stream.out().write(new byte[length]);
+        written.countDown();
+        stream.awaitEnd();
+      });
+      var socket = world.guest.connect(GuestHost.FAR, 80);
+      socket.reading(false);
+      assertThat(written.await(SECONDS, TimeUnit.SECONDS)).isTrue();
+      world.await("the queue is full", () -> world.counters().bytesIn > StackConfig.MAX_SHARE);
+      world.proxy.die();
+      world.await("it was noticed", () -> world.lane.liveness().failedQuestions() == 1);
+      world.proxy.comeBack();
+      socket.reading(true);
+      assertThat(socket.awaitClosed()).isEqualTo(CloseReason.RESET_BY_PEER);
+      assertThat(socket.saw(TcpSegment.FIN)).isFalse();
+    }
+  }
+
+  @Test
   void refusesWhileTheProxyIsDownAndWorksWhenItIsBack() throws Exception {
     try (var world = new LaneWorld()) {
       world.proxy.plays(stream -> {

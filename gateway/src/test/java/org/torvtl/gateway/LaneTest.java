@@ -231,6 +231,11 @@ class LaneTest {
     }
 
     @Override
+    public Future<Boolean> watch(EventLoop loop) {
+      return inner.watch(loop);
+    }
+
+    @Override
     public Future<Boolean> isAlive(EventLoop loop) {
       fault("isAlive");
       return inner.isAlive(loop);

@@ -12,23 +12,33 @@ import io.netty.util.concurrent.Promise;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.torvtl.tor.socks.ReadSizes;
 
 /** Questions and answers, each of them given by the test. */
 class LivenessCheckTest {
+  private boolean hasStreams = true;
   private final EmbeddedChannel channel = new EmbeddedChannel();
   private final Asked egress = new Asked();
-  private final LivenessCheck check = new LivenessCheck(channel.eventLoop(), egress);
+  private final LivenessCheck check =
+      new LivenessCheck(channel.eventLoop(), egress, () -> hasStreams);
   private final List<String> heard = new ArrayList<>();
 
   private static final class Asked implements Egress {
     final List<Promise<Boolean>> questions = new ArrayList<>();
+    final List<Promise<Boolean>> watches = new ArrayList<>();
 
     @Override
     public Future<Boolean> isAlive(EventLoop loop) {
       questions.add(loop.newPromise());
       return questions.getLast();
+    }
+
+    @Override
+    public Future<Boolean> watch(EventLoop loop) {
+      watches.add(loop.newPromise());
+      return watches.getLast();
     }
 
     @Override
@@ -118,5 +128,48 @@ class LivenessCheckTest {
     assertThat(check.wasGoneSince(100)).isFalse();
     check.noteGone(200);
     assertThat(check.wasGoneSince(150)).isTrue();
+  }
+
+  @Test
+  void watchesAsLongAsThereAreStreams() {
+    check.watch();
+    check.watch();
+    assertThat(egress.watches).hasSize(1);
+    egress.watches.getLast().setSuccess(true);
+    assertThat(egress.watches).hasSize(2);
+    hasStreams = false;
+    egress.watches.getLast().setSuccess(true);
+    assertThat(egress.watches).hasSize(2);
+    hasStreams = true;
+    check.watch();
+    assertThat(egress.watches).hasSize(3);
+    assertThat(egress.questions).isEmpty();
+  }
+
+  @Test
+  void asksOnASignAndWatchesAnewOnlyForAnotherStreamOnceTheEgressIsGone() {
+    check.watch();
+    egress.watches.getLast().setSuccess(false);
+    egress.questions.getLast().setSuccess(false);
+    assertThat(check.wasGoneSince(System.nanoTime() - TimeUnit.HOURS.toNanos(1))).isTrue();
+    assertThat(egress.watches).hasSize(1);
+    check.watch();
+    assertThat(egress.watches).hasSize(2);
+  }
+
+  @Test
+  void pausesAfterASignThatMeantNothing() {
+    channel.freezeTime();
+    check.watch();
+    egress.watches.getLast().setSuccess(false);
+    egress.questions.getLast().setSuccess(true);
+    check.watch();
+    channel.advanceTimeBy(999, TimeUnit.MILLISECONDS);
+    channel.runScheduledPendingTasks();
+    assertThat(egress.watches).hasSize(1);
+    channel.advanceTimeBy(1, TimeUnit.MILLISECONDS);
+    channel.runScheduledPendingTasks();
+    assertThat(egress.watches).hasSize(2);
+    assertThat(check.failedQuestions()).isZero();
   }
 }

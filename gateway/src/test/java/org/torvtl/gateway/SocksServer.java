@@ -28,7 +28,7 @@ final class SocksServer implements AutoCloseable {
   }
 
   private final Set<Socket> open = ConcurrentHashMap.newKeySet();
-  private final Set<Socket> greeted = ConcurrentHashMap.newKeySet();
+  private final Set<Socket> idle = ConcurrentHashMap.newKeySet();
   private final Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
   private final AtomicInteger requests = new AtomicInteger();
   private volatile Script script = stream -> stream.refuse(1);
@@ -58,11 +58,11 @@ final class SocksServer implements AutoCloseable {
   }
 
   /**
-   * Connections of the gateway's that neither side has closed, besides those where we were only
-   * greeted: they wait for a request.
+   * Connections of the gateway's that neither side has closed, besides those where nothing was
+   * said, or only a greeting: they wait for a request, or for our end.
    */
   int open() {
-    return open.size() - greeted.size();
+    return open.size() - idle.size();
   }
 
   int requests() {
@@ -73,6 +73,7 @@ final class SocksServer implements AutoCloseable {
     while (!from.isClosed()) {
       try {
         var socket = from.accept();
+        idle.add(socket);
         open.add(socket);
         Thread.startVirtualThread(() -> serve(socket));
       } catch (IOException e) {
@@ -100,7 +101,7 @@ final class SocksServer implements AutoCloseable {
       failures.add(e);
     } finally {
       open.remove(socket);
-      greeted.remove(socket);
+      idle.remove(socket);
     }
   }
 
@@ -108,10 +109,9 @@ final class SocksServer implements AutoCloseable {
     require(version == 5, "SOCKS version " + version);
     in.skipNBytes(in.readUnsignedByte());
     var out = socket.getOutputStream();
-    greeted.add(socket);
     out.write(new byte[] {5, PASSWORD});
     int login = in.readUnsignedByte();
-    greeted.remove(socket);
+    idle.remove(socket);
     require(login == 1, "version of the login");
     var user = new String(in.readNBytes(in.readUnsignedByte()), StandardCharsets.ISO_8859_1);
     var password = new String(in.readNBytes(in.readUnsignedByte()), StandardCharsets.ISO_8859_1);

@@ -196,6 +196,25 @@ public final class SocksClient {
     }
   }
 
+  /**
+   * Holds a connection to the proxy on which nothing is said. With nothing on its way ahead, the
+   * end of the proxy is seen there at once, however long it takes until a stream's shows.
+   *
+   * @param longest for how long
+   * @return whether the proxy was there all the time; never fails
+   */
+  public Future<Boolean> watch(EventLoop loop, Duration longest) {
+    Promise<Boolean> stayed = loop.newPromise();
+    bootstrap(loop, connectTimeout, new SilentConnection(longest, stayed))
+        .connect(proxy)
+        .addListener(connected -> {
+          if (!connected.isSuccess()) {
+            stayed.trySuccess(false);
+          }
+        });
+    return stayed;
+  }
+
   private ReadyConnections ready(EventLoop loop) {
     return ready.computeIfAbsent(loop, anew -> new ReadyConnections());
   }
@@ -206,22 +225,22 @@ public final class SocksClient {
 
   private <T> Future<T> start(EventLoop loop, SocksExchange<T> exchange, Duration replyTimeout) {
     exchange.replyTimeout(replyTimeout);
-    var connecting =
-        new Bootstrap()
-            .group(loop)
-            .channel(channelClass(loop))
-            .disableResolver()
-            .option(
-                ChannelOption.CONNECT_TIMEOUT_MILLIS,
-                (int) Math.min(connectTimeout.toMillis(), replyTimeout.toMillis()))
-            .option(ChannelOption.AUTO_READ, false)
-            .option(ChannelOption.RECVBUF_ALLOCATOR, new ReadSizes.Allocator())
-            .option(ChannelOption.TCP_NODELAY, true)
-            .option(ChannelOption.ALLOW_HALF_CLOSURE, true)
-            .handler(exchange)
-            .connect(proxy);
-    exchange.follow(connecting);
+    var timeout = connectTimeout.compareTo(replyTimeout) < 0 ? connectTimeout : replyTimeout;
+    exchange.follow(bootstrap(loop, timeout, exchange).connect(proxy));
     return exchange.promise();
+  }
+
+  private static Bootstrap bootstrap(EventLoop loop, Duration timeout, ChannelHandler handler) {
+    return new Bootstrap()
+        .group(loop)
+        .channel(channelClass(loop))
+        .disableResolver()
+        .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) timeout.toMillis())
+        .option(ChannelOption.AUTO_READ, false)
+        .option(ChannelOption.RECVBUF_ALLOCATOR, new ReadSizes.Allocator())
+        .option(ChannelOption.TCP_NODELAY, true)
+        .option(ChannelOption.ALLOW_HALF_CLOSURE, true)
+        .handler(handler);
   }
 
   private static Socks5CommandRequest request(

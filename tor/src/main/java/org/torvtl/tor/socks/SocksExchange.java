@@ -32,6 +32,7 @@ import io.netty.util.concurrent.Promise;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.SocketAddress;
+import java.nio.channels.NotYetConnectedException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -175,7 +176,8 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
 
   @Override
   public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-    if (cause instanceof IOException) {
+    // The second is what Netty makes of ENOTCONN: of a socket that was reset, and has said so once.
+    if (cause instanceof IOException || cause instanceof NotYetConnectedException) {
       fail(new SocksException.ProxyClosed(proxy, cause));
     } else {
       malformed("what could not be handled: " + cause, cause);
@@ -233,7 +235,7 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
 
     @Override
     public void channelReadComplete(ChannelHandlerContext ctx) {
-      if (agreed && promise().setUncancellable()) {
+      if (agreed && !promise().isDone() && promise().setUncancellable()) {
         removeDecoder(ctx.pipeline());
         ctx.pipeline().remove(this);
         promise().setSuccess(ctx.channel());

@@ -696,6 +696,40 @@ class SocksClientTest {
     }
   }
 
+  // Whether the proxy goes away, however long nothing is asked.
+
+  private Future<Boolean> watch(SocketAddress proxy, Duration longest) {
+    return new SocksClient(proxy, LONG, LONG).watch(loop(), longest);
+  }
+
+  @Test
+  void aWatchSaysNothingAndEndsByItself() throws Exception {
+    try (var proxy = new ScriptedProxy(Conversation::expectEnd)) {
+      assertThat(get(watch(proxy.address(), Duration.ofMillis(50)))).isTrue();
+      proxy.assertPlayed();
+    }
+  }
+
+  @Test
+  void aWatchSeesTheProxyGo() throws Exception {
+    SocketAddress address;
+    try (var proxy = new ScriptedProxy(with -> {}, Conversation::reset)) {
+      address = proxy.address();
+      assertThat(get(watch(address, LONG))).isFalse();
+      assertThat(get(watch(address, LONG))).isFalse();
+      proxy.assertPlayed();
+    }
+    assertThat(get(watch(address, LONG))).isFalse();
+  }
+
+  @Test
+  void aWatchOfAProxyThatTalksEnds() throws Exception {
+    try (var proxy = new ScriptedProxy(with -> with.send("05 00").expectEnd())) {
+      assertThat(get(watch(proxy.address(), LONG))).isFalse();
+      proxy.assertPlayed();
+    }
+  }
+
   private static void awaitQuietly(CountDownLatch latch) throws IOException {
     try {
       assertThat(latch.await(DEADLINE_SECONDS, TimeUnit.SECONDS)).isTrue();

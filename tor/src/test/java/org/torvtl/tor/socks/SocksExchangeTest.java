@@ -23,6 +23,7 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 import net.jqwik.api.constraints.Size;
+import org.junit.jupiter.api.Test;
 
 /** The exchange without a network: every way to cut the proxy's bytes, and any bytes at all. */
 class SocksExchangeTest {
@@ -115,5 +116,20 @@ class SocksExchangeTest {
       assertThat(run.promise.cause()).isInstanceOf(SocksException.class);
       assertThat(run.channel.isOpen()).isFalse();
     }
+  }
+
+  @Test
+  void aGreetingAnsweredWithMoreThanWasAskedForFailsInOrder() throws Exception {
+    var proxy = new InetSocketAddress(InetAddress.getLoopbackAddress(), 9050);
+    var channel = new EmbeddedChannel(false, false);
+    Promise<Channel> promise = ImmediateEventExecutor.INSTANCE.newPromise();
+    var exchange = new SocksExchange.Greeting(proxy, promise);
+    channel.pipeline().addLast(exchange);
+    channel.register();
+    exchange.follow(channel.newSucceededFuture());
+    feed(channel, ANSWERS, List.of(ANSWERS.length));
+    assertThat(promise.cause()).isInstanceOf(SocksException.MalformedReply.class);
+    channel.checkException();
+    assertThat(channel.isOpen()).isFalse();
   }
 }
