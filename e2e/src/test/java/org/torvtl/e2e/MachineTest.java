@@ -23,7 +23,7 @@ class MachineTest {
           ip netns add over
           ip rule add from 203.0.113.9 table 7
           nft add table inet remains
-          mkdir -p /tmp/dust /run/torvtl/lab-old /var/lib/torvtl/tap0 /etc/netns/gone
+          mkdir -p /tmp/dust /run/torvtl/lab-old /var/lib/torvtl/dust /etc/netns/gone
           setsid sleep 300 >/dev/null 2>&1 </dev/null &
           """);
       assertThat(machine.traces().since(before))
@@ -35,7 +35,7 @@ class MachineTest {
               "process: sleep 300")
           .anyMatch(line -> line.startsWith("rule:") && line.contains("203.0.113.9"))
           .anyMatch(line -> line.startsWith("packet filter:") && line.contains("remains"))
-          .anyMatch(line -> line.endsWith("/torvtl/tap0"))
+          .anyMatch(line -> line.endsWith("/torvtl/dust"))
           .anyMatch(line -> line.endsWith("/netns/gone"));
     }
   }
