@@ -2,14 +2,10 @@
 package org.torvtl.tor.socks;
 
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelHandlerContext;
-import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.util.ReferenceCountUtil;
-import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.Promise;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,61 +26,17 @@ final class ReadyConnections {
       return;
     }
     waiting.addFirst(channel);
-    channel.pipeline().addLast(new Watch());
+    Promise<Boolean> lasted = channel.eventLoop().newPromise();
+    lasted.addListener(ended -> waiting.remove(channel));
+    channel.pipeline().addLast(new SilentConnection(LONGEST_WAIT, lasted));
   }
 
   /** The connection that was put here last, without a handler; {@code null} if there is none. */
   @Nullable Channel take() {
     var channel = waiting.pollFirst();
     if (channel != null) {
-      channel.pipeline().remove(Watch.class);
+      channel.pipeline().remove(SilentConnection.class);
     }
     return channel;
-  }
-
-  private final class Watch extends ChannelInboundHandlerAdapter {
-    private @Nullable Future<?> timer;
-
-    @Override
-    public void handlerAdded(ChannelHandlerContext ctx) {
-      timer =
-          ctx.executor()
-              .schedule(() -> end(ctx.channel()), LONGEST_WAIT.toNanos(), TimeUnit.NANOSECONDS);
-      ctx.read();
-    }
-
-    @Override
-    public void handlerRemoved(ChannelHandlerContext ctx) {
-      if (timer != null) {
-        timer.cancel(false);
-      }
-    }
-
-    private void end(Channel channel) {
-      waiting.remove(channel);
-      channel.close();
-    }
-
-    @Override
-    public void channelRead(ChannelHandlerContext ctx, Object message) {
-      ReferenceCountUtil.release(message);
-      end(ctx.channel());
-    }
-
-    @Override
-    public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
-      // The end of the proxy's direction: there is no other event on such a connection.
-      end(ctx.channel());
-    }
-
-    @Override
-    public void channelInactive(ChannelHandlerContext ctx) {
-      end(ctx.channel());
-    }
-
-    @Override
-    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-      end(ctx.channel());
-    }
   }
 }

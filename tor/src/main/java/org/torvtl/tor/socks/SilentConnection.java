@@ -11,8 +11,9 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A connection that is only held, to see it end: tells whether it lasted as long as it was to, and
- * is closed then. A proxy that says anything on it does not do what is expected of one.
+ * A connection that is only held: tells whether it lasted as long as it was to, and is closed then.
+ * A proxy that says anything on it does not do what is expected of one. Who takes the handler away
+ * before has the connection for itself.
  */
 final class SilentConnection extends ChannelInboundHandlerAdapter {
   private final Duration longest;
@@ -25,15 +26,26 @@ final class SilentConnection extends ChannelInboundHandlerAdapter {
   }
 
   @Override
+  public void handlerAdded(ChannelHandlerContext ctx) {
+    if (ctx.channel().isActive()) {
+      channelActive(ctx);
+    }
+  }
+
+  @Override
   public void channelActive(ChannelHandlerContext ctx) {
     timer = ctx.executor().schedule(() -> end(ctx, true), longest.toNanos(), TimeUnit.NANOSECONDS);
     ctx.read();
   }
 
-  private void end(ChannelHandlerContext ctx, boolean hasLasted) {
+  @Override
+  public void handlerRemoved(ChannelHandlerContext ctx) {
     if (timer != null) {
       timer.cancel(false);
     }
+  }
+
+  private void end(ChannelHandlerContext ctx, boolean hasLasted) {
     lasted.trySuccess(hasLasted);
     ctx.close();
   }
