@@ -24,6 +24,9 @@ public final class LinkCounters {
   /** Frames that belong to another queue of the same device: dropped on arrival. */
   public long misdirectedDrops;
 
+  /** Frames not carried because the guard of the link was not in force. */
+  public long guardDrops;
+
   /** Frames that were not written to the capture file: it could not be written, or not in time. */
   public long captureDrops;
 }

@@ -19,11 +19,11 @@ import java.lang.invoke.VarHandle;
  */
 final class Libc {
   static final int O_RDWR = 2, O_NONBLOCK = 0x800, O_CLOEXEC = 0x80000;
-  static final int AF_INET = 2, AF_PACKET = 17;
+  static final int AF_INET = 2, AF_NETLINK = 16, AF_PACKET = 17;
   static final int SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000;
   static final int EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, EIO = 5, ENXIO = 6, EAGAIN = 11;
   static final int EBUSY = 16, ENODEV = 19, EINVAL = 22, ERANGE = 34, ENOSYS = 38, EBADFD = 77;
-  static final int EOPNOTSUPP = 95, ENETDOWN = 100;
+  static final int EOPNOTSUPP = 95, EADDRINUSE = 98, ENETDOWN = 100, ENOBUFS = 105;
   static final int PR_SET_DUMPABLE = 4, PR_SET_NO_NEW_PRIVS = 38;
 
   private static final Linker LINKER = Linker.nativeLinker();
@@ -68,6 +68,10 @@ final class Libc {
       LINKER.downcallHandle(symbol("getppid"), FunctionDescriptor.of(JAVA_INT));
   private static final MethodHandle READ =
       function("read", -1, FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle POLL =
+      function("poll", -1, FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT));
+  private static final MethodHandle EVENTFD =
+      function("eventfd", -1, FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
   private static final MethodHandle PRCTL =
       function(
           "prctl",
@@ -216,6 +220,30 @@ final class Libc {
     try {
       return result(
           (long) SENDTO.invokeExact(state, fd, data, length, flags, address, addressLength), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  /**
+   * Waits until a descriptor can be used.
+   *
+   * @param descriptors an array of {@code struct pollfd}
+   * @param timeoutMillis negative for ever
+   */
+  static int poll(MemorySegment descriptors, long count, int timeoutMillis) {
+    var state = STATE.get();
+    try {
+      return (int) result((int) POLL.invokeExact(state, descriptors, count, timeoutMillis), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  static int eventfd(int initial, int flags) {
+    var state = STATE.get();
+    try {
+      return (int) result((int) EVENTFD.invokeExact(state, initial, flags), state);
     } catch (Throwable e) {
       throw impossible(e);
     }

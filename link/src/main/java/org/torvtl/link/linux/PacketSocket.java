@@ -30,7 +30,7 @@ import org.torvtl.link.Link;
  */
 public final class PacketSocket implements Device {
   private static final int ETH_P_ALL = 3;
-  private static final int SOL_SOCKET = 1, SO_RCVBUF = 8, SO_ATTACH_FILTER = 26;
+  private static final int SOL_SOCKET = 1, SO_RCVBUF = 8, SO_ATTACH_FILTER = 26, SO_MARK = 36;
   private static final int SOL_PACKET = 263, PACKET_ADD_MEMBERSHIP = 1, PACKET_VNET_HDR = 15;
   private static final int PACKET_IGNORE_OUTGOING = 23;
   private static final short PACKET_MR_PROMISC = 1;
@@ -50,12 +50,13 @@ public final class PacketSocket implements Device {
    * Opens a socket that receives what is for the gateway, and sends.
    *
    * @param gatewayMac the gateway's MAC address on this link
+   * @param mark of the frames it sends, for packet filters; 0 for none
    * @throws SystemCallException if there is no such interface, it carries no Ethernet, or there is
    *     no permission
    */
-  public static PacketSocket open(NetworkInterface networkInterface, long gatewayMac)
+  public static PacketSocket open(NetworkInterface networkInterface, long gatewayMac, int mark)
       throws SystemCallException {
-    var socket = unbound(networkInterface);
+    var socket = unbound(networkInterface, mark);
     try (var arena = Arena.ofConfined()) {
       // Before it is bound, so that nothing passes without the filter.
       socket.set(
@@ -79,11 +80,12 @@ public final class PacketSocket implements Device {
   /**
    * Opens a socket that only sends.
    *
+   * @param mark as for {@link #open}
    * @throws SystemCallException as {@link #open}
    */
-  public static PacketSocket openForSending(NetworkInterface networkInterface)
+  public static PacketSocket openForSending(NetworkInterface networkInterface, int mark)
       throws SystemCallException {
-    var socket = unbound(networkInterface);
+    var socket = unbound(networkInterface, mark);
     try (var arena = Arena.ofConfined()) {
       socket.bind(arena, 0);
       return socket;
@@ -93,7 +95,7 @@ public final class PacketSocket implements Device {
     }
   }
 
-  private static PacketSocket unbound(NetworkInterface networkInterface)
+  private static PacketSocket unbound(NetworkInterface networkInterface, int mark)
       throws SystemCallException {
     String cannot = "cannot open " + networkInterface.name();
     if (!networkInterface.isEthernet()) {
@@ -107,6 +109,9 @@ public final class PacketSocket implements Device {
     var socket = new PacketSocket(fd, networkInterface);
     try (var arena = Arena.ofConfined()) {
       socket.set(SOL_PACKET, PACKET_VNET_HDR, arena.allocateFrom(JAVA_INT, 1));
+      if (mark != 0) {
+        socket.set(SOL_SOCKET, SO_MARK, arena.allocateFrom(JAVA_INT, mark));
+      }
       return socket;
     } catch (SystemCallException e) {
       socket.close();

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.link.guard;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.torvtl.link.guard.Segment.Port;
+import org.torvtl.wire.MacAddress;
+
+/**
+ * Writes the guard's nftables statements. Base chains cannot be changed, so each version of the
+ * table has chains of its own, which take the place of the last version's in one transaction; the
+ * sets of MAC addresses stay.
+ *
+ * @param table the name of the tables, one for each family
+ * @param mark of the gateway's frames
+ * @param mac the gateway's MAC address
+ */
+record GuardRules(String table, int mark, long mac) {
+  /** MAC addresses that a port may use while the gateway runs. */
+  static final int MACS_OF_A_PORT = 256;
+
+  /** A bridge has no more ports than 1024. */
+  private static final int MACS = MACS_OF_A_PORT * 1024;
+
+  /** Before all that filters for other reasons. */
+  private static final int PRIORITY = -500;
+
+  /** Addresses that a bridge does not forward. IEEE 802.1Q, table 8-1. */
+  private static final String GROUPS = "ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00";
+
+  private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_.@+=,~#-]+");
+  private static final List<String> FAMILIES = List.of("netdev", "inet", "arp");
+
+  /**
+   * One version of the table.
+   *
+   * @param statements for {@code nft}, one a line, to be one transaction
+   * @param chains of the netdev family that it puts there
+   * @param ports of guests, by index, that have a set of MAC addresses
+   */
+  record Version(List<String> statements, List<String> chains, List<Integer> ports) {
+    static final Version NONE = new Version(List.of(), List.of(), List.of());
+  }
+
+  /** The chain that tells which version is in force. */
+  static String marker(int number) {
+    return "guest_" + number;
+  }
+
+  /** Puts a table there, in place of any of that name. */
+  Version fresh(Segment segment, int number) {
+    var body = new Body(number);
+    for (var family : FAMILIES) {
+      body.statements.add("add table %s %s".formatted(family, table));
+      body.statements.add("delete table %s %s".formatted(family, table));
+    }
+    return body.write(segment);
+  }
+
+  /** Puts a version in the place of the last one. What is not there of that is no error. */
+  Version update(Version last, Segment segment, int number) {
+    var body = new Body(number);
+    body.statements.add("add table netdev " + table);
+    for (var chain : last.chains) {
+      for (var word : List.of("add", "flush", "delete")) {
+        body.statements.add("%s chain netdev %s %s".formatted(word, table, chain));
+      }
+    }
+    for (var family : List.of("inet", "arp")) {
+      body.statements.add("add table %s %s".formatted(family, table));
+      body.statements.add("delete table %s %s".formatted(family, table));
+    }
+    return body.write(segment);
+  }
+
+  /** Whether nft can be given the name of an interface. */
+  static boolean isNameable(String name) {
+    return NAME.matcher(name).matches();
+  }
+
+  /** A name for the tables of a device. */
+  static String tableFor(String device) {
+    return device
+        .chars()
+        .mapToObj(c ->
+            c < 0x80 && Character.isLetterOrDigit(c) ? Character.toString(c) : "_%02x".formatted(c))
+        .collect(Collectors.joining("", "torvtl_guard_", ""));
+  }
+
+  /** The statements of one version, as they are written. */
+  private final class Body {
+    final List<String> statements = new ArrayList<>();
+    private final List<String> chains = new ArrayList<>();
+    private final int number;
+    private final String unmarked = "meta mark != 0x%08x drop".formatted(mark);
+
+    Body(int number) {
+      this.number = number;
+    }
+
+    Version write(Segment segment) {
+      statements.add("add table netdev " + table);
+      guestChain();
+      for (var port : segment.silent()) {
+        rule(base(port, "ingress"), "drop");
+        rule(base(port, "egress"), unmarked);
+      }
+      segment.lower().forEach(port -> rule(base(port, "egress"), unmarked));
+      segment.deaf().forEach(port -> rule(base(port, "ingress"), "drop"));
+      segment
+          .sending()
+          .forEach(port -> rule(base(port, "ingress"), "meta mark set 0x%08x".formatted(mark)));
+      segment.guests().forEach(this::guest);
+      upperLayers(segment);
+      return new Version(statements, chains, segment.guests().stream().map(Port::index).toList());
+    }
+
+    private void guestChain() {
+      statements.add(
+          "add set netdev %s owned { type ether_addr; size %d; flags dynamic; }"
+              .formatted(table, MACS));
+      String chain = marker(number);
+      chains.addFirst(chain);
+      statements.add("add chain netdev %s %s".formatted(table, chain));
+      rule(chain, "meta mark set 0");
+      rule(chain, GROUPS + " drop");
+      rule(chain, "ether saddr %s drop".formatted(MacAddress.toString(mac)));
+      rule(chain, "ether type { 8021q, 8021ad } vlan id != 0 drop");
+    }
+
+    /** A MAC address is the port's that used it first. */
+    private void guest(Port port) {
+      String set = "macs_" + port.index();
+      statements.add(
+          "add set netdev %s %s { type ether_addr; size %d; flags dynamic; }"
+              .formatted(table, set, MACS_OF_A_PORT));
+      String ingress = base(port, "ingress");
+      rule(ingress, "jump " + marker(number));
+      rule(ingress, "ether saddr @%s accept".formatted(set));
+      rule(ingress, "ether saddr @owned drop");
+      rule(ingress, "add @%s { ether saddr } add @owned { ether saddr } accept".formatted(set));
+      rule(ingress, "drop");
+      rule(base(port, "egress"), unmarked);
+    }
+
+    /** No IP host is at the addresses that a bridge keeps for itself, not on a new port either. */
+    private void upperLayers(Segment segment) {
+      if (segment.guests().isEmpty() && segment.lower().isEmpty() && segment.silent().isEmpty()) {
+        return;
+      }
+      upperLayer("inet", "prerouting", segment.lower());
+      upperLayer("arp", "input", segment.lower());
+    }
+
+    private void upperLayer(String family, String hook, List<Port> lower) {
+      String chain = "%s %s heard".formatted(family, table);
+      statements.add("add table %s %s".formatted(family, table));
+      statements.add(
+          "add chain %s { type filter hook %s priority %d; }".formatted(chain, hook, PRIORITY));
+      statements.add("add rule %s %s drop".formatted(chain, GROUPS));
+      if (!lower.isEmpty()) {
+        statements.add(
+            "add rule %s iifname { %s } drop"
+                .formatted(
+                    chain,
+                    lower.stream()
+                        .map(port -> "\"" + port.name() + "\"")
+                        .collect(Collectors.joining(", "))));
+      }
+    }
+
+    private String base(Port port, String hook) {
+      String chain = "%s_%d_%d".formatted(hook, port.index(), number);
+      chains.add(0, chain);
+      statements.add(
+          "add chain netdev %s %s { type filter hook %s device \"%s\" priority %d; }"
+              .formatted(table, chain, hook, port.name(), PRIORITY));
+      return chain;
+    }
+
+    private void rule(String chain, String rule) {
+      statements.add("add rule netdev %s %s %s".formatted(table, chain, rule));
+    }
+  }
+}

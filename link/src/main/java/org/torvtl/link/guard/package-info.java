@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/**
+ * Keeps this host, and the guests among each other, off a link that guests are on.
+ *
+ * <p>A kernel that has a part in the guests' link answers what they send: a ping with a forged
+ * source that a guest sends to the host's MAC address is answered over the host's real network. So
+ * before the gateway takes its first frame, an nftables table is put on the devices of the link:
+ *
+ * <ul>
+ *   <li>On the device itself, ingress drops everything. A packet socket sees frames before that, so
+ *       the gateway hears all and the host nothing. Egress drops all but the frames that bear the
+ *       gateway's mark: 32 random bits, new at each start.
+ *   <li>On each port of a bridge, egress drops all but the gateway's frames, so guests hear only
+ *       the gateway. Ingress drops frames for the bridge's own group addresses, which the kernel
+ *       hands to the port's own stack, frames that bear the gateway's MAC address, and VLAN tags. A
+ *       source address belongs to the port that used it first.
+ *   <li>A TAP of the gateway's own that is a bridge port marks what the gateway sends. One that is
+ *       none only drops ingress: what the host sends into it is how a guest's frames come.
+ *   <li>What the device stands on, such as a macvlan's lower device, hands frames up behind its
+ *       ingress hook; there IPv4, IPv6 and ARP are dropped a layer further up.
+ * </ul>
+ *
+ * <p>{@link org.torvtl.link.guard.Segment} tells which devices these are, {@code GuardRules} writes
+ * the table, {@code GuardKeeper} is the child process that keeps the privilege to put it there, and
+ * {@link org.torvtl.link.guard.LinkGuard} watches by netlink: when the table is touched by anybody
+ * else, or an interface is added or renamed, {@link org.torvtl.link.guard.GuardedLink} carries
+ * nothing until the table is right again. When the gateway is killed, the table stays, and the next
+ * start replaces it in one transaction. A decent end removes it.
+ *
+ * <p>Between the moment a port is added to a bridge and the moment its chains are there, some
+ * milliseconds pass. In these the host hears nothing, but the new port's guest may hear other
+ * guests' broadcasts.
+ */
+@NullMarked
+package org.torvtl.link.guard;
+
+import org.jspecify.annotations.NullMarked;

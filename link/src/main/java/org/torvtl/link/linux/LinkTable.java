@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.link.linux;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** The interfaces of this network namespace, and what stands on what. rtnetlink(7), RTM_GETLINK. */
+public final class LinkTable {
+  private static final int RTM_NEWLINK = 16, RTM_GETLINK = 18;
+  private static final int NLMSG_ERROR = 2, NLMSG_DONE = 3;
+  private static final short NLM_F_REQUEST = 1, NLM_F_DUMP = 0x300;
+  private static final int HEADER_LENGTH = 16, IFINFO_LENGTH = 16, IFINFO_INDEX = 4;
+  private static final int IFNAME = 3, LINK = 5, MASTER = 10, LINKINFO = 18, LINK_NETNSID = 37;
+  private static final int INFO_KIND = 1;
+  private static final int ATTRIBUTE_HEADER = 4, TYPE_MASK = 0x3FFF;
+  private static final int DEADLINE_MILLIS = 5_000;
+
+  /**
+   * One interface.
+   *
+   * @param kind of a virtual interface, such as {@code bridge}, {@code veth}, {@code macvlan}; else
+   *     empty
+   * @param master the index of the interface this one is a port or slave of; 0 if of none
+   * @param lower the index of the interface it stands on, in this namespace; for a veth, its other
+   *     end; 0 for none
+   */
+  public record Entry(int index, String name, String kind, int master, int lower) {}
+
+  private LinkTable() {}
+
+  /** Reads all of them. Takes no privilege. */
+  public static List<Entry> read() throws SystemCallException {
+    try (var socket = NetlinkSocket.open(NetlinkSocket.ROUTE, 0, 0);
+        var wait = new NetlinkWait(List.of(socket))) {
+      socket.send(request());
+      var entries = new ArrayList<Entry>();
+      while (true) {
+        var messages = socket.read();
+        if (messages == null) {
+          wait.await(DEADLINE_MILLIS);
+        } else if (parse(messages, entries)) {
+          return entries;
+        }
+      }
+    }
+  }
+
+  private static byte[] request() {
+    return ByteBuffer.allocate(HEADER_LENGTH + IFINFO_LENGTH)
+        .order(ByteOrder.nativeOrder())
+        .putInt(HEADER_LENGTH + IFINFO_LENGTH)
+        .putShort((short) RTM_GETLINK)
+        .putShort((short) (NLM_F_REQUEST | NLM_F_DUMP))
+        .array();
+  }
+
+  /** Adds what the messages tell of; whether they are the last. */
+  static boolean parse(ByteBuffer messages, List<Entry> entries) throws SystemCallException {
+    for (int at = messages.position(); at + HEADER_LENGTH <= messages.limit(); ) {
+      int length = messages.getInt(at);
+      int type = messages.getShort(at + 4) & 0xFFFF;
+      if (length < HEADER_LENGTH || length > messages.limit() - at || type == NLMSG_DONE) {
+        return true;
+      }
+      if (type == NLMSG_ERROR) {
+        throw new SystemCallException(
+            "cannot list interfaces", -messages.getInt(at + HEADER_LENGTH), "");
+      }
+      if (type == RTM_NEWLINK) {
+        entries.add(entry(messages.slice(at, length).order(messages.order())));
+      }
+      at += length + 3 & ~3;
+    }
+    return false;
+  }
+
+  private static Entry entry(ByteBuffer message) {
+    int attributes = HEADER_LENGTH + IFINFO_LENGTH;
+    var name = attribute(message, attributes, IFNAME);
+    var info = attribute(message, attributes, LINKINFO);
+    var kind = info == null ? null : attribute(info, 0, INFO_KIND);
+    boolean isElsewhere = attribute(message, attributes, LINK_NETNSID) != null;
+    return new Entry(
+        message.getInt(HEADER_LENGTH + IFINFO_INDEX),
+        text(name),
+        text(kind),
+        number(attribute(message, attributes, MASTER)),
+        isElsewhere ? 0 : number(attribute(message, attributes, LINK)));
+  }
+
+  private static String text(@Nullable ByteBuffer value) {
+    return value == null
+        ? ""
+        : StandardCharsets.UTF_8.decode(value.duplicate()).toString().replaceFirst("\0.*", "");
+  }
+
+  private static int number(@Nullable ByteBuffer value) {
+    return value == null ? 0 : value.getInt(0);
+  }
+
+  /** The value of an attribute; null if there is none of that type. */
+  private static @Nullable ByteBuffer attribute(ByteBuffer buffer, int offset, int type) {
+    for (int at = offset; at + ATTRIBUTE_HEADER <= buffer.limit(); ) {
+      int length = buffer.getShort(at) & 0xFFFF;
+      if (length < ATTRIBUTE_HEADER || length > buffer.limit() - at) {
+        return null;
+      }
+      if ((buffer.getShort(at + 2) & TYPE_MASK) == type) {
+        return buffer.slice(at + ATTRIBUTE_HEADER, length - ATTRIBUTE_HEADER).order(buffer.order());
+      }
+      at += length + 3 & ~3;
+    }
+    return null;
+  }
+}
