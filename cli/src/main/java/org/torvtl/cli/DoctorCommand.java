@@ -51,6 +51,7 @@ final class DoctorCommand implements Callable<Integer> {
     tunDriver();
     tor();
     iproute();
+    nftables();
     if (chosen == null) {
       forwarding();
     } else {
@@ -115,6 +116,23 @@ final class DoctorCommand implements Callable<Integer> {
       ok("iproute2", Command.run("ip", "-V").strip());
     } catch (IOException e) {
       problem("iproute2", String.valueOf(e.getMessage()), "apt-get install iproute2");
+    }
+  }
+
+  private void nftables() throws IOException, InterruptedException {
+    try {
+      String version = Command.run("nft", "--version").strip();
+      if (Privileges.has(Privileges.Capability.NET_ADMIN)) {
+        Command.run("nft", "list", "tables");
+      }
+      ok("nftables", version);
+    } catch (IOException e) {
+      problem(
+          "nftables",
+          e.getMessage()
+              + ": a program that binds to an interface, or uses IPv6, could not be kept from"
+              + " passing a TUN by, so run --route and onion route up are refused",
+          "apt-get install nftables; the kernel must have nf_tables");
     }
   }
 

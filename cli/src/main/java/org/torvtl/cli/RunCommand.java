@@ -154,8 +154,11 @@ final class RunCommand implements Callable<Integer> {
       }
       var config = config(place, gatewayAddress);
       if (!place.destinations().isEmpty()) {
+        if (external != null) {
+          reachable(external);
+        }
         var exempt = TorUser.check(place.name(), place.destinations(), external, user);
-        teardown.add(PolicyRoutes.add(place.in(), place.destinations(), exempt));
+        teardown.add(PolicyRoutes.prepare(place.in(), place.destinations(), exempt)).add();
       }
       if (capture != null) {
         links = record(links, capture, teardown);
