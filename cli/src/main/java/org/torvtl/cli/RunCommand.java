@@ -154,10 +154,10 @@ final class RunCommand implements Callable<Integer> {
       }
       var config = config(place, gatewayAddress);
       if (!place.destinations().isEmpty()) {
+        var exempt = TorUser.check(place.name(), place.destinations(), external, user);
         if (external != null) {
           reachable(external);
         }
-        var exempt = TorUser.check(place.name(), place.destinations(), external, user);
         teardown.add(PolicyRoutes.prepare(place.in(), place.destinations(), exempt)).add();
       }
       if (capture != null) {

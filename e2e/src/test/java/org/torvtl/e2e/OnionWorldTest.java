@@ -309,7 +309,7 @@ class OnionWorldTest {
     machine.script("ip tuntap add dev tun1 mode tun; ip link set tun1 up");
     route("up").orThrow();
     machine.script(
-        "for table in $(nft list tables | awk '/torvtl/ { print $3 }'); do nft delete table ip $table; done");
+        "for table in $(nft list tables | awk '/torvtl/ { print $3 }'); do nft delete table inet $table; done");
     machine.script("ip route del 18.0.0.0/8 dev tun1 table 9");
     route("down").orThrow();
     machine.script("ip link delete tun1");
@@ -445,6 +445,85 @@ class OnionWorldTest {
           .isNotEmpty()
           .noneMatch(line -> line.contains(FROM));
       assertThat(proxy.command().isRunning()).isTrue();
+    }
+  }
+
+  /**
+   * A program that binds to an interface, or to nothing at all, has the routed address as its
+   * source all the same; and IPv6 that stands for a destination is not carried.
+   */
+  @Test
+  void nothingPassesTheTunnelBy() throws Exception {
+    machine.script(
+        """
+        ip addr add 2001:db8:50::2/64 dev eth0 nodad
+        ip -n gateways addr add 2001:db8:50::1/64 dev host0 nodad
+        ip -6 route add default via 2001:db8:50::1
+        ip addr add 18.0.0.5/32 dev lo
+        """);
+    var waysAround =
+        List.of(
+            "curl -sS --max-time 5 --interface eth0 http://18.7.7.7/",
+            "curl -sS --max-time 5 --interface eth0 http://" + WORLD + "/",
+            "curl -sS --max-time 2 --interface eth0 tftp://18.7.7.7/x",
+            "ping -n -c 1 -W 1 -I eth0 18.7.7.7",
+            "ping -n -c 1 -W 1 -s 4000 -I eth0 18.7.7.7",
+            "ping -n -c 1 -W 1 18.7.7.7",
+            "traceroute -n -q 1 -w 1 -m 2 -i eth0 18.7.7.7",
+            "curl -sS --max-time 5 -g http://[64:ff9b::18.7.7.7]/",
+            "curl -sS --max-time 5 -g --interface eth0 http://[2002:1207:0707::1]/",
+            "curl -sS --max-time 5 -g --interface eth0 http://[2001:0:102:304:0:0:edf8:f8f8]/",
+            "ping -n -c 1 -W 1 -I eth0 64:ff9b::18.7.7.7");
+    try (var seen =
+        machine.start(
+            List.of(
+                "ip",
+                "netns",
+                "exec",
+                "gateways",
+                "tcpdump",
+                "-n",
+                "-l",
+                "--immediate-mode",
+                "-t",
+                "-i",
+                "host0",
+                "-Q",
+                "in"))) {
+      seen.awaitOutput("'listening on'", text -> text.contains("listening on"), DEADLINE);
+      try (var proxy = proxy()) {
+        route("up").orThrow();
+        tryAll(waysAround);
+        // A router's own sending, from its own address, and the host's to itself.
+        machine.script("ping -q -c 1 -W 5 -I $1 $2", FROM, WORLD);
+        machine.script("ping -q -c 1 -W 5 18.0.0.5");
+        proxy.stop(Signal.KILL);
+      }
+      Waiting.until(
+          "tun1 to go", DEADLINE, () -> !machine.script("ip -o link").out().contains("tun1"));
+      tryAll(waysAround);
+      machine.script("ping -q -c 1 -W 5 -I eth0 $1", CLOSED_TO_TUNNEL);
+      seen.awaitOutput("the last packet", text -> text.contains(CLOSED_TO_TUNNEL), DEADLINE);
+      assertThat(seen.output().lines().filter(line -> line.matches("(IP|ARP).*")))
+          .isNotEmpty()
+          .allMatch(line ->
+              line.contains(CLOSED_TO_TUNNEL)
+                  || line.startsWith("ARP, Reply " + FROM)
+                  || line.contains("who-has 192.168.200.1 tell " + FROM)
+                  || line.contains("ICMP6, neighbor")
+                  || line.contains("ICMP6, router solicitation")
+                  || line.contains("multicast listener report"));
+      route("down").orThrow();
+      machine.script("ping -q -c 1 -W 5 -I eth0 18.7.7.7");
+    }
+  }
+
+  private void tryAll(List<String> commands) throws Exception {
+    for (var command : commands) {
+      var result =
+          machine.run(
+              DEADLINE, "setpriv", "--reuid=65534", "--clear-groups", "bash", "-c", command);
+      assertThat(result.exitStatus()).as("%s", result).isNotZero();
     }
   }
 
