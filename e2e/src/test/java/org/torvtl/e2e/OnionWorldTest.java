@@ -3,11 +3,14 @@ package org.torvtl.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -246,6 +249,62 @@ class OnionWorldTest {
       var refused =
           machine.run(DEADLINE, "dig", "-b", FROM, "+tries=1", "+time=20", "@" + WORLD, "x.test");
       assertThat(refused.out() + refused.err()).contains("connection refused");
+    }
+  }
+
+  /** The world answers the port that a flow came from first; another one it does not hear. */
+  @Test
+  void aUserWhoSendsToEverywhereTakesNoFlowOfAnother() throws Exception {
+    var echo =
+        "mkfifo /tmp/back; nc -n -u -l 128.30.2.155 5555 </tmp/back | sed -u 's/^/echo of /' >/tmp/back";
+    try (var proxy = proxy();
+        var server = world.start(List.of("bash", "-c", echo))) {
+      route("up").orThrow();
+      Waiting.until(
+          "the UDP server",
+          DEADLINE,
+          () -> world.script(DEADLINE, "ss -H -l -u -n").out().contains(":5555"));
+      machine.script("mkfifo -m 666 /tmp/say");
+      var talk = "exec 3<>/tmp/say; nc -n -u -s $0 $1 5555 <&3";
+      try (var client =
+          machine.start(
+              List.of(
+                  "setpriv", "--reuid=65534", "--clear-groups", "bash", "-c", talk, FROM, WORLD))) {
+        machine.script("echo hello >/tmp/say");
+        client.awaitLine("echo of hello", DEADLINE);
+        // More than all three routers have room for.
+        var flood =
+            machine.start(
+                List.of(
+                    "setpriv",
+                    "--reuid=65533",
+                    "--clear-groups",
+                    "bash",
+                    "-c",
+                    "for port in {10000..15500}; do echo >/dev/udp/$0/$port; done",
+                    WORLD));
+        flood.await(Duration.ofSeconds(60)).orThrow();
+        machine.script("echo again >/tmp/say");
+        client.awaitLine("echo of again", DEADLINE);
+      }
+      assertThat(server.isRunning()).isTrue();
+      proxy.stop(Signal.TERM);
+      long evicted =
+          IntStream.rangeClosed(1, 3)
+              .mapToObj(router -> lastLine(proxy, router))
+              .map(line -> line.replaceFirst("(?s).*evicted\\.flows=(\\d+).*", "$1"))
+              .filter(count -> count.matches("\\d+"))
+              .mapToLong(Long::parseLong)
+              .sum();
+      assertThat(evicted).as("there were more flows than room").isPositive();
+    }
+  }
+
+  private static String lastLine(OnionProxy proxy, int router) {
+    try {
+      return proxy.log(router).getLast();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 
