@@ -89,7 +89,10 @@ final class PolicyRoutes implements AutoCloseable {
   private final KillSwitch killSwitch;
   private final Process remover;
 
-  /** Whether there is something that a gateway left and that this one did not replace. */
+  /** Whether there is something to remove. */
+  private boolean made;
+
+  /** Whether this replaces what another gateway left, and is not done with it. */
   private boolean unfinished;
 
   private boolean closed;
@@ -129,7 +132,9 @@ final class PolicyRoutes implements AutoCloseable {
       throw new IOException("ending");
     }
     checkOthers();
-    unfinished = closeWaysAround() || rules("-4").stream().anyMatch(this::isMine);
+    boolean before = closeWaysAround();
+    made = true;
+    unfinished = before || rules("-4").stream().anyMatch(this::isMine);
     remove(number);
     fill();
     sweep();
@@ -317,7 +322,7 @@ final class PolicyRoutes implements AutoCloseable {
     closed = true;
     try {
       try (var input = remover.outputWriter(StandardCharsets.UTF_8)) {
-        input.write(unfinished ? "" : WORD + "\n");
+        input.write(made && !unfinished ? WORD + "\n" : "");
       }
       if (!remover.waitFor(DEADLINE.toMillis(), TimeUnit.MILLISECONDS)
           || remover.exitValue() != 0
