@@ -2,6 +2,7 @@
 package org.torvtl.tor.socks;
 
 import io.netty.util.NetUtil;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -76,8 +77,16 @@ public abstract sealed class SocksException extends IOException {
     ProxyUnreachable(SocketAddress proxy, @Nullable Throwable cause) {
       super(
           "cannot reach the SOCKS proxy %s: %s (is Tor running, and is that its SocksPort?)"
-              .formatted(text(proxy), cause == null ? "closed" : cause.getMessage()),
+              .formatted(text(proxy), reason(cause)),
           cause);
+    }
+
+    private static String reason(@Nullable Throwable cause) {
+      return switch (cause) {
+        case null -> "closed";
+        case FileNotFoundException _ -> "no such socket";
+        default -> String.valueOf(cause.getMessage());
+      };
     }
 
     /** Whether the proxy is there, but has as many connections waiting as it may. */
