@@ -130,12 +130,12 @@ class SupervisedTorTest {
     // So that only the run directory is in the way.
     Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwx--x--x"));
     try (var tor = SupervisedTor.start(options, events::add)) {
-      assertThat(byAnother("connect", tor.socksAddress().getPath())).contains("Permission denied");
-      assertThat(byAnother("connect", tor.controlSocket())).contains("Permission denied");
+      assertThat(byAnother("connect", tor.socksAddress().getPath())).contains("PermissionError");
+      assertThat(byAnother("connect", tor.controlSocket())).contains("PermissionError");
       ProcessHandle.of(tor.pid()).orElseThrow().destroyForcibly();
       next(SupervisedTor.Event.Down.class);
-      assertThat(byAnother("unlink", tor.socksAddress().getPath())).contains("Permission denied");
-      assertThat(byAnother("bind", tor.socksAddress().getPath())).contains("Permission denied");
+      assertThat(byAnother("unlink", tor.socksAddress().getPath())).contains("PermissionError");
+      assertThat(byAnother("bind", tor.socksAddress().getPath())).contains("PermissionError");
     }
   }
 
@@ -152,7 +152,7 @@ class SupervisedTorTest {
                 "setpriv",
                 "--reuid=61234",
                 "--clear-groups",
-                "python3",
+                "/usr/bin/python3",
                 "-c",
                 program,
                 deed,
