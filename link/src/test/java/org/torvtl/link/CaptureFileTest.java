@@ -128,14 +128,16 @@ class CaptureFileTest {
       assertPrivate(CaptureFile.second(file));
       var recorded = link.recorded(new Ignored());
       cable[1].start(new Ignored());
+      var frame = Unpooled.directBuffer().writeZero(1064);
       for (int i = 0; i < 5000; i++) {
-        link.send(Unpooled.directBuffer().writeZero(1064), Unpooled.EMPTY_BUFFER);
+        link.send(frame, Unpooled.EMPTY_BUFFER);
         if (i % 100 == 99) {
           recorded.endOfBatch();
           cable[1].deliver();
           assertThat(target.writes.tryAcquire(20, TimeUnit.SECONDS)).isTrue();
         }
       }
+      frame.release();
       assertThat(link.counters().captureDrops).isZero();
     }
     assertThat(failures).isEmpty();
