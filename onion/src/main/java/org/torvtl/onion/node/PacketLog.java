@@ -89,9 +89,8 @@ public final class PacketLog implements AutoCloseable {
     var attributes =
         Files.readAttributes(directory, "unix:isDirectory,mode,uid", LinkOption.NOFOLLOW_LINKS);
     if (!Boolean.TRUE.equals(attributes.get("isDirectory"))) {
-      throw new IOException(
-          "cannot write logs into %s: it is not a directory, or a symbolic link (name the directory itself)"
-              .formatted(directory));
+      throw new FileSystemException(
+          directory.toString(), null, directory + " is a symbolic link, or no directory");
     }
     if (!Objects.equals(attributes.get("uid"), ownUid())) {
       throw new IOException(
