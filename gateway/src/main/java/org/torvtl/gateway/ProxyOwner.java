@@ -4,13 +4,13 @@ package org.torvtl.gateway;
 import io.netty.channel.Channel;
 import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.util.NetUtil;
-import java.io.EOFException;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.NetworkInterface;
 import java.net.Socket;
 import java.net.SocketAddress;
+import java.net.SocketTimeoutException;
 import java.net.UnixDomainSocketAddress;
 import java.time.Duration;
 import java.util.Map;
@@ -43,6 +43,7 @@ public final class ProxyOwner implements PeerCheck, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(ProxyOwner.class);
   private static final byte[] GREETING = {5, 1, 2};
   private static final long NONE = -1;
+  private static final int LOOK_MILLIS = 20;
 
   private final SocketAddress proxy;
   private final int listener;
@@ -64,10 +65,10 @@ public final class ProxyOwner implements PeerCheck, AutoCloseable {
   }
 
   /**
-   * Connects to a proxy, and takes whoever answers for its owner from now on.
+   * Connects to a proxy, and takes the user who accepts for its owner from now on.
    *
    * @param proxy an address of this host, or a Unix domain socket
-   * @throws IOException if nothing answers a SOCKS greeting there within the time, or the kernel
+   * @throws IOException if no process accepts a connection there within the time, or the kernel
    *     does not tell whose it is
    */
   public static ProxyOwner find(SocketAddress proxy, Duration timeout) throws IOException {
@@ -79,23 +80,46 @@ public final class ProxyOwner implements PeerCheck, AutoCloseable {
   }
 
   private static ProxyOwner find(InetSocketAddress proxy, Duration timeout) throws IOException {
-    int millis = Math.toIntExact(timeout.toMillis());
     try (var socket = new Socket();
         var diag = InetDiag.open()) {
-      socket.connect(proxy, millis);
+      socket.connect(proxy, Math.toIntExact(timeout.toMillis()));
       var here = new InetSocketAddress(socket.getLocalAddress(), socket.getLocalPort());
       var listener = diag.listener(proxy, here);
-      socket.setSoTimeout(millis);
-      socket.getOutputStream().write(GREETING);
-      if (socket.getInputStream().read() < 0) {
-        throw new EOFException("it does not answer a SOCKS greeting");
-      }
-      var acceptor = diag.acceptor(proxy, here);
-      if (listener.isEmpty() || acceptor.isEmpty()) {
+      if (listener.isEmpty()) {
         throw new IOException(
             "the kernel does not tell whose process listens there, so another could take its place unseen");
       }
-      return new ProxyOwner(proxy, listener.getAsInt(), acceptor.getAsInt());
+      return new ProxyOwner(
+          proxy, listener.getAsInt(), acceptor(diag, proxy, here, socket, timeout));
+    }
+  }
+
+  /** An answer to a greeting is the sign that a process has accepted; a slow one is looked for. */
+  private static int acceptor(
+      InetDiag diag,
+      InetSocketAddress proxy,
+      InetSocketAddress here,
+      Socket socket,
+      Duration timeout)
+      throws IOException {
+    long deadlineNanos = System.nanoTime() + timeout.toNanos();
+    socket.setSoTimeout(LOOK_MILLIS);
+    socket.getOutputStream().write(GREETING);
+    while (true) {
+      boolean silent = false;
+      try {
+        var unused = socket.getInputStream().read();
+      } catch (SocketTimeoutException e) {
+        silent = true;
+      }
+      var acceptor = diag.acceptor(proxy, here);
+      if (acceptor.isPresent()) {
+        return acceptor.getAsInt();
+      }
+      if (!silent || System.nanoTime() - deadlineNanos > 0) {
+        throw new IOException(
+            silent ? "no process accepts connections there" : "it closed the connection at once");
+      }
     }
   }
 

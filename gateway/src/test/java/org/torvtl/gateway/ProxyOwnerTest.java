@@ -8,6 +8,7 @@ import io.netty.channel.EventLoop;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -19,6 +20,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -156,12 +158,31 @@ class ProxyOwnerTest {
   }
 
   @Test
-  void aPortThatDoesNotAnswerAGreetingIsNoProxy() throws Exception {
+  void aPortWhereNoProcessAcceptsIsNoProxy() throws Exception {
     try (var silent = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       assertThatThrownBy(
               () -> ProxyOwner.find(silent.getLocalSocketAddress(), Duration.ofMillis(200)))
           .isInstanceOf(IOException.class)
-          .hasMessageContaining("timed out");
+          .hasMessageContaining("no process accepts");
+    }
+  }
+
+  /** It need not speak: its user is known as soon as it accepts. */
+  @Test
+  void aSilentProxyHasAnOwner() throws Exception {
+    try (var silent = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      var accepted =
+          CompletableFuture.supplyAsync(() -> {
+            try {
+              return silent.accept();
+            } catch (IOException e) {
+              throw new UncheckedIOException(e);
+            }
+          });
+      try (var owner = ProxyOwner.find(silent.getLocalSocketAddress(), DEADLINE)) {
+        assertThat(owner.uid()).isZero();
+      }
+      accepted.get(10, TimeUnit.SECONDS).close();
     }
   }
 
