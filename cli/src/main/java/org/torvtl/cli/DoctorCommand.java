@@ -13,6 +13,8 @@ import org.torvtl.link.linux.NetworkInterface;
 import org.torvtl.link.linux.Privileges;
 import org.torvtl.link.linux.TunDevice;
 import org.torvtl.tor.lab.Command;
+import org.torvtl.tor.process.PrivateDirectory;
+import org.torvtl.tor.process.SupervisedTor;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -50,6 +52,7 @@ final class DoctorCommand implements Callable<Integer> {
     privileges();
     tunDriver();
     tor();
+    runDirectory();
     iproute();
     nftables();
     if (chosen == null) {
@@ -107,7 +110,21 @@ final class DoctorCommand implements Callable<Integer> {
       problem(
           "tor",
           String.valueOf(e.getMessage()),
-          "apt-get install tor, or name a proxy that is there already with -a and -p");
+          "apt-get install tor, or name a proxy that is there already: -a ADDR -p PORT, or -a"
+              + " unix:PATH");
+    }
+  }
+
+  private void runDirectory() {
+    try {
+      PrivateDirectory.check(SupervisedTor.Options.forDevice("tap0", null).runBase());
+      ok("run directory", "no other user can enter or replace it");
+    } catch (IOException e) {
+      var reason = String.valueOf(e.getMessage());
+      problem(
+          "run directory",
+          reason.replaceFirst(" \\([^()]*\\)$", ""),
+          reason.replaceFirst(".* \\(([^()]*)\\)$", "$1"));
     }
   }
 

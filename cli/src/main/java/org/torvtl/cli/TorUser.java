@@ -4,12 +4,15 @@ package org.torvtl.cli;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.NetworkInterface;
+import java.net.SocketAddress;
+import java.net.UnixDomainSocketAddress;
+import java.nio.file.Files;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.gateway.ProxyOwner;
 import org.torvtl.link.linux.TcpListener;
 import org.torvtl.link.linux.User;
 import org.torvtl.wire.Ipv4Network;
@@ -51,14 +54,19 @@ final class TorUser {
   static OptionalInt check(
       String tun,
       List<Ipv4Network> destinations,
-      @Nullable InetSocketAddress proxy,
+      @Nullable SocketAddress proxy,
       @Nullable User user)
       throws IOException, UserException {
-    if (proxy != null && !isLocal(proxy.getAddress())) {
-      checkProxy(tun, CoveredDestinations.of(destinations), proxy.getAddress());
+    if (proxy instanceof InetSocketAddress inet && !ProxyOwner.isLocal(inet.getAddress())) {
+      checkProxy(tun, CoveredDestinations.of(destinations), inet.getAddress());
       return OptionalInt.empty();
     }
-    var tor = proxy != null ? listener(proxy) : own(user);
+    var tor =
+        switch (proxy) {
+          case InetSocketAddress inet -> listener(inet);
+          case UnixDomainSocketAddress unix -> socketOwner(unix);
+          case null, default -> own(user);
+        };
     if (tor.isPresent() && isService(tor.getAsInt())) {
       return tor;
     }
@@ -88,8 +96,11 @@ final class TorUser {
     return user == null ? OptionalInt.empty() : OptionalInt.of(user.uid());
   }
 
-  private static boolean isLocal(InetAddress address) throws IOException {
-    return address.isLoopbackAddress() || NetworkInterface.getByInetAddress(address) != null;
+  /** Tor gives its sockets to the user it becomes. */
+  private static OptionalInt socketOwner(UnixDomainSocketAddress socket) throws IOException {
+    return Files.exists(socket.getPath())
+        ? OptionalInt.of((int) Files.getAttribute(socket.getPath(), "unix:uid"))
+        : OptionalInt.empty();
   }
 
   private static void checkProxy(String tun, CoveredDestinations covered, InetAddress proxy)
