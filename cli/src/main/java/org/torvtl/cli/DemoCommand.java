@@ -88,7 +88,8 @@ final class DemoCommand implements Callable<Integer> {
     }
   }
 
-  private void startGateway(Teardown teardown, PrivateTorNetwork lab) throws IOException {
+  private void startGateway(Teardown teardown, PrivateTorNetwork lab)
+      throws IOException, UserException {
     var device =
         teardown.add(TunDevice.open(new NetworkInterface(TAP), Link.Medium.ETHERNET, true));
     var gateway =
@@ -96,7 +97,10 @@ final class DemoCommand implements Callable<Integer> {
             new Gateway(
                 List.of(new DeviceLink(device)),
                 StackConfig.of(StackConfig.DEFAULT_ADDRESS),
-                new TorEgress(lab.socksAddress(), new SecureRandom()),
+                new TorEgress(
+                    lab.socksAddress(),
+                    ProxyOptions.reach(lab.socksAddress(), teardown),
+                    new SecureRandom()),
                 new SecureRandom(),
                 cause -> spec.commandLine().getErr().println("torvtl: " + cause.getMessage())));
     gateway.start();

@@ -2,16 +2,25 @@
 package org.torvtl.cli;
 
 import java.io.IOException;
+import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.torvtl.link.Link;
+import org.torvtl.link.guard.Attachment;
+import org.torvtl.link.guard.Attachment.Role;
+import org.torvtl.link.guard.GuardedLink;
+import org.torvtl.link.guard.LinkGuard;
 import org.torvtl.link.linux.Device;
 import org.torvtl.link.linux.DeviceLink;
 import org.torvtl.link.linux.HostOnly;
 import org.torvtl.link.linux.NetworkInterface;
 import org.torvtl.link.linux.PacketSocket;
+import org.torvtl.link.linux.Privileges;
 import org.torvtl.link.linux.TunDevice;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.wire.Ipv4Network;
@@ -20,6 +29,8 @@ import picocli.CommandLine.Option;
 
 /** Where guests are: the options that say so, and the link to them. */
 final class Guests {
+  private static final Logger log = LoggerFactory.getLogger(Guests.class);
+
   /**
    * What may wait in a device that is made here. A TAP drops what its queue has no room for, and
    * without offloads the windows of a few connections are as many frames.
@@ -60,7 +71,9 @@ final class Guests {
       paramLabel = "DEST",
       description =
           "With --tun: lead this host's own traffic to these destinations (1.2.3.0/24 or the like)"
-              + " into it. Names are still looked up as before.")
+              + " into it. Whatever would go there by another interface is refused, and so is IPv6"
+              + " that stands for it; all of IPv6 from half of IPv4 on, such as for 'default'. Names"
+              + " are still looked up as before.")
   private List<String> routes = List.of();
 
   @Option(
@@ -84,6 +97,13 @@ final class Guests {
       description = "Use the device even if what guests send may leave the host another way.")
   private boolean force;
 
+  @Option(
+      names = "--allow-host",
+      description =
+          "Leave this host on the guests' link: guests reach its addresses and services there, and"
+              + " its kernel may answer what they forge over its real network.")
+  private boolean allowHost;
+
   // Filled in by picocli.
   private Guests() {}
 
@@ -94,6 +114,7 @@ final class Guests {
    * @param out where they are sent; mostly the same
    * @param offload whether to use the offloads of a TAP or TUN
    * @param lanes how many queues of it to use
+   * @param allowHost whether the host stays on the link
    */
   record Place(
       NetworkInterface in,
@@ -102,39 +123,109 @@ final class Guests {
       List<Ipv4Network> destinations,
       boolean offload,
       int lanes,
-      boolean force) {
+      boolean force,
+      boolean allowHost) {
     String name() {
       return in.name();
     }
 
-    /** Whether there is Ethernet that the host itself takes part in. */
+    /** Whether the host itself takes part in the link while the gateway serves. */
     boolean isSharedWithHost() throws IOException {
-      return medium == Link.Medium.ETHERNET && (in != out || HostOnly.isSharedWithHost(in));
+      return allowHost
+          && medium == Link.Medium.ETHERNET
+          && (in != out || HostOnly.isSharedWithHost(in));
     }
 
-    /** Opens the links, one for each lane; the caller closes them. */
+    /**
+     * Opens the links, one for each lane; the caller closes them. The host is off the link before
+     * the first frame is taken, and before a device that is made here is up.
+     */
     List<Link> open() throws IOException, UserException {
-      if (medium == Link.Medium.IP) {
-        return links(tunOrTap());
-      }
-      for (var each : in == out ? List.of(in) : List.of(in, out)) {
-        if (each.exists()) {
-          check(each);
-        } else if (each == out && in != out) {
-          throw new UserException(
-              "cannot send into %s: there is no such interface (ip link lists those there are)"
-                  .formatted(each.name()));
+      if (medium == Link.Medium.ETHERNET) {
+        for (var each : in == out ? List.of(in) : List.of(in, out)) {
+          if (each.exists()) {
+            check(each);
+          } else if (each == out && in != out) {
+            throw new UserException(
+                "cannot send into %s: there is no such interface (ip link lists those there are)"
+                    .formatted(each.name()));
+          }
         }
       }
-      if (in != out) {
-        return List.of(linkToAnother(isTap() ? tunOrTap().getFirst() : packetSocket()));
+      var own = isOwn() ? tunOrTap() : List.<TunDevice>of();
+      LinkGuard guard = null;
+      try {
+        guard = guard(own);
+        int mark = guard == null ? 0 : guard.mark();
+        up(in);
+        var links =
+            in != out
+                ? List.of(linkToAnother(own.isEmpty() ? packetSocket(mark) : own.getFirst(), mark))
+                : links(own.isEmpty() ? List.of(packetSocket(mark)) : own);
+        return guard == null ? links : GuardedLink.all(links, guard);
+      } catch (IOException | UserException e) {
+        own.forEach(TunDevice::close);
+        if (guard != null) {
+          guard.close();
+        }
+        throw e;
       }
-      return links(isTap() ? tunOrTap() : List.of(packetSocket()));
     }
 
-    /** Whether it is a TAP, or there is none yet and it will be one. */
-    private boolean isTap() throws IOException {
-      return !in.exists() || in.isTap();
+    /** Whether the device is, or will be, a TAP or TUN of torvtl's own. */
+    private boolean isOwn() throws IOException {
+      return medium == Link.Medium.IP || !in.exists() || in.isTap();
+    }
+
+    private @Nullable LinkGuard guard(List<TunDevice> own) throws IOException {
+      if (allowHost) {
+        log.warn(
+            "this host stays on the link of {} (--allow-host): guests reach its addresses and"
+                + " services there, and its kernel may answer what they forge over its real network",
+            out.name());
+        return null;
+      }
+      boolean isAlone = in == out && !own.isEmpty() && !HostOnly.isSharedWithHost(in);
+      if (isAlone && !Privileges.has(Privileges.Capability.NET_ADMIN)) {
+        log.warn(
+            "this host is not kept off {}, that takes CAP_NET_ADMIN: move the device into the"
+                + " guest's namespace",
+            in.name());
+        return null;
+      }
+      return LinkGuard.put(
+          attachments(own),
+          new SecureRandom().nextInt() | 1,
+          StackConfig.DEFAULT_MAC,
+          this::objection);
+    }
+
+    private List<Attachment> attachments(List<TunDevice> own) throws IOException {
+      if (in == out) {
+        var role = own.isEmpty() ? Role.SOCKET : medium == Link.Medium.IP ? Role.TUN : Role.TAP;
+        return List.of(attachment(role, in));
+      }
+      return List.of(
+          attachment(own.isEmpty() ? Role.SOCKET : Role.RECEIVING_TAP, in),
+          attachment(Role.SOCKET, out));
+    }
+
+    private static Attachment attachment(Role role, NetworkInterface device) throws IOException {
+      return new Attachment(role, device.index(), device.name());
+    }
+
+    private Optional<String> objection() throws IOException {
+      if (force || medium == Link.Medium.IP) {
+        return Optional.empty();
+      }
+      var reasons = new ArrayList<String>();
+      for (var each : in == out ? List.of(in) : List.of(in, out)) {
+        if (each.exists()) {
+          HostOnly.objections(each, allowHost)
+              .forEach(objection -> reasons.add(objection.reason()));
+        }
+      }
+      return reasons.stream().findFirst();
     }
 
     private List<TunDevice> tunOrTap() throws IOException {
@@ -147,7 +238,6 @@ final class Guests {
         if (!found) {
           in.setQueueLength(QUEUE_FRAMES);
         }
-        up(in);
         return devices;
       } catch (IOException e) {
         devices.forEach(TunDevice::close);
@@ -155,13 +245,13 @@ final class Guests {
       }
     }
 
-    private PacketSocket packetSocket() throws IOException, UserException {
+    private PacketSocket packetSocket(int mark) throws IOException, UserException {
       if (lanes > 1) {
         throw new UserException(
             "cannot use %s with --lanes %d: only a TAP or TUN has a queue for each lane (leave out --lanes)"
                 .formatted(in.name(), lanes));
       }
-      return PacketSocket.open(up(in), StackConfig.DEFAULT_MAC);
+      return PacketSocket.open(in, StackConfig.DEFAULT_MAC, mark);
     }
 
     private static List<Link> links(List<? extends Device> devices) throws IOException {
@@ -172,9 +262,9 @@ final class Guests {
       return links;
     }
 
-    private Link linkToAnother(Device receiving) throws IOException {
+    private Link linkToAnother(Device receiving, int mark) throws IOException {
       try {
-        return new DeviceLink(receiving, PacketSocket.openForSending(up(out)));
+        return new DeviceLink(receiving, PacketSocket.openForSending(up(out), mark));
       } catch (IOException e) {
         receiving.close();
         throw e;
@@ -194,7 +284,7 @@ final class Guests {
             "cannot use %s: it does not carry Ethernet frames (choose a TAP, a bridge, or a host-only interface)"
                 .formatted(each.name()));
       }
-      var objections = HostOnly.objections(each);
+      var objections = HostOnly.objections(each, allowHost);
       if (!force && !objections.isEmpty()) {
         throw new UserException(
             "cannot use %s: %s, --force to use it all the same)"
@@ -252,7 +342,7 @@ final class Guests {
       NetworkInterface out,
       Link.Medium medium,
       List<Ipv4Network> destinations) {
-    return new Place(in, out, medium, destinations, !noOffload, lanes, force);
+    return new Place(in, out, medium, destinations, !noOffload, lanes, force, allowHost);
   }
 
   private List<Ipv4Network> destinations(CommandSpec spec) {

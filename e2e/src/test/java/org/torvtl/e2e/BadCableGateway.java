@@ -21,6 +21,7 @@ import org.torvtl.link.linux.DeviceLink;
 import org.torvtl.link.linux.NetworkInterface;
 import org.torvtl.link.linux.TunDevice;
 import org.torvtl.stack.StackConfig;
+import org.torvtl.tor.socks.PeerCheck;
 
 /**
  * The gateway with a bad cable between it and the device: a program to run on a {@link Machine}.
@@ -72,7 +73,7 @@ final class BadCableGateway {
         new org.torvtl.gateway.Gateway(
             List.of(cable),
             StackConfig.of(StackConfig.DEFAULT_ADDRESS),
-            new TorEgress(proxy, new SecureRandom()),
+            new TorEgress(proxy, PeerCheck.ANY, new SecureRandom()),
             new SecureRandom(),
             end::completeExceptionally);
     Runtime.getRuntime()

@@ -6,10 +6,11 @@ import io.netty.channel.ChannelHandler;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.HexFormat;
+import org.torvtl.tor.socks.PeerCheck;
 import org.torvtl.tor.socks.ReadSizes;
 import org.torvtl.tor.socks.SocksClient;
 import org.torvtl.tor.socks.SocksCredentials;
@@ -32,10 +33,11 @@ public final class TorEgress implements Egress {
   private final String nonce;
 
   /**
-   * @param proxy Tor's SOCKS port; an address, not a name
+   * @param proxy Tor's SOCKS port: an address, not a name, or a Unix domain socket
+   * @param peers who may be taken for Tor there
    */
-  public TorEgress(InetSocketAddress proxy, SecureRandom random) {
-    this.socks = new SocksClient(proxy);
+  public TorEgress(SocketAddress proxy, PeerCheck peers, SecureRandom random) {
+    this.socks = new SocksClient(proxy, peers);
     var bytes = new byte[NONCE_BYTES];
     random.nextBytes(bytes);
     this.nonce = HexFormat.of().formatHex(bytes);
@@ -74,13 +76,18 @@ public final class TorEgress implements Egress {
         default -> Refusal.HOST_UNREACHABLE;
       };
     }
-    // A proxy that answers too late means a far end not heard from; all else that there is no Tor.
-    return cause instanceof SocksException.TimedOut ? Refusal.HOST_UNREACHABLE : Refusal.RESET;
+    // A proxy that answers too late means a far end not heard from, one that takes no more
+    // connections a wait; all else that there is no Tor.
+    return cause instanceof SocksException.TimedOut
+            || cause instanceof SocksException.ProxyUnreachable unreachable && unreachable.isBusy()
+        ? Refusal.HOST_UNREACHABLE
+        : Refusal.RESET;
   }
 
   @Override
   public boolean isGone(Throwable cause) {
-    return cause instanceof SocksException.ProxyUnreachable;
+    return cause instanceof SocksException.ProxyUnreachable unreachable && !unreachable.isBusy()
+        || cause instanceof SocksException.ForeignPeer;
   }
 
   @Override

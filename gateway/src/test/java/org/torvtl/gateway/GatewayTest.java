@@ -21,6 +21,7 @@ import org.junit.jupiter.api.Timeout;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.TcpConfig;
+import org.torvtl.tor.socks.PeerCheck;
 
 /** A gateway as a whole: its beginning, its end, and what it tells of itself. */
 @Timeout(60)
@@ -49,7 +50,7 @@ class GatewayTest {
     return new Gateway(
         List.of(cable.gatewayEnd()),
         StackConfig.of(StackConfig.DEFAULT_ADDRESS),
-        new TorEgress(proxy.address(), new SecureRandom()),
+        new TorEgress(proxy.address(), PeerCheck.ANY, new SecureRandom()),
         new SecureRandom(),
         onLinkFailure);
   }
@@ -162,7 +163,7 @@ class GatewayTest {
     return new Gateway(
         List.of(cable.gatewayEnd(), other.gatewayEnd()),
         config,
-        new TorEgress(proxy.address(), new SecureRandom()),
+        new TorEgress(proxy.address(), PeerCheck.ANY, new SecureRandom()),
         new SecureRandom(),
         onLinkFailure);
   }

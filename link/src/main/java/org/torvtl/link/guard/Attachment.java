@@ -15,6 +15,8 @@ public record Attachment(Role role, int index, String name) {
     /** A TAP of the gateway's own, both ways. */
     TAP,
     /** A TAP of the gateway's own that it only receives from. */
-    RECEIVING_TAP
+    RECEIVING_TAP,
+    /** A TUN of the gateway's own, for the programs of this host. */
+    TUN
   }
 }

@@ -33,27 +33,26 @@ final class GuardKeeper implements AutoCloseable {
       LC_ALL=C; export LC_ALL
       table=$1 device=$2 mac=$3
       shift 3
-      allowed="^((add|flush|delete) (table|chain|set|rule) (netdev|inet|arp) $table( [^{};]*([{][^{}]*[}][^{};]*)*)?)?\\$"
+      allowed="^(add|flush|delete) (table|chain|set|rule) (netdev|inet|arp) $table( [^{};]*([{][^{}]*[}][^{};]*)*)?\\$"
       transaction() {
-        batch=
+        batch= released=
         while IFS= read -r line && [ "$line" != . ]; do
           case $line in
-          release\\ *)
-            set=${line#release }
-            taken=$(nft list set netdev "$table" "$set" | grep -oE '([0-9a-f]{2}:){5}[0-9a-f]{2}' | paste -sd, -)
-            line="delete set netdev $table $set"
-            [ -z "$taken" ] || batch="$batch
-      delete element netdev $table owned { $taken }"
-            ;;
-          *)
-            if printf '%s\\n' "$line" | grep -Evq "$allowed"; then
-              echo "refused: $line"
-              return
-            fi
-            ;;
+          release\\ *) released="$released ${line#release }" ;;
+          *) batch="$batch${batch:+
+      }$line" ;;
           esac
+        done
+        if refused=$(printf '%s\\n' "$batch" | grep -Ev -m 1 "$allowed"); then
+          echo "refused: $refused"
+          return
+        fi
+        for set in $released; do
+          taken=$(nft list set netdev "$table" "$set" | grep -oE '([0-9a-f]{2}:){5}[0-9a-f]{2}' | paste -sd, -)
+          [ -z "$taken" ] || batch="$batch
+      delete element netdev $table owned { $taken }"
           batch="$batch
-      $line"
+      delete set netdev $table $set"
         done
         if reason=$(printf '%s\\n' "$batch" | nft -f - 2>&1); then
           echo ok

@@ -145,30 +145,39 @@ record GuardRules(String table, int mark, long mac) {
       rule(base(port, "egress"), unmarked);
     }
 
-    /** No IP host is at the addresses that a bridge keeps for itself, not on a new port either. */
+    /** What is above the devices. */
     private void upperLayers(Segment segment) {
-      if (segment.guests().isEmpty() && segment.lower().isEmpty() && segment.silent().isEmpty()) {
-        return;
+      if (!segment.tunnels().isEmpty()) {
+        String chain = chain("inet", "over", "forward");
+        statements.add(
+            "add rule %s iifname { %s } drop".formatted(chain, names(segment.tunnels())));
       }
-      upperLayer("inet", "prerouting", segment.lower());
-      upperLayer("arp", "input", segment.lower());
+      if (!segment.silent().isEmpty() || !segment.sending().isEmpty()) {
+        unheard(chain("inet", "heard", "prerouting"), segment.lower());
+        unheard(chain("arp", "heard", "input"), segment.lower());
+      }
     }
 
-    private void upperLayer(String family, String hook, List<Port> lower) {
-      String chain = "%s %s heard".formatted(family, table);
+    /** No IP host is at the addresses that a bridge keeps for itself, not on a new port either. */
+    private void unheard(String chain, List<Port> lower) {
+      statements.add("add rule %s %s drop".formatted(chain, GROUPS));
+      if (!lower.isEmpty()) {
+        statements.add("add rule %s iifname { %s } drop".formatted(chain, names(lower)));
+      }
+    }
+
+    private String chain(String family, String name, String hook) {
+      String chain = "%s %s %s".formatted(family, table, name);
       statements.add("add table %s %s".formatted(family, table));
       statements.add(
           "add chain %s { type filter hook %s priority %d; }".formatted(chain, hook, PRIORITY));
-      statements.add("add rule %s %s drop".formatted(chain, GROUPS));
-      if (!lower.isEmpty()) {
-        statements.add(
-            "add rule %s iifname { %s } drop"
-                .formatted(
-                    chain,
-                    lower.stream()
-                        .map(port -> "\"" + port.name() + "\"")
-                        .collect(Collectors.joining(", "))));
-      }
+      return chain;
+    }
+
+    private static String names(List<Port> ports) {
+      return ports.stream()
+          .map(port -> "\"" + port.name() + "\"")
+          .collect(Collectors.joining(", "));
     }
 
     private String base(Port port, String hook) {

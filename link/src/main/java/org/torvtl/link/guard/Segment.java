@@ -19,6 +19,7 @@ import org.torvtl.link.linux.LinkTable;
  * @param guests bridge ports that a guest is behind
  * @param sending the gateway's own TAPs among the bridge ports: what they send is the gateway's
  * @param deaf the host hears nothing there; what it sends is not looked at
+ * @param tunnels the gateway's own TUNs: the host takes packets there for itself only
  * @param bridges those of {@code silent} that are bridges
  */
 public record Segment(
@@ -27,9 +28,10 @@ public record Segment(
     List<Port> guests,
     List<Port> sending,
     List<Port> deaf,
+    List<Port> tunnels,
     List<Port> bridges) {
   static final Segment NONE =
-      new Segment(List.of(), List.of(), List.of(), List.of(), List.of(), List.of());
+      new Segment(List.of(), List.of(), List.of(), List.of(), List.of(), List.of(), List.of());
 
   private static final String BRIDGE = "bridge", VETH = "veth";
 
@@ -46,7 +48,7 @@ public record Segment(
 
   /** Every interface of it. */
   List<Port> all() {
-    return Stream.of(silent, lower, guests, sending, deaf).flatMap(List::stream).toList();
+    return Stream.of(silent, lower, guests, sending, deaf, tunnels).flatMap(List::stream).toList();
   }
 
   /**
@@ -68,6 +70,7 @@ public record Segment(
     private final TreeSet<Port> guests = new TreeSet<>();
     private final TreeSet<Port> sending = new TreeSet<>();
     private final TreeSet<Port> deaf = new TreeSet<>();
+    private final TreeSet<Port> tunnels = new TreeSet<>();
     private final Map<Port, LinkTable.Entry> bridges = new TreeMap<>();
 
     Survey(List<LinkTable.Entry> interfaces) {
@@ -86,6 +89,7 @@ public record Segment(
           List.copyOf(guests),
           List.copyOf(sending),
           List.copyOf(deaf),
+          List.copyOf(tunnels),
           List.copyOf(bridges.keySet()));
     }
 
@@ -115,6 +119,7 @@ public record Segment(
       switch (role) {
         case RECEIVING_TAP -> deaf.add(port(device));
         case TAP -> (bridge.isPresent() ? sending : deaf).add(port(device));
+        case TUN -> tunnels.add(port(device));
         case SOCKET -> {
           if (bridge.isEmpty()) {
             silent.add(port(device));

@@ -62,9 +62,12 @@ public final class HostOnly {
 
   /**
    * All that speaks against an interface, or the bridge it is a port of; nothing if it is right.
+   *
+   * @param isHostThere whether the host stays on the link, so that it may forward what arrives
    */
-  public static List<Objection> objections(NetworkInterface networkInterface) throws IOException {
-    return ofThisHost().look(networkInterface.name(), networkInterface.index());
+  public static List<Objection> objections(NetworkInterface networkInterface, boolean isHostThere)
+      throws IOException {
+    return ofThisHost().look(networkInterface.name(), networkInterface.index(), isHostThere);
   }
 
   /** Whether the host itself has a place on the link: it is not a TAP by itself. */
@@ -87,7 +90,7 @@ public final class HostOnly {
    *
    * @param index the kernel's number of the interface
    */
-  List<Objection> look(String name, int index) throws IOException {
+  List<Objection> look(String name, int index, boolean isHostThere) throws IOException {
     if (!read(devices.resolve(name).resolve("ifindex")).equals(Optional.of("" + index))) {
       return List.of(
           new Objection(
@@ -103,7 +106,9 @@ public final class HostOnly {
     String subject = master.orElse(name);
     var objections = new ArrayList<Objection>();
     defaultRoute(subject).ifPresent(objections::add);
-    forwarding(subject).ifPresent(objections::add);
+    if (isHostThere) {
+      forwarding(subject).ifPresent(objections::add);
+    }
     for (var lower : below(subject)) {
       hardware(subject, lower).ifPresent(objections::add);
     }

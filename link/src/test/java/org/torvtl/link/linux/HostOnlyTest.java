@@ -73,7 +73,7 @@ class HostOnlyTest {
   private List<String> reasons(String name) throws IOException {
     int index = Integer.parseInt(Files.readString(device(name).resolve("ifindex")).strip());
     return new HostOnly(root, driver -> drivers.getOrDefault(driver, ""))
-        .look(name, index).stream().map(HostOnly.Objection::reason).toList();
+        .look(name, index, true).stream().map(HostOnly.Objection::reason).toList();
   }
 
   @Test
@@ -173,7 +173,7 @@ class HostOnlyTest {
   @Test
   void filesOfAnotherNamespaceTellNothing() throws IOException {
     add("vmnet1", "");
-    assertThat(new HostOnly(root, driver -> "").look("vmnet1", 4711))
+    assertThat(new HostOnly(root, driver -> "").look("vmnet1", 4711, true))
         .extracting(HostOnly.Objection::reason)
         .containsExactly(
             "what is behind vmnet1 cannot be seen: /sys shows another network namespace");

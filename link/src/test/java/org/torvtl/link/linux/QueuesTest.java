@@ -42,7 +42,7 @@ class QueuesTest {
     var devices = TunDevice.openQueues(networkInterface, Link.Medium.ETHERNET, false, QUEUES);
     try {
       networkInterface.up();
-      var host = new DeviceLink(PacketSocket.openForSending(networkInterface));
+      var host = new DeviceLink(PacketSocket.openForSending(networkInterface, 0));
       var sent = new ArrayList<ByteBuf>();
       for (int i = 0; i < HOSTS; i++) {
         sent.add(SteeringTest.tcp(Link.Medium.ETHERNET, GUEST, FAR + i, 40_000));
@@ -118,7 +118,7 @@ class QueuesTest {
     try (var group = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory())) {
       var loop = group.next();
       link.start(loop, new ReceiverOfDestinations(received));
-      var host = new DeviceLink(PacketSocket.openForSending(networkInterface));
+      var host = new DeviceLink(PacketSocket.openForSending(networkInterface, 0));
       frames.forEach(frame -> host.send(frame, Unpooled.EMPTY_BUFFER));
       host.close();
       var came = new ArrayList<Integer>();
