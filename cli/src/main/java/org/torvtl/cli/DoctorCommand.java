@@ -38,6 +38,12 @@ final class DoctorCommand implements Callable<Integer> {
       description = "Look at this interface too, as torvtl run -d would use it.")
   private @Nullable String device;
 
+  @Option(
+      names = "--allow-host",
+      description =
+          "Look at it as torvtl run --allow-host would use it: with this host on the link.")
+  private boolean allowHost;
+
   @Spec private CommandSpec spec;
 
   private int problems;
@@ -190,14 +196,22 @@ final class DoctorCommand implements Callable<Integer> {
     } else if (!chosen.isRunning()) {
       note(name, "nothing is at its other end yet");
     }
-    var objections = HostOnly.objections(chosen, false);
+    var objections = HostOnly.objections(chosen, allowHost);
     for (var objection : objections) {
       problem(name, objection.reason(), objection.mend());
     }
     if (objections.isEmpty()) {
       ok(name, chosen.isTap() ? "a TAP" : "host-only: nothing there leads to another network");
     }
-    if (HostOnly.isSharedWithHost(chosen) && HostOnly.tellsOtherAddresses(chosen)) {
+    if (!allowHost || !HostOnly.isSharedWithHost(chosen)) {
+      return;
+    }
+    problem(
+        name,
+        "with --allow-host, guests reach this host's addresses and services there, and its kernel"
+            + " may answer what they forge over its real network",
+        "leave out --allow-host: the host is then off the link while torvtl run serves");
+    if (HostOnly.tellsOtherAddresses(chosen)) {
       problem(
           name,
           "guests there can find out this host's addresses on other networks, by asking for them"

@@ -45,33 +45,41 @@ public final class Capture implements Closeable {
 
   /** Captures on every interface. */
   public static Capture ofAll(Machine machine) throws IOException, InterruptedException {
-    return start(machine, "any", "LINUX_SLL2");
+    return start(machine, List.of(), "any", "LINUX_SLL2");
   }
 
   /** Captures on one Ethernet interface. */
   public static Capture of(Machine machine, String networkInterface)
       throws IOException, InterruptedException {
-    return start(machine, networkInterface, "EN10MB");
+    return start(machine, List.of(), networkInterface, "EN10MB");
   }
 
-  private static Capture start(Machine machine, String networkInterface, String linkType)
+  /** Captures on one Ethernet interface of a network namespace of the machine. */
+  public static Capture in(Machine machine, String namespace, String networkInterface)
+      throws IOException, InterruptedException {
+    return start(machine, List.of("ip", "netns", "exec", namespace), networkInterface, "EN10MB");
+  }
+
+  private static Capture start(
+      Machine machine, List<String> prefix, String networkInterface, String linkType)
       throws IOException, InterruptedException {
     var path = "/run/capture-%d.pcap".formatted(COUNT.incrementAndGet());
-    var tcpdump =
-        machine.start(
-            List.of(
-                "tcpdump",
-                "--interface=" + networkInterface,
-                "--linktype=" + linkType,
-                "--no-promiscuous-mode",
-                "--immediate-mode",
-                "--packet-buffered",
-                "--snapshot-length=128",
-                "--buffer-size=65536",
-                "--relinquish-privileges=root",
-                "-n",
-                "-w",
-                path));
+    var command = new ArrayList<>(prefix);
+    command.addAll(
+        List.of(
+            "tcpdump",
+            "--interface=" + networkInterface,
+            "--linktype=" + linkType,
+            "--no-promiscuous-mode",
+            "--immediate-mode",
+            "--packet-buffered",
+            "--snapshot-length=128",
+            "--buffer-size=65536",
+            "--relinquish-privileges=root",
+            "-n",
+            "-w",
+            path));
+    var tcpdump = machine.start(command);
     tcpdump.awaitOutput("'listening on'", text -> text.contains("listening on"), DEADLINE);
     return new Capture(machine, tcpdump, machine.file(path), networkInterface.equals("any"));
   }

@@ -10,8 +10,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
 /**
- * An interface that is the host's, as VMware's vmnet1: the host has an address there, and answers
- * for it.
+ * An interface that is the host's, as VMware's vmnet1: the host has an address there, but is not
+ * heard there while the gateway serves.
  */
 @OnTestbed
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -87,14 +87,12 @@ class HostOnlyTest {
   }
 
   @Test
-  void theHostAnswersForItsOwnAddressAndTheGatewayDoesNot() throws Exception {
+  void theGatewayAnswersForTheHostsAddressAsForAnyOther() throws Exception {
     var answer =
         guest.run(DEADLINE, "arping", "-c", "2", "-w", "4", "-I", guest.device(), HOST).orThrow();
-    var mac = machine.script("cat /sys/class/net/vmnet1/address").line();
     assertThat(answer.out().lines().filter(line -> line.contains("reply from")))
         .isNotEmpty()
-        .allMatch(line -> line.toLowerCase(java.util.Locale.ROOT).contains(mac));
-    assertThat(answer.out()).contains("Received 2 response(s)");
+        .allMatch(line -> line.toLowerCase(java.util.Locale.ROOT).contains("[02:54:6f:72:56:4c]"));
   }
 
   @Test
@@ -106,14 +104,13 @@ class HostOnlyTest {
     }
   }
 
-  /** What is sent to the host's MAC address goes nowhere: the host does not forward. */
+  /** The host's address is as good a router as any other. */
   @Test
-  void aGuestThatTakesTheHostForItsRouterGetsNowhere() throws Exception {
-    var server = guest.resolve("web.lab.test");
+  void aGuestMayTakeTheHostsAddressForItsRouter() throws Exception {
     guest.configure("192.168.77.9/24", HOST);
     try {
-      var answer = guest.curl(DEADLINE, "--max-time", "4", "http://" + server + "/");
-      assertThat(answer.exitStatus()).as("%s", answer).isNotZero();
+      assertThat(guest.curl(DEADLINE, "--fail", "http://web.lab.test/").orThrow().out())
+          .contains("You came from ");
     } finally {
       guest.configure("192.168.77.9/24", ROUTER);
     }

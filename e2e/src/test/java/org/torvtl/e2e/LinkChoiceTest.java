@@ -83,14 +83,16 @@ class LinkChoiceTest {
   void anInterfaceWhosePacketsTheHostForwardsIsRefused() throws Exception {
     machine.script("sysctl -q -w net.ipv4.ip_forward=1");
     refused(
-        run("-d", "vmnet1"),
+        run("-d", "vmnet1", "--allow-host"),
         "this host forwards what arrives at vmnet1",
         "sysctl -w net.ipv4.conf.vmnet1.forwarding=0",
         "--force");
-    serves("vmnet1", "--force").close();
-    // The mend it names is one.
-    machine.script("sysctl -q -w net.ipv4.conf.vmnet1.forwarding=0");
+    serves("vmnet1", "--allow-host", "--force").close();
+    // A host that is not on the link forwards nothing from there.
     serves("vmnet1").close();
+    // The fix it names is one.
+    machine.script("sysctl -q -w net.ipv4.conf.vmnet1.forwarding=0");
+    serves("vmnet1", "--allow-host").close();
   }
 
   @Test
@@ -103,13 +105,17 @@ class LinkChoiceTest {
         """);
     machine.start(Machine.torvtl("tap", "create", "tap1")).await(DEADLINE).orThrow();
     machine.script("ip link set tap1 master xenbr1");
-    refused(run("-r", "tap1", "-t", "xenbr1"), "forwards what arrives at xenbr1");
-    refused(run("-d", "tap1"), "forwards what arrives at xenbr1");
+    refused(run("-r", "tap1", "-t", "xenbr1", "--allow-host"), "forwards what arrives at xenbr1");
+    refused(run("-d", "tap1", "--allow-host"), "forwards what arrives at xenbr1");
   }
 
   @Test
   void theHostsOwnAddressIsNotTheGateways() throws Exception {
-    refused(run("-d", "vmnet1", "--address", "192.168.77.1"), "192.168.77.1", "--address");
+    refused(
+        run("-d", "vmnet1", "--allow-host", "--address", "192.168.77.1"),
+        "192.168.77.1",
+        "--address");
+    serves("vmnet1", "--address", "192.168.77.1").close();
   }
 
   @Test
@@ -338,13 +344,16 @@ class LinkChoiceTest {
   @Test
   void theDoctorNamesAForwardingInterface() throws Exception {
     machine.script("sysctl -q -w net.ipv4.conf.vmnet1.forwarding=1");
-    finds(torvtl("doctor", "-d", "vmnet1"), "forwards", "vmnet1.forwarding=0");
+    finds(torvtl("doctor", "-d", "vmnet1", "--allow-host"), "forwards", "vmnet1.forwarding=0");
   }
 
   @Test
   void theDoctorNamesAHostThatTellsItsAddresses() throws Exception {
     machine.script("sysctl -q -w net.ipv4.conf.vmnet1.arp_ignore=0");
-    finds(torvtl("doctor", "-d", "vmnet1"), "addresses on other networks", "arp_ignore=1");
+    finds(
+        torvtl("doctor", "-d", "vmnet1", "--allow-host"),
+        "addresses on other networks",
+        "arp_ignore=1");
   }
 
   @Test

@@ -104,7 +104,11 @@ public final class LinkGuard implements AutoCloseable {
         guard.begin();
         ForwardingEntries.add(segment, mac);
       } catch (IOException | RuntimeException e) {
-        guard.close();
+        try {
+          guard.close();
+        } catch (IOException again) {
+          e.addSuppressed(again);
+        }
         throw e;
       }
       return guard;
@@ -129,10 +133,15 @@ public final class LinkGuard implements AutoCloseable {
   }
 
   private void begin() throws IOException {
-    if (!renew(true)) {
+    try {
+      if (!renew(true)) {
+        throw new IOException("its interfaces or nftables' rules keep changing");
+      }
+    } catch (IOException e) {
       throw new IOException(
-          "cannot keep this host off %s: its interfaces or packet filter keep changing"
-              .formatted(device));
+          "cannot keep this host off %s by nftables: %s (install nftables, run as root; --allow-host leaves the host on the guests' link)"
+              .formatted(device, e.getMessage()),
+          e);
     }
     inForce = true;
     watcher.start();

@@ -113,9 +113,12 @@ public final class NetlinkSocket implements AutoCloseable {
     return buffer.asSlice(0, length).asByteBuffer().order(ByteOrder.nativeOrder());
   }
 
+  /** More calls do nothing. */
   @Override
   public void close() {
-    Libc.close(fd);
-    arena.close();
+    if (arena.scope().isAlive()) {
+      Libc.close(fd);
+      arena.close();
+    }
   }
 }

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * The host is not on its guests' link: whatever a guest sends to it, nothing of the host answers,
+ * and nothing of it is seen on the host's other network. {@link HostProbe} has the frames.
+ *
+ * <p>The host is as careless as can be: it forwards, filters no source address, answers broadcast
+ * pings, and answers ARP for all of its addresses on every interface.
+ */
+class HostIsolationTest {
+  private static final Duration DEADLINE = Duration.ofSeconds(40);
+  private static final String GATEWAY_MAC = "02:54:6f:72:56:4c";
+  private static final String[] PROXY = {"-a", "127.0.0.1", "-p", "9055"};
+
+  /** What a guest pretends to be, and what it is. */
+  private static final Set<String> SOURCES =
+      Set.of("203.0.113.7", "192.168.50.10", "2001:db8:f::7", "fd50::10");
+
+  /** Loopback, link, LAN and a public address of the host, and its neighbour on the LAN. */
+  private static final String TARGETS =
+      "127.0.0.1,192.168.50.1,10.99.0.1,198.51.100.1,10.99.0.2,fd50::1,2001:db8:99::1,2001:db8:99::2";
+
+  private static final String HOST =
+      """
+      sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
+        net.ipv4.icmp_echo_ignore_broadcasts=0 net.ipv4.conf.all.rp_filter=0 \
+        net.ipv4.conf.default.rp_filter=0 net.ipv6.conf.default.accept_dad=0 \
+        net.ipv4.conf.default.route_localnet=1
+      ip netns add outside
+      ip link add out0 type veth peer name far netns outside
+      ip address add 10.99.0.1/24 dev out0
+      ip address add 2001:db8:99::1/64 dev out0 nodad
+      ip link set out0 up
+      ip -n outside address add 10.99.0.2/24 dev far
+      ip -n outside address add 2001:db8:99::2/64 dev far nodad
+      ip -n outside link set far up
+      ip route add default via 10.99.0.2
+      ip -6 route add default via 2001:db8:99::2
+      ip address add 198.51.100.1/32 dev lo
+      ip netns add guest
+      """;
+
+  private static final String BRIDGE =
+      """
+      ip link add name br0 type bridge
+      ip link add p0 type veth peer name e netns guest
+      ip link set p0 master br0 up
+      ip link set br0 up
+      """;
+
+  private static final String TAP_IN_BRIDGE =
+      BRIDGE
+          + """
+          ip tuntap add tap1 mode tap
+          ip link set tap1 master br0
+          """;
+
+  /** A kind of link: how it is made, the host's device there, and how the gateway is started. */
+  enum Kind {
+    BRIDGE(HostIsolationTest.BRIDGE, "br0", "-d", "br0"),
+    BRIDGE_WITH_STP(
+        HostIsolationTest.BRIDGE + "ip link set br0 type bridge stp_state 1 forward_delay 2\n",
+        "br0",
+        "-d",
+        "br0"),
+    VETH(
+        """
+        ip link add vmnet1 type veth peer name e netns guest
+        ip link set vmnet1 up
+        """,
+        "vmnet1",
+        "-d",
+        "vmnet1"),
+    MACVLAN(
+        """
+        ip link add low0 type veth peer name e netns guest
+        ip link set low0 up
+        ip address add 192.168.60.1/24 dev low0
+        ip link add mv0 link low0 type macvlan mode passthru
+        ip link set mv0 up
+        """,
+        "mv0",
+        "-d",
+        "mv0"),
+    TAP_IN_BRIDGE(HostIsolationTest.TAP_IN_BRIDGE, "br0", "-d", "tap1"),
+    XEN(HostIsolationTest.TAP_IN_BRIDGE, "br0", "-r", "tap1", "-t", "br0");
+
+    final String script;
+    final String device;
+    private final String options;
+
+    Kind(String script, String device, String... options) {
+      this.script = script;
+      this.device = device;
+      this.options = String.join(" ", options);
+    }
+
+    List<String> options() {
+      return List.of(options.split(" ", -1));
+    }
+  }
+
+  @SuppressWarnings("NullAway.Init") // @BeforeEach
+  private Machine machine;
+
+  @BeforeEach
+  void boot() throws Exception {
+    machine = Machine.boot();
+    machine.script(HOST);
+    machine
+        .start(List.of("nc", "-lkv", "127.0.0.1", "9055"))
+        .awaitOutput("'Listening'", text -> text.contains("istening"), DEADLINE);
+  }
+
+  @AfterEach
+  void powerOff() throws Exception {
+    machine.close();
+  }
+
+  private void make(Kind kind) throws Exception {
+    machine.script(kind.script);
+    machine.script(
+        """
+        ip address add 192.168.50.1/24 dev "$1"
+        ip address add fd50::1/64 dev "$1" nodad
+        ip -n guest link set e up
+        ip -n guest address add 192.168.50.10/24 dev e
+        ip -n guest address add fd50::10/64 dev e nodad
+        ip -n guest route add default via 192.168.50.77 dev e
+        """,
+        kind.device);
+    // A bridge with STP forwards nothing at first.
+    Waiting.until(
+        "the link to forward",
+        DEADLINE,
+        () ->
+            !machine
+                .script("bridge link show | grep -c 'state \\(listening\\|learning\\)' || :")
+                .line()
+                .matches("[1-9].*"));
+  }
+
+  private Gateway start(Kind kind, String... more) throws Exception {
+    var arguments = new ArrayList<>(kind.options());
+    arguments.addAll(List.of(PROXY));
+    arguments.addAll(List.of(more));
+    return Gateway.startWith(machine, kind.options().get(1), arguments);
+  }
+
+  /** What the host's LAN saw, and the guest, while the guest probed. */
+  private record Seen(List<CapturedPacket> outside, List<CapturedPacket> inside, String guestMac) {
+    /** Answers on the LAN to what the guest sent, and what was let through. */
+    List<CapturedPacket> leaks() throws Exception {
+      var sources = new HashSet<String>();
+      for (var source : SOURCES) {
+        sources.add(CapturedPacket.spelled(source));
+      }
+      return outside.stream()
+          .filter(
+              packet -> sources.contains(packet.destination()) || sources.contains(packet.source()))
+          .toList();
+    }
+
+    /** Frames to the guest that are not of the gateway. */
+    List<CapturedPacket> ofTheHost() {
+      return inside.stream()
+          .filter(packet ->
+              !packet.hardwareSource().equals(guestMac)
+                  && !packet.hardwareSource().equals(GATEWAY_MAC))
+          .toList();
+    }
+  }
+
+  private Seen probe() throws Exception {
+    var macs =
+        machine
+            .script(
+                "cat /sys/class/net/*/address | grep -v 00:00:00:00:00:00 | sort -u | paste -sd,")
+            .line();
+    var guestMac = machine.script("ip netns exec guest cat /sys/class/net/e/address").line();
+    try (var outside = Capture.of(machine, "out0");
+        var inside = Capture.in(machine, "guest", "e")) {
+      machine
+          .start(
+              List.of(
+                  "ip",
+                  "netns",
+                  "exec",
+                  "guest",
+                  System.getProperty("java.home") + "/bin/java",
+                  "--enable-native-access=ALL-UNNAMED",
+                  "-XX:-UsePerfData",
+                  "-cp",
+                  Machine.PROJECT + "/e2e/target/classes",
+                  HostProbe.class.getName(),
+                  "e",
+                  macs,
+                  TARGETS,
+                  String.join(",", SOURCES)))
+          .await(DEADLINE)
+          .orThrow();
+      // What the host had to say, it has said: this comes behind it.
+      machine.script("ping -n -c 1 -W 5 10.99.0.2");
+      return new Seen(outside.end(), inside.end(), guestMac);
+    }
+  }
+
+  private void assertIsolated(String when, boolean isServed) throws Exception {
+    var seen = probe();
+    assertThat(seen.leaks()).as("on the LAN, %s", when).isEmpty();
+    assertThat(seen.ofTheHost()).as("at the guest, %s", when).isEmpty();
+    if (isServed) {
+      assertThat(seen.inside())
+          .as("at the guest, %s", when)
+          .anyMatch(packet -> packet.hardwareSource().equals(GATEWAY_MAC));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void nothingOfTheHostAnswers(Kind kind) throws Exception {
+    make(kind);
+    var gateway = start(kind);
+    assertIsolated("while the gateway serves", true);
+    assertThat(ping()).as("the gateway serves").contains(" 0% packet loss");
+
+    machine.script("nft flush ruleset");
+    Waiting.until("the guard to come back", DEADLINE, () -> gateway.log().contains("is off"));
+    assertIsolated("after nft flush ruleset", true);
+
+    gateway.process().destroyForcibly();
+    Waiting.until("the gateway to end", DEADLINE, () -> !gateway.isRunning());
+    assertIsolated("after SIGKILL", false);
+
+    var again = start(kind);
+    assertIsolated("after a new start", true);
+    assertThat(again.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    assertThat(machine.script("nft list ruleset; bridge fdb show | grep 02:54: || :").out().strip())
+        .isEmpty();
+  }
+
+  private String ping() throws Exception {
+    return machine.script("ip netns exec guest ping -n -c 1 -W 5 10.0.0.1; :").out();
+  }
+
+  /** That the probe and the captures would see it. */
+  @ParameterizedTest
+  @EnumSource(names = {"BRIDGE", "VETH"})
+  void withAllowHostTheHostAnswers(Kind kind) throws Exception {
+    make(kind);
+    var gateway = start(kind, "--allow-host", "--force");
+    assertThat(gateway.log()).contains("this host stays on the link of " + kind.device);
+    var seen = probe();
+    assertThat(seen.leaks()).isNotEmpty();
+    assertThat(seen.ofTheHost()).isNotEmpty();
+    gateway.close();
+  }
+
+  /** A question for an address of the host's is answered as any other. */
+  @Test
+  void theHostsAddressesAreAnyAddress() throws Exception {
+    make(Kind.BRIDGE);
+    var gateway = start(Kind.BRIDGE);
+    for (var address : List.of("192.168.50.1", "10.99.0.1", "198.51.100.1", "192.0.2.9")) {
+      assertThat(
+              machine
+                  .script("ip netns exec guest arping -c 1 -w 5 -I e \"$1\"; :", address)
+                  .out()
+                  .toLowerCase(java.util.Locale.ROOT))
+          .as(address)
+          .contains("reply from " + address + " [" + GATEWAY_MAC + "]");
+    }
+    gateway.close();
+  }
+
+  @Test
+  void anotherGatewayOnTheSameDeviceIsRefused() throws Exception {
+    make(Kind.BRIDGE);
+    var gateway = start(Kind.BRIDGE);
+    var second = machine.start(Machine.torvtl("run", "-d", "br0", "-a", "127.0.0.1", "-p", "9055"));
+    var result = second.await(DEADLINE);
+    assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+    assertThat(result.err()).contains("another torvtl serves br0 already");
+    gateway.close();
+  }
+
+  @Test
+  void withoutNftablesRunRefuses() throws Exception {
+    make(Kind.BRIDGE);
+    machine.script("mount --bind /bin/false \"$(readlink -f \"$(command -v nft)\")\"");
+    var result =
+        machine
+            .start(Machine.torvtl("run", "-d", "br0", "-a", "127.0.0.1", "-p", "9055"))
+            .await(DEADLINE);
+    assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+    assertThat(result.err()).contains("br0", "nftables", "--allow-host");
+  }
+
+  /** The device and its ports under other names, and a port that was not there. */
+  @Test
+  void theGuardFollowsTheInterfaces() throws Exception {
+    make(Kind.BRIDGE);
+    var gateway = start(Kind.BRIDGE);
+    machine.script("ip link set br0 name br9; ip link set p0 name p9");
+    Waiting.until(
+        "the guard to follow",
+        DEADLINE,
+        () -> {
+          var rules = machine.script("nft list ruleset").out();
+          return rules.contains("\"br9\"") && rules.contains("\"p9\"");
+        });
+    assertIsolated("after interfaces were renamed", true);
+    machine.script(
+        """
+        ip link add p1 type veth peer name e1 netns guest
+        ip link set p1 master br9 up
+        """);
+    Waiting.until(
+        "the guard to take a new port",
+        DEADLINE,
+        () -> machine.script("nft list ruleset").out().contains("\"p1\""));
+    assertThat(ping()).contains(" 0% packet loss");
+    gateway.close();
+  }
+}
