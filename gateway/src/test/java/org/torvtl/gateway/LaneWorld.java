@@ -81,7 +81,8 @@ final class LaneWorld implements AutoCloseable {
                 bufferBytes,
                 TcpConfig.defaults(),
                 address -> false),
-            egress.apply(new TorEgress(proxy.address(), new SecureRandom())),
+            egress.apply(new TorEgress(proxy.address())),
+            new PerGuestIsolation("cable0", new SecureRandom()),
             new SecureRandom(),
             timeouts,
             linkFailure::complete);
