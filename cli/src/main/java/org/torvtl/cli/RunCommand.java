@@ -14,10 +14,13 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.torvtl.gateway.Gateway;
+import org.torvtl.gateway.GatewayListener;
+import org.torvtl.gateway.GuestDevice;
 import org.torvtl.gateway.TorEgress;
 import org.torvtl.link.Link;
 import org.torvtl.link.PcapngLink;
@@ -35,13 +38,13 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** The gateway: guests behind a device, Tor on the other side, until a signal ends it. */
+/** The gateway: guests behind devices, Tor on the other side, until a signal ends it. */
 @Command(
     name = "run",
     mixinStandardHelpOptions = true,
     sortOptions = false,
     description = {
-      "Runs the gateway: carries what guests send on a device through Tor, until Ctrl-C.",
+      "Runs the gateway: carries what guests send on devices through Tor, until Ctrl-C.",
       "",
       "A guest may have any address, netmask and gateway. Its TCP goes through Tor, DNS queries"
           + " to any server are answered by Tor, all else is refused; nothing leaves another way.",
@@ -108,14 +111,15 @@ final class RunCommand implements Callable<Integer> {
       paramLabel = "FILE",
       description =
           "Record what guests send and get, for Wireshark or tcpdump (pcapng). With --lanes, a file"
-              + " for each: x.pcapng, x-1.pcapng ...")
+              + " for each: x.pcapng, x-1.pcapng ... With several devices, a file for each:"
+              + " x-tap0.pcapng, x-tap1.pcapng ...")
   private @Nullable Path capture;
 
   @Option(
       names = "--user",
       paramLabel = "NAME",
       description =
-          "User to become, with torvtl's own tor, once the device is open; for root only. 'root'"
+          "User to become, with torvtl's own tor, once the devices are open; for root only. 'root'"
               + " keeps root. Default: the first of debian-tor, tor, _tor, nobody there is.")
   private @Nullable String userName;
 
@@ -133,7 +137,7 @@ final class RunCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException, UserException, InterruptedException {
     Logs.configure(verbose);
-    var place = guests.place(spec);
+    var places = guests.places(spec);
     int gatewayAddress = Arguments.ipv4Address(spec, address);
     var external = proxy == null ? null : Arguments.proxy(spec, proxy.address, proxy.port);
     if (external != null && torrc != null) {
@@ -142,44 +146,34 @@ final class RunCommand implements Callable<Integer> {
     var user = ServiceUser.choose(userName);
     var end = new CompletableFuture<Void>();
     try (var teardown = new Teardown()) {
-      var links = place.open();
-      for (var link : links) {
-        teardown.add(link);
+      Guests.checkSeparate(places);
+      var devices = new ArrayList<GuestDevice>();
+      for (var place : places) {
+        devices.add(open(place, gatewayAddress, captureOf(place, places.size()), teardown));
       }
-      int mtu = links.getFirst().mtu();
-      if (mtu < MIN_MTU) {
-        throw new UserException(
-            "the MTU of %s is %d, and at least %d is needed (ip link set %1$s mtu 1500)"
-                .formatted(place.name(), mtu, MIN_MTU));
+      // The first one names the state, so that a device that is added later changes no guards.
+      var first = places.getFirst();
+      if (!first.destinations().isEmpty()) {
+        var exempt = TorUser.check(first.name(), first.destinations(), external, user);
+        teardown.add(PolicyRoutes.add(first.in(), first.destinations(), exempt));
       }
-      var config = config(place, gatewayAddress);
-      if (!place.destinations().isEmpty()) {
-        var exempt = TorUser.check(place.name(), place.destinations(), external, user);
-        teardown.add(PolicyRoutes.add(place.in(), place.destinations(), exempt));
-      }
-      if (capture != null) {
-        links = record(links, capture, teardown);
-      }
-      var own = external != null ? null : prepareTor(teardown, place.name(), user);
+      var own = external != null ? null : prepareTor(teardown, first.name(), user);
       if (user != null && !user.isRoot()) {
         ServiceUser.become(user);
       }
       var socks = own != null ? own.start() : reachable(Objects.requireNonNull(external));
-      var gateway =
-          new Gateway(
-              links,
-              config,
-              new TorEgress(socks, new SecureRandom()),
-              new SecureRandom(),
-              end::completeExceptionally);
+      var gateway = new Gateway(devices, new TorEgress(socks), new SecureRandom(), listener(end));
       teardown.add(gateway);
       teardown.add(() -> log.info("{}", gateway.counters()));
       gateway.start();
       spec.commandLine()
           .getOut()
           .printf(
-              "ready: %s goes through Tor at %s; the gateway is %s; Ctrl-C ends it%n",
-              place.name(), text(socks), Ipv4Address.toString(gatewayAddress))
+              "ready: %s %s through Tor at %s; the gateway is %s; Ctrl-C ends it%n",
+              places.stream().map(Guests.Place::name).collect(Collectors.joining(", ")),
+              places.size() == 1 ? "goes" : "go",
+              text(socks),
+              Ipv4Address.toString(gatewayAddress))
           .flush();
       end.get();
       return 0;
@@ -190,6 +184,47 @@ final class RunCommand implements Callable<Integer> {
       }
       throw new IllegalStateException(cause);
     }
+  }
+
+  /** Opens a device; the teardown takes over what is open, whatever fails after that. */
+  private GuestDevice open(
+      Guests.Place place, int gatewayAddress, @Nullable Path file, Teardown teardown)
+      throws IOException, UserException {
+    var links = place.open();
+    for (var link : links) {
+      teardown.add(link);
+    }
+    int mtu = links.getFirst().mtu();
+    if (mtu < MIN_MTU) {
+      throw new UserException(
+          "the MTU of %s is %d, and at least %d is needed (ip link set %1$s mtu 1500)"
+              .formatted(place.name(), mtu, MIN_MTU));
+    }
+    var config = config(place, gatewayAddress);
+    return new GuestDevice(
+        place.name(),
+        file == null ? links : record(links, file, teardown),
+        config,
+        place.isolation(new SecureRandom()));
+  }
+
+  private GatewayListener listener(CompletableFuture<Void> end) {
+    return new GatewayListener() {
+      @Override
+      public void failed(IOException cause) {
+        end.completeExceptionally(cause);
+      }
+
+      @Override
+      public void deviceGone(String device, IOException cause) {
+        spec.commandLine()
+            .getErr()
+            .printf(
+                "torvtl: %s is served no more: %s; the other devices are%n",
+                device, cause.getMessage())
+            .flush();
+      }
+    };
   }
 
   private static StackConfig config(Guests.Place place, int gatewayAddress)
@@ -216,14 +251,21 @@ final class RunCommand implements Callable<Integer> {
     return recorded;
   }
 
+  /** The file of a device's first lane: {@code x.pcapng}, or {@code x-tap0.pcapng} of several. */
+  private @Nullable Path captureOf(Guests.Place place, int devices) {
+    return capture == null || devices == 1 ? capture : withSuffix(capture, place.name());
+  }
+
   /** The file of a lane: {@code x.pcapng}, {@code x-1.pcapng} and so on. */
   private static Path captureOf(int lane, Path file) {
+    return lane == 0 ? file : withSuffix(file, Integer.toString(lane));
+  }
+
+  private static Path withSuffix(Path file, String suffix) {
     var name = String.valueOf(file.getFileName());
     int dot = name.lastIndexOf('.');
     int end = dot > 0 ? dot : name.length();
-    return lane == 0
-        ? file
-        : file.resolveSibling(name.substring(0, end) + "-" + lane + name.substring(end));
+    return file.resolveSibling(name.substring(0, end) + "-" + suffix + name.substring(end));
   }
 
   private PcapngLink record(Link link, Path file) throws UserException {
