@@ -90,7 +90,8 @@ final class DemoCommand implements Callable<Integer> {
     }
   }
 
-  private void startGateway(Teardown teardown, PrivateTorNetwork lab) throws IOException {
+  private void startGateway(Teardown teardown, PrivateTorNetwork lab)
+      throws IOException, UserException {
     var device =
         teardown.add(TunDevice.open(new NetworkInterface(TAP), Link.Medium.ETHERNET, true));
     var gateway =
@@ -102,7 +103,7 @@ final class DemoCommand implements Callable<Integer> {
                         List.of(new DeviceLink(device)),
                         StackConfig.of(StackConfig.DEFAULT_ADDRESS),
                         new PerDeviceIsolation(TAP, new SecureRandom(), () -> false))),
-                new TorEgress(lab.socksAddress()),
+                new TorEgress(lab.socksAddress(), ProxyOptions.reach(lab.socksAddress(), teardown)),
                 new SecureRandom(),
                 cause -> spec.commandLine().getErr().println("torvtl: " + cause.getMessage())));
     gateway.start();

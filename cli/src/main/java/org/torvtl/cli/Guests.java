@@ -68,7 +68,9 @@ final class Guests {
       paramLabel = "DEST",
       description =
           "With --tun: lead this host's own traffic to these destinations (1.2.3.0/24 or the like)"
-              + " into it. Names are still looked up as before.")
+              + " into it. Whatever would go there by another interface is refused, and so is IPv6"
+              + " that stands for it; all of IPv6 from half of IPv4 on, such as for 'default'. Names"
+              + " are still looked up as before.")
   private List<String> routes = List.of();
 
   @Option(

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -18,7 +19,7 @@ import org.torvtl.wire.Ipv4Network;
 /**
  * The way of some of the host's packets into the tunnel device. For each network there is a policy
  * rule; in the rule's table a route into the device and, for when that is gone, one that refuses;
- * and a packet filter table. Each network's are its own, and all are found again by these values,
+ * and a {@link KillSwitch}. Each network's are its own, and all are found again by these values,
  * without any memory of what was done; so routes can be made and removed one by one, in any order.
  *
  * <p>Rules and routes of ours are told from others by their protocol number. Two routes may share a
@@ -44,7 +45,7 @@ record OnionRoute(
 
   private static final Pattern INTO = Pattern.compile(" dev (\\S+) ");
 
-  /** What nft and ip say about what is not there. */
+  /** What ip says about what is not there. */
   private static final List<String> NOT_THERE =
       List.of("No such process", "No such file or directory", "Cannot find device");
 
@@ -82,28 +83,36 @@ record OnionRoute(
     }
   }
 
-  /** Commands, each with the one that undoes it. */
+  /** What undoes a step of a change. */
+  private interface Undoing {
+    void run() throws IOException, InterruptedException;
+  }
+
+  /** Steps, each with what undoes it. */
   private final class Change implements AutoCloseable {
-    private final Deque<String[]> undo = new ArrayDeque<>();
+    private final Deque<Undoing> undo = new ArrayDeque<>();
     private volatile boolean ending;
 
     synchronized void make() throws IOException, UserException, InterruptedException {
       for (var network : to) {
         checkTable("route to", network);
       }
-      // The refusing routes come first, and the rule last: what a rule leads away has a way to go.
+      // The refusing routes come before the rule: what a rule leads away has a way to go.
       for (var network : to) {
+        var filter = filter(network);
+        if (!filter.isThere()) {
+          undo.push(() -> filter.remove());
+        }
+        if (!ending) {
+          // One that is there may be empty by now.
+          filter.put();
+        }
         var routes = routes(network);
         if (routes.stream().noneMatch(OnionRoute::refuses)) {
           step(ip("route add " + refusing(network)), ip("route del " + refusing(network)));
         }
         if (routes.stream().allMatch(OnionRoute::refuses)) {
           step(ip("route add " + leading(network)), ip("route del " + leading(network)));
-        }
-        if (!filterIsThere(network)) {
-          step(
-              new String[] {"nft", filter(network)},
-              new String[] {"nft", "delete table ip " + filterName(network)});
         }
         if (rules(network).stream().noneMatch(OnionRoute.this::isMine)) {
           step(ip("rule add " + rule(network)), ip("rule del " + rule(network)));
@@ -116,7 +125,7 @@ record OnionRoute(
 
     private void step(String[] command, String[] undoing) throws IOException, InterruptedException {
       if (!ending) {
-        undo.push(undoing);
+        undo.push(() -> remove(undoing));
         Command.run(command);
       }
     }
@@ -126,8 +135,8 @@ record OnionRoute(
       ending = true;
       synchronized (this) {
         try {
-          for (var command = undo.poll(); command != null; command = undo.poll()) {
-            remove(command);
+          for (var step = undo.poll(); step != null; step = undo.poll()) {
+            step.run();
           }
         } catch (InterruptedException e) {
           Thread.currentThread().interrupt();
@@ -160,12 +169,12 @@ record OnionRoute(
     for (var network : to) {
       remove(ip("rule del " + rule(network)));
       var left = rules(network);
-      if (left.stream().noneMatch(this::isFromHere)) {
-        remove(new String[] {"nft", "delete table ip " + filterName(network)});
-      }
       if (left.isEmpty()) {
         remove(ip("route del " + leading(network)));
         remove(ip("route del " + refusing(network)));
+      }
+      if (left.stream().noneMatch(this::isFromHere)) {
+        filter(network).remove();
       }
     }
   }
@@ -210,12 +219,6 @@ record OnionRoute(
     return isFromHere(rule) && rule.startsWith(priority + ":");
   }
 
-  private boolean filterIsThere(Ipv4Network network) throws IOException, InterruptedException {
-    return Command.run("nft", "list tables")
-        .lines()
-        .anyMatch(("table ip " + filterName(network))::equals);
-  }
-
   // What is made.
 
   private String rule(Ipv4Network network) {
@@ -245,17 +248,26 @@ record OnionRoute(
     return text.chars().mapToObj("%02x"::formatted).collect(Collectors.joining());
   }
 
-  private String filter(Ipv4Network network) {
-    return """
-    table ip %1$s {
-      comment "made by torvtl onion route up for %2$s"
-      chain output {
-        type filter hook output priority filter; policy accept;
-        oifname "%2$s" ip saddr %3$s ip daddr %4$s tcp flags & rst == rst counter drop
-      }
-    }
-    """
-        .formatted(filterName(network), device.name(), address(), network);
+  /**
+   * Refuses what would pass the device by, and drops the resets that the kernel would send into it
+   * for connections that are not its own. The routers send from other addresses.
+   */
+  private KillSwitch filter(Ipv4Network network) {
+    String tunnel = "oifname \"%s\"".formatted(device.name());
+    return new KillSwitch(
+        filterName(network),
+        "made by torvtl onion route up for " + device.name(),
+        tunnel,
+        OptionalInt.of(from),
+        CoveredDestinations.of(List.of(network)),
+        OptionalInt.empty(),
+        """
+        chain resets {
+            type filter hook output priority filter; policy accept;
+            %s ip saddr %s ip daddr %s tcp flags & rst == rst counter drop
+          }\
+        """
+            .formatted(tunnel, address(), network));
   }
 
   // How it is made and read.

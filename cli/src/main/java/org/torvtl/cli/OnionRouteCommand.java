@@ -106,6 +106,9 @@ final class OnionRouteCommand implements Runnable {
       description = {
         "Leads what this host sends from ADDR to DEST into DEV: policy rules and a routing table."
             + " When DEV is gone, such packets go nowhere, until 'down'.",
+        "A packet filter rule refuses what goes from ADDR to DEST by another interface, as of a"
+            + " program that binds to one, and IPv6 that stands for DEST (NAT64, 6to4, Teredo); all"
+            + " of IPv6 if a DEST is half of IPv4. Other addresses of this host are not led away.",
         "A packet filter rule keeps back the resets (TCP RST) that the kernel would send from ADDR"
             + " into DEV to DEST, for connections that are not its own; no others.",
         "What is there already stays in force. Needs root, iproute2 and nftables.",

@@ -4,26 +4,30 @@ package org.torvtl.cli;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import org.torvtl.link.linux.NetworkInterface;
 import org.torvtl.tor.lab.Command;
 import org.torvtl.wire.Ipv4Network;
 
 /**
- * The routes and policy rules that lead some of this host's traffic into a TUN.
+ * The routes and policy rules that lead some of this host's traffic into a TUN, and the {@link
+ * KillSwitch} that refuses what would pass it by.
  *
- * <p>Each TUN has a routing table of its own, and each destination a rule that leads there. When
- * the TUN goes, the kernel takes its routes along; what is left in the table then says
- * "unreachable". So when a gateway is killed, programs fail rather than go around Tor, until the
- * rules are removed: by the next gateway that starts, or by hand.
+ * <p>Each TUN has a routing table of its own, and each destination a rule that leads there. IPv6
+ * that stands for a destination has a rule that refuses. When the TUN goes, the kernel takes its
+ * routes along; what is left in the table then says "unreachable". So when a gateway is killed,
+ * programs fail rather than go around Tor, until the rules are removed: by the next gateway that
+ * starts, or by hand. The kill switch is in force before the first rule and until the last one is
+ * gone.
  *
  * <p>To remove them takes root, which the gateway gives away. So a child process keeps it: it waits
  * for the word to remove them, and does; if it hears the gateway's end instead, it ends too.
@@ -43,144 +47,265 @@ final class PolicyRoutes implements AutoCloseable {
   /** RFC 7335: for a host's own end of what carries IPv4 for it; no network has it. */
   private static final String OWN_ADDRESS = "192.0.0.2";
 
-  private static final Pattern RULE = Pattern.compile("^(\\d+):.* proto " + PROTOCOL + "\\b.*$");
-  private static final Pattern TABLE = Pattern.compile(" dev .* table (\\d+) ");
+  /** Without IPv6 in the kernel there is no such file. */
+  private static final Path IPV6 = Path.of("/proc/net/if_inet6");
+
+  private static final String EVERYTHING = "0.0.0.0/0";
+
+  private static final Pattern RULE =
+      Pattern.compile(
+          "(?m)^(\\d+):\\s+from all (?:to (\\S+) )?(?:.* )?proto " + PROTOCOL + "\\b.*$");
+  private static final Pattern ROUTE = Pattern.compile(" dev (\\S+) (?:.* )?table (\\d+) ");
 
   private static final Duration DEADLINE = Duration.ofSeconds(5);
   private static final String WORD = "remove";
-  private static final String REMOVE =
-      "read -r line && [ \"$line\" = "
-          + WORD
-          + " ] || exit 0; table=$1; shift;"
-          + " for priority; do ip -4 rule delete priority \"$priority\" protocol "
-          + PROTOCOL
-          + " || exit; done;"
-          + " ip -4 route flush table \"$table\"";
 
+  /** Arguments: the routing table, what nft is told at the end or nothing, and the priorities. */
+  private static final String REMOVE =
+      """
+      read -r line && [ "$line" = %s ] || exit 0
+      table=$1 filter=$2 status=0
+      shift 2
+      ours() { ip "$family" -N rule show priority "$priority" 2>/dev/null | grep -w 'proto %2$s'; }
+      for family in -4 -6; do
+        for priority; do
+          ours | sed "s/.*/rule delete priority $priority protocol %2$s/" | ip "$family" -batch -
+          [ -z "$(ours)" ] || status=1
+        done
+      done
+      if [ -n "$(ip -4 route show table "$table" 2>/dev/null)" ]; then
+        ip -4 route flush table "$table" || status=1
+      fi
+      # What is still led somewhere is not let out around it.
+      [ "$status" = 0 ] || exit 1
+      [ -z "$filter" ] || nft "$filter"
+      """
+          .formatted(WORD, PROTOCOL);
+
+  private final NetworkInterface tun;
+  private final int number;
+  private final CoveredDestinations covered;
+  private final OptionalInt exempt;
+  private final KillSwitch killSwitch;
   private final Process remover;
 
-  private PolicyRoutes(Process remover) {
-    this.remover = remover;
+  /** Whether there is something to remove. */
+  private boolean made;
+
+  /** Whether this replaces what another gateway left, and is not done with it. */
+  private boolean unfinished;
+
+  private boolean closed;
+
+  private PolicyRoutes(
+      NetworkInterface tun, CoveredDestinations covered, OptionalInt exempt, KillSwitch killSwitch)
+      throws IOException {
+    this.tun = tun;
+    this.number = tun.index() % PRIORITIES;
+    this.covered = covered;
+    this.exempt = exempt;
+    this.killSwitch = killSwitch;
+    this.remover = remover(number, KillSwitch.removal(killSwitch.table()));
   }
 
   /**
-   * Leads destinations into a TUN that is up.
+   * Routes into a TUN that is up; none are made yet, but can be removed from here on.
    *
    * @param exempt the user whose connections stay out of it
    */
-  static PolicyRoutes add(NetworkInterface tun, List<Ipv4Network> destinations, OptionalInt exempt)
-      throws IOException, InterruptedException {
+  static PolicyRoutes prepare(
+      NetworkInterface tun, List<Ipv4Network> destinations, OptionalInt exempt) throws IOException {
+    var covered = CoveredDestinations.of(destinations);
+    return new PolicyRoutes(tun, covered, exempt, KillSwitch.around(tun, covered, exempt));
+  }
+
+  /**
+   * Makes them, in place of what a gateway left that was killed.
+   *
+   * @throws UserException if another gateway has some of the destinations, or nftables does not do
+   *     its part
+   * @throws IOException if they cannot be made; if a gateway had left some, there is no way around
+   *     the TUN then
+   */
+  synchronized void add() throws IOException, InterruptedException, UserException {
+    if (closed) {
+      throw new IOException("ending");
+    }
+    checkOthers();
+    boolean before = closeWaysAround();
+    made = true;
+    unfinished = before || rules("-4").stream().anyMatch(this::isMine);
+    remove(number);
+    fill();
     sweep();
-    int number = tun.index() % PRIORITIES;
-    try {
-      fill(tun, number, destinations, exempt);
-      return new PolicyRoutes(remover(number));
-    } catch (IOException | InterruptedException e) {
-      try {
-        remove(number);
-      } catch (IOException | InterruptedException again) {
-        e.addSuppressed(again);
+    unfinished = false;
+  }
+
+  private void checkOthers() throws IOException, InterruptedException, UserException {
+    var live = live();
+    for (var rule : rules("-4")) {
+      if (isMine(rule) || rule.priority() < RULES || !live.contains(rule.number())) {
+        continue;
       }
-      throw e;
+      for (var network : covered.networks()) {
+        if (CoveredDestinations.overlap(network, rule.to())) {
+          throw new UserException(
+              "cannot route %s into %s: another torvtl run leads %s into its own device (end that one, or leave the destination out)"
+                  .formatted(network, tun.name(), rule.to()));
+        }
+      }
     }
   }
 
-  private static void fill(
-      NetworkInterface tun, int number, List<Ipv4Network> destinations, OptionalInt exempt)
-      throws IOException, InterruptedException {
+  /** Answers whether they were closed before, by a gateway that was killed. */
+  private boolean closeWaysAround() throws InterruptedException, UserException {
+    try {
+      boolean before = killSwitch.isThere();
+      killSwitch.put();
+      return before;
+    } catch (IOException e) {
+      throw new UserException(
+          "cannot route into %s: nftables cannot close the ways around it: %s (apt-get install nftables; the kernel must have nf_tables)"
+              .formatted(tun.name(), e.getMessage()),
+          e);
+    }
+  }
+
+  private void fill() throws IOException, InterruptedException {
     String name = tun.name();
     if (Command.run("ip", "-4", "-o", "address", "show", "dev", name).isBlank()) {
       Command.run("ip", "address", "add", OWN_ADDRESS + "/32", "dev", name);
     }
-    route(number, "unreachable", "default", "metric", LAST_METRIC);
-    for (var destination : destinations) {
-      route(number, destination.toString(), "dev", name);
+    var commands = new ArrayList<String>();
+    route(commands, "unreachable default metric " + LAST_METRIC);
+    for (var network : covered.networks()) {
+      route(commands, network + " dev " + name);
     }
-    for (var destination : destinations) {
+    for (var network : covered.networks()) {
+      String to = "to " + network;
       if (exempt.isPresent()) {
-        String user = exempt.getAsInt() + "-" + exempt.getAsInt();
-        rule(EXEMPTIONS + number, destination, "lookup", "main", "uidrange", user);
+        rule(commands, EXEMPTIONS, to + " lookup main " + ofExempt());
         // A host that has no route to Tor's relays just now has none by way of Tor either.
-        rule(EXEMPTIONS + number, destination, "unreachable", "uidrange", user);
+        rule(commands, EXEMPTIONS, to + " unreachable " + ofExempt());
       }
-      rule(RULES + number, destination, "lookup", Integer.toString(TABLES + number));
+      rule(commands, RULES, to + " lookup " + (TABLES + number));
+    }
+    batch("-4", commands);
+    if (Files.exists(IPV6)) {
+      batch("-6", ipv6Rules());
     }
   }
 
-  private static void route(int number, String... words) throws IOException, InterruptedException {
-    var command = new ArrayList<>(List.of("ip", "-4", "route", "add"));
-    command.addAll(List.of(words));
-    command.addAll(List.of("table", Integer.toString(TABLES + number)));
-    Command.run(command.toArray(String[]::new));
+  /** What else is covered is left to the kill switch: a rule takes prefixes only. */
+  private List<String> ipv6Rules() {
+    var commands = new ArrayList<String>();
+    var selectors =
+        covered.coverIpv6()
+            ? List.of("from all")
+            : covered.ipv6().stream()
+                .filter(Ipv6Pattern::isPrefix)
+                .map(pattern -> "to " + pattern.prefix())
+                .toList();
+    for (var selector : selectors) {
+      if (exempt.isPresent()) {
+        rule(commands, EXEMPTIONS, selector + " lookup main " + ofExempt());
+      }
+      rule(commands, RULES, selector + " unreachable");
+    }
+    return commands;
   }
 
-  private static void rule(int priority, Ipv4Network destination, String... words)
+  private String ofExempt() {
+    return "uidrange %1$d-%1$d".formatted(exempt.getAsInt());
+  }
+
+  private void route(List<String> commands, String route) {
+    commands.add("route add %s table %d".formatted(route, TABLES + number));
+  }
+
+  private void rule(List<String> commands, int priorities, String rule) {
+    commands.add(
+        "rule add priority %d protocol %s %s".formatted(priorities + number, PROTOCOL, rule));
+  }
+
+  private static void batch(String family, List<String> commands)
       throws IOException, InterruptedException {
-    var command = new ArrayList<>(List.of("ip", "-4", "rule", "add"));
-    command.addAll(List.of("priority", Integer.toString(priority)));
-    command.addAll(List.of("to", destination.toString()));
-    command.addAll(List.of("protocol", PROTOCOL));
-    command.addAll(List.of(words));
-    Command.run(command.toArray(String[]::new));
+    Command.runWithInput(String.join("\n", commands) + "\n", List.of("ip", family, "-batch", "-"));
   }
 
-  /** Removes what gateways left that were killed. */
-  static void sweep() throws IOException, InterruptedException {
-    var live =
-        Command.run("ip", "-4", "route", "show", "table", "all")
-            .lines()
-            .map(line -> TABLE.matcher(line + " "))
-            .filter(Matcher::find)
-            .map(table -> (int) (Long.parseLong(table.group(1)) - TABLES))
-            .collect(Collectors.toSet());
-    Set<Integer> stale =
-        priorities().stream()
-            .map(priority -> priority % PRIORITIES)
-            .filter(number -> !live.contains(number))
-            .collect(Collectors.toSet());
-    for (int number : stale) {
-      remove(number);
+  // What is there.
+
+  /** One of our rules; without a destination of IPv4 it is for all. */
+  private record Rule(int priority, Ipv4Network to) {
+    int number() {
+      return priority % PRIORITIES;
     }
   }
 
-  /** Those of our rules, one for each rule. */
-  private static List<Integer> priorities() throws IOException, InterruptedException {
-    return Command.run("ip", "-4", "-N", "rule", "show")
-        .lines()
-        .map(RULE::matcher)
-        .filter(Matcher::find)
-        .map(rule -> Integer.valueOf(rule.group(1)))
-        .filter(priority -> priority >= EXEMPTIONS && priority < RULES + PRIORITIES)
+  private boolean isMine(Rule rule) {
+    return rule.number() == number;
+  }
+
+  private static List<Rule> rules(String family) throws IOException, InterruptedException {
+    return RULE.matcher(Command.run("ip", family, "-N", "rule", "show"))
+        .results()
+        .map(rule ->
+            new Rule(
+                Integer.parseInt(rule.group(1)),
+                Ipv4Network.parse(
+                    rule.group(2) == null || !family.equals("-4") ? EVERYTHING : rule.group(2))))
+        .filter(rule -> rule.priority() >= EXEMPTIONS && rule.priority() < RULES + PRIORITIES)
         .toList();
   }
 
-  private static void remove(int number) throws IOException, InterruptedException {
-    for (int priority : priorities()) {
-      if (priority % PRIORITIES == number) {
-        String which = Integer.toString(priority);
-        Command.run("ip", "-4", "rule", "delete", "priority", which, "protocol", PROTOCOL);
+  /** The numbers of the TUNs that a gateway serves. */
+  private static Set<Integer> live() throws IOException, InterruptedException {
+    var live = new HashSet<Integer>();
+    for (var line : Command.run("ip", "-4", "route", "show", "table", "all").lines().toList()) {
+      var route = ROUTE.matcher(line + " ");
+      if (route.find() && KillSwitch.isServed(new NetworkInterface(route.group(1)))) {
+        live.add((int) (Long.parseLong(route.group(2)) - TABLES));
       }
     }
-    String table = Integer.toString(TABLES + number);
-    if (!Command.run("ip", "-4", "route", "show", "table", "all")
-        .lines()
-        .filter(line -> (line + " ").contains(" table " + table + " "))
-        .toList()
-        .isEmpty()) {
-      Command.run("ip", "-4", "route", "flush", "table", table);
+    return live;
+  }
+
+  // How it is removed.
+
+  /** Removes what gateways left that were killed. */
+  private static void sweep() throws IOException, InterruptedException {
+    var stale = new HashSet<Integer>();
+    rules("-4").forEach(rule -> stale.add(rule.number()));
+    if (Files.exists(IPV6)) {
+      rules("-6").forEach(rule -> stale.add(rule.number()));
     }
+    stale.removeAll(live());
+    for (int number : stale) {
+      remove(number);
+    }
+    KillSwitch.sweep();
+  }
+
+  private static void remove(int number) throws IOException, InterruptedException {
+    Command.runWithInput(WORD + "\n", removal(number, ""));
+  }
+
+  private static List<String> removal(int number, String filter) {
+    return List.of(
+        "sh",
+        "-c",
+        REMOVE,
+        "torvtl-routes",
+        Integer.toString(TABLES + number),
+        filter,
+        Integer.toString(EXEMPTIONS + number),
+        Integer.toString(RULES + number));
   }
 
   /** Starts the child, in a session of its own, so that Ctrl-C does not end it before us. */
-  private static Process remover(int number) throws IOException, InterruptedException {
-    var command =
-        new ArrayList<>(
-            List.of("setsid", "sh", "-c", REMOVE, "torvtl-routes", "" + (TABLES + number)));
-    for (int priority : priorities()) {
-      if (priority % PRIORITIES == number) {
-        command.add(Integer.toString(priority));
-      }
-    }
+  private static Process remover(int number, String filter) throws IOException {
+    var command = new ArrayList<>(List.of("setsid"));
+    command.addAll(removal(number, filter));
     var builder =
         new ProcessBuilder(command)
             .directory(new File("/"))
@@ -193,15 +318,17 @@ final class PolicyRoutes implements AutoCloseable {
 
   /** Has all of it removed; returns when that is done. */
   @Override
-  public void close() throws IOException {
+  public synchronized void close() throws IOException {
+    closed = true;
     try {
       try (var input = remover.outputWriter(StandardCharsets.UTF_8)) {
-        input.write(WORD + "\n");
+        input.write(made && !unfinished ? WORD + "\n" : "");
       }
       if (!remover.waitFor(DEADLINE.toMillis(), TimeUnit.MILLISECONDS)
-          || remover.exitValue() != 0) {
+          || remover.exitValue() != 0
+          || unfinished) {
         throw new IOException(
-            "routes into Tor are left (see ip rule; the next torvtl run --tun removes them)");
+            "routes into Tor are left, and nothing goes around them (see ip rule and nft list tables; the next torvtl run --tun --route removes them)");
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

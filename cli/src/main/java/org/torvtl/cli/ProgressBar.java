@@ -21,7 +21,7 @@ final class ProgressBar implements AutoCloseable {
   private String lastStep = "";
 
   ProgressBar(String title) {
-    this(title, System.err, standardErrorIsTerminal());
+    this(title, System.err, isTerminal(2));
   }
 
   ProgressBar(String title, PrintStream out, boolean terminal) {
@@ -30,12 +30,14 @@ final class ProgressBar implements AutoCloseable {
     this.terminal = terminal;
   }
 
-  private static boolean standardErrorIsTerminal() {
+  /** Whether a file descriptor of this process is a terminal. */
+  static boolean isTerminal(int descriptor) {
     try {
-      var target = Files.readSymbolicLink(Path.of("/proc/self/fd/2")).toString();
+      var target =
+          Files.readSymbolicLink(Path.of("/proc/self/fd", Integer.toString(descriptor))).toString();
       return target.startsWith("/dev/pts/") || target.startsWith("/dev/tty");
     } catch (IOException e) {
-      // No /proc, or no standard error: nothing that could show a moving bar.
+      // No /proc, or no such descriptor: nothing that could show a moving bar.
       return false;
     }
   }

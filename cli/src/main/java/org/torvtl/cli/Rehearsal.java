@@ -58,7 +58,9 @@ final class Rehearsal {
       }
       in.skipNBytes(in.readUnsignedByte());
       out.write(METHOD);
-      in.skipNBytes(1);
+      if (in.read() < 0) {
+        return false;
+      }
       in.skipNBytes(in.readUnsignedByte());
       in.skipNBytes(in.readUnsignedByte());
       out.write(LOGGED_IN);

@@ -2,14 +2,11 @@
 package org.torvtl.cli;
 
 import java.io.IOException;
-import java.net.InetSocketAddress;
-import java.net.Socket;
+import java.net.SocketAddress;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
-import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
@@ -22,8 +19,6 @@ import org.torvtl.gateway.Gateway;
 import org.torvtl.gateway.GatewayListener;
 import org.torvtl.gateway.GuestDevice;
 import org.torvtl.gateway.TorEgress;
-import org.torvtl.link.Link;
-import org.torvtl.link.PcapngLink;
 import org.torvtl.link.linux.HostAddresses;
 import org.torvtl.link.linux.User;
 import org.torvtl.stack.StackConfig;
@@ -67,25 +62,6 @@ final class RunCommand implements Callable<Integer> {
   /** What every host must be able to receive: RFC 791, section 3.2. */
   private static final int MIN_MTU = Ipv4Packet.MIN_REASSEMBLY_LENGTH;
 
-  private static final int PROXY_CONNECT_MILLIS = 5_000;
-
-  /** A tor that runs already. */
-  static final class ProxyOptions {
-    @Option(
-        names = {"-a", "--proxy-address"},
-        required = true,
-        paramLabel = "ADDR",
-        description = "IP address of a Tor SOCKS port that is there already.")
-    String address = "";
-
-    @Option(
-        names = {"-p", "--proxy-port"},
-        required = true,
-        paramLabel = "PORT",
-        description = "Its TCP port. Without -a and -p, torvtl runs a tor of its own.")
-    int port;
-  }
-
   @Mixin private Guests guests;
 
   @ArgGroup(exclusive = false)
@@ -106,14 +82,7 @@ final class RunCommand implements Callable<Integer> {
               + " other as their gateway. Default: ${DEFAULT-VALUE}")
   private String address = "";
 
-  @Option(
-      names = "--pcap",
-      paramLabel = "FILE",
-      description =
-          "Record what guests send and get, for Wireshark or tcpdump (pcapng). With --lanes, a file"
-              + " for each: x.pcapng, x-1.pcapng ... With several devices, a file for each:"
-              + " x-tap0.pcapng, x-tap1.pcapng ...")
-  private @Nullable Path capture;
+  @Mixin private CaptureOptions capture;
 
   @Option(
       names = "--user",
@@ -139,40 +108,47 @@ final class RunCommand implements Callable<Integer> {
     Logs.configure(verbose);
     var places = guests.places(spec);
     int gatewayAddress = Arguments.ipv4Address(spec, address);
-    var external = proxy == null ? null : Arguments.proxy(spec, proxy.address, proxy.port);
+    var external = proxy == null ? null : proxy.address(spec);
     if (external != null && torrc != null) {
       throw Arguments.wrong(spec, "--torrc is for torvtl's own tor, which -a and -p replace");
     }
+    capture.check(spec, places.stream().mapToInt(Guests.Place::lanes).sum());
     var user = ServiceUser.choose(userName);
     var end = new CompletableFuture<Void>();
     try (var teardown = new Teardown()) {
       Guests.checkSeparate(places);
       var devices = new ArrayList<GuestDevice>();
       for (var place : places) {
-        devices.add(open(place, gatewayAddress, captureOf(place, places.size()), teardown));
+        var recordedAs = places.size() == 1 ? null : place.name();
+        devices.add(open(place, gatewayAddress, recordedAs, teardown));
       }
-      // The first one names the state, so that a device that is added later changes no guards.
+      // Before any route is made: a proxy that is not there must not cost the host its network.
+      var peers = external == null ? null : ProxyOptions.reach(external, teardown);
+      // The first device names the state, so that a device added later changes no guards.
       var first = places.getFirst();
       if (!first.destinations().isEmpty()) {
         var exempt = TorUser.check(first.name(), first.destinations(), external, user);
-        teardown.add(PolicyRoutes.add(first.in(), first.destinations(), exempt));
+        teardown.add(PolicyRoutes.prepare(first.in(), first.destinations(), exempt)).add();
       }
       var own = external != null ? null : prepareTor(teardown, first.name(), user);
       if (user != null && !user.isRoot()) {
         ServiceUser.become(user);
       }
-      var socks = own != null ? own.start() : reachable(Objects.requireNonNull(external));
-      var gateway = new Gateway(devices, new TorEgress(socks), new SecureRandom(), listener(end));
+      var socks = own != null ? own.start() : Objects.requireNonNull(external);
+      if (peers == null) {
+        peers = ProxyOptions.reach(socks, teardown);
+      }
+      var gateway =
+          new Gateway(devices, new TorEgress(socks, peers), new SecureRandom(), listener(end));
       teardown.add(gateway);
       teardown.add(() -> log.info("{}", gateway.counters()));
       gateway.start();
-      spec.commandLine()
-          .getOut()
+      (capture.takesStandardOutput() ? spec.commandLine().getErr() : spec.commandLine().getOut())
           .printf(
               "ready: %s %s through Tor at %s; the gateway is %s; Ctrl-C ends it%n",
               places.stream().map(Guests.Place::name).collect(Collectors.joining(", ")),
               places.size() == 1 ? "goes" : "go",
-              text(socks),
+              ProxyOptions.text(socks),
               Ipv4Address.toString(gatewayAddress))
           .flush();
       end.get();
@@ -186,9 +162,13 @@ final class RunCommand implements Callable<Integer> {
     }
   }
 
-  /** Opens a device; the teardown takes over what is open, whatever fails after that. */
+  /**
+   * Opens a device; the teardown takes over what is open, whatever fails after that.
+   *
+   * @param recordedAs what tells its captures from those of other devices
+   */
   private GuestDevice open(
-      Guests.Place place, int gatewayAddress, @Nullable Path file, Teardown teardown)
+      Guests.Place place, int gatewayAddress, @Nullable String recordedAs, Teardown teardown)
       throws IOException, UserException {
     var links = place.open();
     for (var link : links) {
@@ -203,7 +183,7 @@ final class RunCommand implements Callable<Integer> {
     var config = config(place, gatewayAddress);
     return new GuestDevice(
         place.name(),
-        file == null ? links : record(links, file, teardown),
+        capture.record(spec, links, recordedAs, teardown),
         config,
         place.isolation(new SecureRandom()));
   }
@@ -220,7 +200,7 @@ final class RunCommand implements Callable<Integer> {
         spec.commandLine()
             .getErr()
             .printf(
-                "torvtl: %s is served no more: %s; the other devices are%n",
+                "torvtl: %s is not served any more: %s; the other devices are%n",
                 device, cause.getMessage())
             .flush();
       }
@@ -242,77 +222,10 @@ final class RunCommand implements Callable<Integer> {
     return config.withHostAddresses(hostAddresses);
   }
 
-  /** Records each lane in a file of its own: together they would have to wait for each other. */
-  private List<Link> record(List<Link> links, Path file, Teardown teardown) throws UserException {
-    var recorded = new ArrayList<Link>();
-    for (var link : links) {
-      recorded.add(teardown.add(record(link, captureOf(recorded.size(), file))));
-    }
-    return recorded;
-  }
-
-  /** The file of a device's first lane: {@code x.pcapng}, or {@code x-tap0.pcapng} of several. */
-  private @Nullable Path captureOf(Guests.Place place, int devices) {
-    return capture == null || devices == 1 ? capture : withSuffix(capture, place.name());
-  }
-
-  /** The file of a lane: {@code x.pcapng}, {@code x-1.pcapng} and so on. */
-  private static Path captureOf(int lane, Path file) {
-    return lane == 0 ? file : withSuffix(file, Integer.toString(lane));
-  }
-
-  private static Path withSuffix(Path file, String suffix) {
-    var name = String.valueOf(file.getFileName());
-    int dot = name.lastIndexOf('.');
-    int end = dot > 0 ? dot : name.length();
-    return file.resolveSibling(name.substring(0, end) + "-" + suffix + name.substring(end));
-  }
-
-  private PcapngLink record(Link link, Path file) throws UserException {
-    try {
-      return PcapngLink.open(
-          link,
-          file,
-          RunCommand::epochNanos,
-          failure ->
-              spec.commandLine()
-                  .getErr()
-                  .printf(
-                      "cannot write %s any more: %s; traffic passes, but is not recorded from here on%n",
-                      file, UserException.reason(failure))
-                  .flush());
-    } catch (IOException e) {
-      throw new UserException(
-          "cannot record to %s: %s (choose another file)".formatted(file, UserException.reason(e)),
-          e);
-    }
-  }
-
-  private static long epochNanos() {
-    var now = Instant.now();
-    return now.getEpochSecond() * 1_000_000_000L + now.getNano();
-  }
-
-  private static String text(InetSocketAddress address) {
-    return address.getAddress().getHostAddress() + ":" + address.getPort();
-  }
-
-  private static InetSocketAddress reachable(InetSocketAddress proxy) throws UserException {
-    try (var socket = new Socket()) {
-      socket.connect(proxy, PROXY_CONNECT_MILLIS);
-      return proxy;
-    } catch (IOException e) {
-      throw new UserException(
-          "cannot reach the Tor proxy %s: %s (is tor running with that SocksPort? without -a and -p torvtl runs its own)"
-              .formatted(text(proxy), e.getMessage()),
-          e);
-    }
-  }
-
   /** A tor of our own, and where it tells how far it is. */
   private record OwnTor(SupervisedTor tor, ProgressBar bar) {
     /** Starts it, and returns its SOCKS port once it carries streams. */
-    InetSocketAddress start() throws IOException, InterruptedException, ExecutionException {
+    SocketAddress start() throws IOException, InterruptedException, ExecutionException {
       try (bar) {
         tor.start();
         tor.bootstrapped().get();
@@ -331,7 +244,7 @@ final class RunCommand implements Callable<Integer> {
             SupervisedTor.Options.forDevice(name, torrc),
             event -> {
               switch (event) {
-                case SupervisedTor.Event.Up up -> log.debug("tor listens at {}", text(up.socks()));
+                case SupervisedTor.Event.Up up -> log.debug("tor listens at {}", up.socks());
                 case SupervisedTor.Event.Bootstrap(int percent, String summary) ->
                     bar.show(percent, summary);
                 case SupervisedTor.Event.Down(String reason, Duration next) -> {

@@ -4,13 +4,16 @@ package org.torvtl.cli;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.NetworkInterface;
+import java.net.SocketAddress;
+import java.net.UnixDomainSocketAddress;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.gateway.ProxyOwner;
+import org.torvtl.link.linux.TcpListener;
 import org.torvtl.link.linux.User;
 import org.torvtl.wire.Ipv4Network;
 
@@ -35,12 +38,8 @@ final class TorUser {
           .map(Ipv4Network::parse)
           .toList();
 
-  private static final Path SOCKETS = Path.of("/proc/net/tcp");
-  private static final String LISTENING = "0A";
-  private static final int LOCAL_ADDRESS = 1, STATE = 3, USER = 7;
-
   /** Users of services, as Debian and others number them; root and people come not in between. */
-  private static final int FIRST_SERVICE = 1, LAST_SERVICE = 999;
+  private static final int ROOT = 0, FIRST_SERVICE = 1, LAST_SERVICE = 999;
 
   private TorUser() {}
 
@@ -55,15 +54,20 @@ final class TorUser {
   static OptionalInt check(
       String tun,
       List<Ipv4Network> destinations,
-      @Nullable InetSocketAddress proxy,
+      @Nullable SocketAddress proxy,
       @Nullable User user)
       throws IOException, UserException {
-    if (proxy != null && !isLocal(proxy.getAddress())) {
-      checkProxy(tun, destinations, proxy.getAddress());
+    if (proxy instanceof InetSocketAddress inet && !ProxyOwner.isLocal(inet.getAddress())) {
+      checkProxy(tun, CoveredDestinations.of(destinations), inet.getAddress());
       return OptionalInt.empty();
     }
-    var tor = proxy != null ? listener(proxy) : own(user);
-    if (tor.isPresent() && tor.getAsInt() >= FIRST_SERVICE && tor.getAsInt() <= LAST_SERVICE) {
+    var tor =
+        switch (proxy) {
+          case InetSocketAddress inet -> listener(inet);
+          case UnixDomainSocketAddress unix -> socketOwner(unix);
+          case null, default -> own(user);
+        };
+    if (tor.isPresent() && isService(tor.getAsInt())) {
       return tor;
     }
     for (var destination : destinations) {
@@ -74,6 +78,10 @@ final class TorUser {
       }
     }
     return OptionalInt.empty();
+  }
+
+  private static boolean isService(int user) {
+    return user >= FIRST_SERVICE && user <= LAST_SERVICE;
   }
 
   /** Whether a relay of the public Tor network may be among these addresses. */
@@ -88,34 +96,38 @@ final class TorUser {
     return user == null ? OptionalInt.empty() : OptionalInt.of(user.uid());
   }
 
-  private static boolean isLocal(InetAddress address) throws IOException {
-    return address.isLoopbackAddress() || NetworkInterface.getByInetAddress(address) != null;
+  /** Tor gives its sockets to the user it becomes. */
+  private static OptionalInt socketOwner(UnixDomainSocketAddress socket) throws IOException {
+    return Files.exists(socket.getPath())
+        ? OptionalInt.of((int) Files.getAttribute(socket.getPath(), "unix:uid"))
+        : OptionalInt.empty();
   }
 
-  private static void checkProxy(String tun, List<Ipv4Network> destinations, InetAddress proxy)
+  private static void checkProxy(String tun, CoveredDestinations covered, InetAddress proxy)
       throws UserException {
-    byte[] bytes = proxy.getAddress();
-    if (bytes.length != Integer.BYTES) {
-      return;
-    }
-    int address = java.nio.ByteBuffer.wrap(bytes).getInt();
-    for (var destination : destinations) {
-      if (destination.contains(address)) {
-        throw new UserException(
-            "cannot route %s into %s: the Tor proxy %s is there, and torvtl's own connections to it would be led back into Tor (leave its address out)"
-                .formatted(destination, tun, proxy.getHostAddress()));
-      }
+    if (covered.contain(proxy)) {
+      throw new UserException(
+          "cannot route %s into %s: the Tor proxy %s is there, and torvtl's own connections to it would be led back into Tor (leave its address out)"
+              .formatted(covered.leadingTo(proxy), tun, proxy.getHostAddress()));
     }
   }
 
-  /** The user of the process that listens at an IPv4 address and port of this host. */
+  /** The user who listens at an address and port of this host; empty if that is not one user. */
   private static OptionalInt listener(InetSocketAddress address) throws IOException {
-    String port = ":%04X".formatted(address.getPort());
-    return Files.readAllLines(SOCKETS).stream()
-        .map(line -> line.strip().split("\\s+"))
-        .filter(field -> field.length > USER && field[STATE].equals(LISTENING))
-        .filter(field -> field[LOCAL_ADDRESS].endsWith(port))
-        .mapToInt(field -> Integer.parseInt(field[USER]))
-        .findFirst();
+    var users = new TreeSet<Integer>();
+    for (var listener : TcpListener.at(address)) {
+      users.add(user(listener));
+    }
+    return users.size() == 1 ? OptionalInt.of(users.first()) : OptionalInt.empty();
+  }
+
+  /** As Debian's package has it, tor opens its ports as root, and then becomes another user. */
+  private static int user(TcpListener listener) throws IOException {
+    if (isService(listener.uid())) {
+      return listener.uid();
+    }
+    var others = new TreeSet<>(listener.holders());
+    others.remove(ROOT);
+    return others.size() == 1 ? others.first() : listener.uid();
   }
 }

@@ -23,6 +23,7 @@ import org.torvtl.link.linux.DeviceLink;
 import org.torvtl.link.linux.NetworkInterface;
 import org.torvtl.link.linux.TunDevice;
 import org.torvtl.stack.StackConfig;
+import org.torvtl.tor.socks.PeerCheck;
 
 /**
  * The gateway with a bad cable between it and the device: a program to run on a {@link Machine}.
@@ -78,7 +79,7 @@ final class BadCableGateway {
                     List.of(cable),
                     StackConfig.of(StackConfig.DEFAULT_ADDRESS),
                     new PerGuestIsolation(arguments[0], new SecureRandom()))),
-            new TorEgress(proxy),
+            new TorEgress(proxy, PeerCheck.ANY),
             new SecureRandom(),
             end::completeExceptionally);
     Runtime.getRuntime()

@@ -107,6 +107,30 @@ class LinkChoiceTest {
     refused(run("-d", "tap1"), "forwards what arrives at xenbr1");
   }
 
+  /** A guest there would be answered twice. */
+  @Test
+  void twoDevicesOfOneLinkAreRefused() throws Exception {
+    machine.script(
+        """
+        ip link add br1 type bridge
+        ip link set br1 up
+        ip link add port1 type veth peer name far1
+        ip link set vmnet1 master br1
+        ip link set port1 master br1
+        """);
+    refused(run("-d", "vmnet1", "-d", "br1"), "br1", "vmnet1", "they are one link", "leave out");
+    refused(run("-d", "vmnet1", "-d", "port1"), "vmnet1", "port1", "they are one link, br1");
+  }
+
+  /** Its first device is taken back. */
+  @Test
+  void allDevicesOrNone() throws Exception {
+    machine.script("ip route add default via 192.168.77.2 dev vmnet1");
+    var before = machine.traces();
+    refused(run("-d", "tap7", "-d", "vmnet1"), "vmnet1 carries this host's default route");
+    assertThat(machine.traces().since(before)).isEmpty();
+  }
+
   @Test
   void theHostsOwnAddressIsNotTheGateways() throws Exception {
     refused(run("-d", "vmnet1", "--address", "192.168.77.1"), "192.168.77.1", "--address");
@@ -175,6 +199,105 @@ class LinkChoiceTest {
       gateway.stop(Signal.TERM);
     }
     assertThat(machine.script("ip rule; ip -4 route show table all").out()).isEqualTo(before);
+  }
+
+  private RunningCommand listenAs(int user, String... arguments) throws Exception {
+    var words = new ArrayList<>(List.of("setpriv", "--reuid=" + user, "--clear-groups"));
+    words.addAll(List.of("nc", "-nlkv"));
+    words.addAll(List.of(arguments));
+    var nc = machine.start(words);
+    nc.awaitOutput("'Listening'", text -> text.contains("istening"), DEADLINE);
+    return nc;
+  }
+
+  private void exempts(int user, int... others) throws Exception {
+    assertThat(machine.run(DEADLINE, "ip", "route", "get", "1.2.3.4", "uid", "" + user).toString())
+        .contains("unreachable");
+    for (int other : others) {
+      assertThat(machine.script("ip route get 1.2.3.4 uid $1", "" + other).out())
+          .contains("dev tun5");
+    }
+    assertThat(machine.script("ip -6 rule; nft list ruleset").out())
+        .contains("uidrange %d-%1$d".formatted(user), "meta skuid " + user + " accept")
+        .satisfies(text -> {
+          for (int other : others) {
+            assertThat(text).doesNotContain("uidrange " + other, "skuid " + other);
+          }
+        });
+  }
+
+  /** Others listen at the same port of other addresses: each way round, the user is tor's. */
+  @Test
+  void theUserLeftOutIsWhoListensAtThatVeryAddress() throws Exception {
+    try (var before = listenAs(33, "127.0.0.2", "9055");
+        var six = listenAs(34, "::1", "9055");
+        var other = listenAs(35, "127.0.0.1", "9056")) {
+      for (var running : List.of(before, six, other)) {
+        assertThat(running.isRunning()).isTrue();
+      }
+      try (var gateway = serves("tun5", "--route", "default")) {
+        exempts(105, 33, 34, 35);
+        gateway.stop(Signal.TERM);
+      }
+      try (var gateway =
+          Gateway.start(machine, "tun5", "--route", "default", "-a", "::1", "-p", "9055")) {
+        exempts(34, 33, 35, 105);
+        gateway.stop(Signal.TERM);
+      }
+    }
+    try (var all = listenAs(36, "0.0.0.0", "9057")) {
+      assertThat(all.isRunning()).isTrue();
+      try (var gateway =
+          Gateway.start(machine, "tun5", "--route", "default", "-a", "127.0.0.1", "-p", "9057")) {
+        exempts(36, 105);
+        gateway.stop(Signal.TERM);
+      }
+    }
+  }
+
+  @Test
+  void whereNobodyListensNobodyIsLeftOut() throws Exception {
+    refused(
+        torvtl("run", "--tun", "tun5", "--route", "default", "-a", "127.0.0.2", "-p", "9055"),
+        "Tor's relays");
+    refused(
+        torvtl("run", "--tun", "tun5", "--route", "10.0.0.0/8", "-a", "127.0.0.2", "-p", "9055"),
+        "cannot reach the Tor proxy 127.0.0.2:9055");
+    assertThat(machine.script("ip rule; ip -6 rule; nft list ruleset").out())
+        .doesNotContain("proto 116", "torvtl");
+  }
+
+  /** As Debian's package has it: its listener is root's, its connections are not. */
+  @Test
+  void aTorThatWasStartedByRootIsLeftOutAsTheUserItBecame() throws Exception {
+    machine.script(
+        """
+        mkdir -m 700 /run/tor-data
+        chown debian-tor /run/tor-data
+        printf '%s\n' 'User debian-tor' 'DataDirectory /run/tor-data' 'SocksPort 127.0.0.1:9058' >/run/torrc
+        """);
+    try (var tor = machine.start(List.of("tor", "--quiet", "-f", "/run/torrc"))) {
+      Waiting.until(
+          "tor to listen",
+          DEADLINE,
+          () -> machine.script("ss -H -ltn").out().contains("127.0.0.1:9058"));
+      assertThat(tor.isRunning()).isTrue();
+      int user = Integer.parseInt(machine.script("id -u debian-tor").line());
+      try (var gateway =
+          Gateway.start(machine, "tun5", "--route", "default", "-a", "127.0.0.1", "-p", "9058")) {
+        exempts(user, 0, 105);
+        gateway.stop(Signal.TERM);
+      }
+    }
+  }
+
+  /** All of IPv6 is covered, a proxy in it too. */
+  @Test
+  void aDefaultRouteWouldSwallowAProxyOfIpv6() throws Exception {
+    refused(
+        torvtl("run", "--tun", "tun5", "--route", "default", "-a", "2001:db8::9", "-p", "9050"),
+        "0.0.0.0/0",
+        "the Tor proxy 2001:db8:0:0:0:0:0:9 is there");
   }
 
   /** Of whatever priority: at the gateway's end, and when the next one sweeps what it left. */

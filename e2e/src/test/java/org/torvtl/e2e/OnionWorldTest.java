@@ -3,11 +3,14 @@ package org.torvtl.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -249,6 +252,62 @@ class OnionWorldTest {
     }
   }
 
+  /** The world answers the port that a flow came from first; another one it does not hear. */
+  @Test
+  void aUserWhoSendsToEverywhereTakesNoFlowOfAnother() throws Exception {
+    var echo =
+        "mkfifo /tmp/back; nc -n -u -l 128.30.2.155 5555 </tmp/back | sed -u 's/^/echo of /' >/tmp/back";
+    try (var proxy = proxy();
+        var server = world.start(List.of("bash", "-c", echo))) {
+      route("up").orThrow();
+      Waiting.until(
+          "the UDP server",
+          DEADLINE,
+          () -> world.script(DEADLINE, "ss -H -l -u -n").out().contains(":5555"));
+      machine.script("mkfifo -m 666 /tmp/say");
+      var talk = "exec 3<>/tmp/say; nc -n -u -s $0 $1 5555 <&3";
+      try (var client =
+          machine.start(
+              List.of(
+                  "setpriv", "--reuid=65534", "--clear-groups", "bash", "-c", talk, FROM, WORLD))) {
+        machine.script("echo hello >/tmp/say");
+        client.awaitLine("echo of hello", DEADLINE);
+        // More than all three routers have room for.
+        var flood =
+            machine.start(
+                List.of(
+                    "setpriv",
+                    "--reuid=65533",
+                    "--clear-groups",
+                    "bash",
+                    "-c",
+                    "for port in {10000..15500}; do echo >/dev/udp/$0/$port; done",
+                    WORLD));
+        flood.await(Duration.ofSeconds(60)).orThrow();
+        machine.script("echo again >/tmp/say");
+        client.awaitLine("echo of again", DEADLINE);
+      }
+      assertThat(server.isRunning()).isTrue();
+      proxy.stop(Signal.TERM);
+      long evicted =
+          IntStream.rangeClosed(1, 3)
+              .mapToObj(router -> lastLine(proxy, router))
+              .map(line -> line.replaceFirst("(?s).*evicted\\.flows=(\\d+).*", "$1"))
+              .filter(count -> count.matches("\\d+"))
+              .mapToLong(Long::parseLong)
+              .sum();
+      assertThat(evicted).as("there were more flows than room").isPositive();
+    }
+  }
+
+  private static String lastLine(OnionProxy proxy, int router) {
+    try {
+      return proxy.log(router).getLast();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   /** The rule keeps back resets from the routed address into the tunnel, and no others. */
   @Test
   void tcpToOthersIsNotDisturbed() throws Exception {
@@ -309,7 +368,7 @@ class OnionWorldTest {
     machine.script("ip tuntap add dev tun1 mode tun; ip link set tun1 up");
     route("up").orThrow();
     machine.script(
-        "for table in $(nft list tables | awk '/torvtl/ { print $3 }'); do nft delete table ip $table; done");
+        "for table in $(nft list tables | awk '/torvtl/ { print $3 }'); do nft delete table inet $table; done");
     machine.script("ip route del 18.0.0.0/8 dev tun1 table 9");
     route("down").orThrow();
     machine.script("ip link delete tun1");
@@ -445,6 +504,85 @@ class OnionWorldTest {
           .isNotEmpty()
           .noneMatch(line -> line.contains(FROM));
       assertThat(proxy.command().isRunning()).isTrue();
+    }
+  }
+
+  /**
+   * A program that binds to an interface, or to nothing at all, has the routed address as its
+   * source all the same; and IPv6 that stands for a destination is not carried.
+   */
+  @Test
+  void nothingPassesTheTunnelBy() throws Exception {
+    machine.script(
+        """
+        ip addr add 2001:db8:50::2/64 dev eth0 nodad
+        ip -n gateways addr add 2001:db8:50::1/64 dev host0 nodad
+        ip -6 route add default via 2001:db8:50::1
+        ip addr add 18.0.0.5/32 dev lo
+        """);
+    var waysAround =
+        List.of(
+            "curl -sS --max-time 5 --interface eth0 http://18.7.7.7/",
+            "curl -sS --max-time 5 --interface eth0 http://" + WORLD + "/",
+            "curl -sS --max-time 2 --interface eth0 tftp://18.7.7.7/x",
+            "ping -n -c 1 -W 1 -I eth0 18.7.7.7",
+            "ping -n -c 1 -W 1 -s 4000 -I eth0 18.7.7.7",
+            "ping -n -c 1 -W 1 18.7.7.7",
+            "traceroute -n -q 1 -w 1 -m 2 -i eth0 18.7.7.7",
+            "curl -sS --max-time 5 -g http://[64:ff9b::18.7.7.7]/",
+            "curl -sS --max-time 5 -g --interface eth0 http://[2002:1207:0707::1]/",
+            "curl -sS --max-time 5 -g --interface eth0 http://[2001:0:102:304:0:0:edf8:f8f8]/",
+            "ping -n -c 1 -W 1 -I eth0 64:ff9b::18.7.7.7");
+    try (var seen =
+        machine.start(
+            List.of(
+                "ip",
+                "netns",
+                "exec",
+                "gateways",
+                "tcpdump",
+                "-n",
+                "-l",
+                "--immediate-mode",
+                "-t",
+                "-i",
+                "host0",
+                "-Q",
+                "in"))) {
+      seen.awaitOutput("'listening on'", text -> text.contains("listening on"), DEADLINE);
+      try (var proxy = proxy()) {
+        route("up").orThrow();
+        tryAll(waysAround);
+        // A router's own sending, from its own address, and the host's to itself.
+        machine.script("ping -q -c 1 -W 5 -I $1 $2", FROM, WORLD);
+        machine.script("ping -q -c 1 -W 5 18.0.0.5");
+        proxy.stop(Signal.KILL);
+      }
+      Waiting.until(
+          "tun1 to go", DEADLINE, () -> !machine.script("ip -o link").out().contains("tun1"));
+      tryAll(waysAround);
+      machine.script("ping -q -c 1 -W 5 -I eth0 $1", CLOSED_TO_TUNNEL);
+      seen.awaitOutput("the last packet", text -> text.contains(CLOSED_TO_TUNNEL), DEADLINE);
+      assertThat(seen.output().lines().filter(line -> line.matches("(IP|ARP).*")))
+          .isNotEmpty()
+          .allMatch(line ->
+              line.contains(CLOSED_TO_TUNNEL)
+                  || line.startsWith("ARP, Reply " + FROM)
+                  || line.contains("who-has 192.168.200.1 tell " + FROM)
+                  || line.contains("ICMP6, neighbor")
+                  || line.contains("ICMP6, router solicitation")
+                  || line.contains("multicast listener report"));
+      route("down").orThrow();
+      machine.script("ping -q -c 1 -W 5 -I eth0 18.7.7.7");
+    }
+  }
+
+  private void tryAll(List<String> commands) throws Exception {
+    for (var command : commands) {
+      var result =
+          machine.run(
+              DEADLINE, "setpriv", "--reuid=65534", "--clear-groups", "bash", "-c", command);
+      assertThat(result.exitStatus()).as("%s", result).isNotZero();
     }
   }
 

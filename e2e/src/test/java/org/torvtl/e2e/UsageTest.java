@@ -89,7 +89,18 @@ class UsageTest {
         "run -d tap7 -a 127.0.0.1 -p 70000",
         "run -d tap7 -a 127.0.0.1 -p 9050 --lanes 0",
         "run -d tap7 -a 127.0.0.1 -p 9050 --lanes 17",
+        "run -d tap7 -d tap8 -d tap7 -a 127.0.0.1 -p 9050",
+        "run -d tap7 -d tap8 -d tap9 -a 127.0.0.1 -p 9050 --lanes 11",
+        "run -d tap7 -d tap8 -a 127.0.0.1 -p 9050 --pcap -",
         "run -r tap7 -t br0 -a 127.0.0.1 -p 9050 --lanes 2",
+        "run -d tap7 -a unix:/run/tor/socks -p 9050",
+        "run -d tap7 -a unix:",
+        "run -d tap7 -a 127.0.0.1 -p 9050 --pcap-overwrite",
+        "run -d tap7 -a 127.0.0.1 -p 9050 --pcap-size 2M",
+        "run -d tap7 -a 127.0.0.1 -p 9050 --pcap /tmp/x --pcap-size 100K",
+        "run -d tap7 -a 127.0.0.1 -p 9050 --pcap /tmp/x --pcap-size much",
+        "run -d tap7 -a 127.0.0.1 -p 9050 --pcap - --lanes 2",
+        "run -d tap7 -a 127.0.0.1 -p 9050 --pcap - --pcap-overwrite",
         "no-such-command",
         "tap create",
         "lab status --no-such-option",
@@ -121,6 +132,31 @@ class UsageTest {
     assertThat(lines.getFirst()).startsWith(message);
     assertThat(lines.getLast())
         .isEqualTo("see: " + message.substring(0, message.indexOf(':')) + " --help");
+  }
+
+  @Test
+  void aUnixSocketThatCannotBeReachedIsOneLine() throws Exception {
+    var result = torvtl("run", "-d", "tap7", "-a", "unix:/run/no/socks");
+    assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+    assertThat(result.err().strip()).matches(ONE_LINE).contains("unix:/run/no/socks");
+  }
+
+  /** Nobody can tell whose the connections would be. */
+  @Test
+  void aPortWhereNoProcessAcceptsIsOneLine() throws Exception {
+    try (var server =
+        machine.start(
+            List.of(
+                "/usr/bin/python3",
+                "-u",
+                "-c",
+                "import socket, time; s = socket.create_server(('127.0.0.1', 9999)); print('up');"
+                    + " time.sleep(60)"))) {
+      server.awaitLine("up", DEADLINE);
+      var result = torvtl("run", "-d", "tap7", "-a", "127.0.0.1", "-p", "9999");
+      assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+      assertThat(result.err().strip()).matches(ONE_LINE).contains("127.0.0.1:9999", "accepts");
+    }
   }
 
   @Test

@@ -8,7 +8,6 @@ import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
-import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.ScheduledFuture;
@@ -75,6 +74,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   private boolean guestClosed;
 
   private boolean farEndSpokeLast;
+  private final StreamProgress progress = new StreamProgress();
   private long waitEndNanos;
   private @Nullable ScheduledFuture<?> wait;
   private long wakeNanos;
@@ -197,6 +197,9 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   private void written(int length, Future<?> result) {
     counters.waitingBytesOut -= length;
     if (result.isSuccess()) {
+      if (guestEnded) {
+        progress.written(System.nanoTime());
+      }
       guest.consumed(length);
     } else {
       counters.discardedBytesOut += length;
@@ -207,6 +210,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   @Override
   public void endOfStream() {
     guestEnded = true;
+    progress.written(System.nanoTime());
     if (!streamEnded) {
       restartWait();
     }
@@ -484,7 +488,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     }
     var timeouts = lane.timeouts();
     long longest = (farEndSpokeLast ? timeouts.linger() : timeouts.answer()).toNanos();
-    long sinceSent = nanosSinceStreamTookBytes();
+    long sinceSent = progress.nanosSinceTook(channel, now);
     if (guest.queuedBytes() > 0) {
       // The far end may have a lot to say: it is the guest that is slow to listen.
       waitFrom(now, longest);
@@ -494,16 +498,6 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
       counters.silent++;
       cut("the far end is silent");
     }
-  }
-
-  /**
-   * How long ago the egress last took bytes: a guest's FIN may be far ahead of its last bytes,
-   * which wait in the socket.
-   */
-  private long nanosSinceStreamTookBytes() {
-    return channel instanceof EpollSocketChannel socket && socket.isActive()
-        ? TimeUnit.MILLISECONDS.toNanos(socket.tcpInfo().lastDataSent())
-        : Long.MAX_VALUE;
   }
 
   private void stopWait() {

@@ -6,8 +6,9 @@ import io.netty.channel.ChannelHandler;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.time.Duration;
+import org.torvtl.tor.socks.PeerCheck;
 import org.torvtl.tor.socks.ReadSizes;
 import org.torvtl.tor.socks.SocksClient;
 import org.torvtl.tor.socks.SocksCredentials;
@@ -24,10 +25,11 @@ public final class TorEgress implements Egress {
   private final SocksClient socks;
 
   /**
-   * @param proxy Tor's SOCKS port; an address, not a name
+   * @param proxy Tor's SOCKS port: an address, not a name, or a Unix domain socket
+   * @param peers who may be taken for Tor there
    */
-  public TorEgress(InetSocketAddress proxy) {
-    this.socks = new SocksClient(proxy);
+  public TorEgress(SocketAddress proxy, PeerCheck peers) {
+    this.socks = new SocksClient(proxy, peers);
   }
 
   @Override
@@ -58,13 +60,18 @@ public final class TorEgress implements Egress {
         default -> Refusal.HOST_UNREACHABLE;
       };
     }
-    // A proxy that answers too late means a far end not heard from; all else that there is no Tor.
-    return cause instanceof SocksException.TimedOut ? Refusal.HOST_UNREACHABLE : Refusal.RESET;
+    // A proxy that answers too late means a far end not heard from, one that takes no more
+    // connections a wait; all else that there is no Tor.
+    return cause instanceof SocksException.TimedOut
+            || cause instanceof SocksException.ProxyUnreachable unreachable && unreachable.isBusy()
+        ? Refusal.HOST_UNREACHABLE
+        : Refusal.RESET;
   }
 
   @Override
   public boolean isGone(Throwable cause) {
-    return cause instanceof SocksException.ProxyUnreachable;
+    return cause instanceof SocksException.ProxyUnreachable unreachable && !unreachable.isBusy()
+        || cause instanceof SocksException.ForeignPeer;
   }
 
   @Override

@@ -7,8 +7,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
-import java.net.Socket;
-import java.net.SocketTimeoutException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
@@ -16,10 +14,15 @@ import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -29,14 +32,28 @@ import org.torvtl.tcp.TcpConfig;
 import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 
-/** One guest's connections through a lane and a SOCKS server on loopback. */
+/** One guest's connections through a lane and a SOCKS server on loopback, or at a Unix socket. */
 @Timeout(60)
+@ParameterizedClass(name = "Unix socket: {0}")
+@ValueSource(booleans = {false, true})
 class FlowTest {
   private static final int SECONDS = 20;
   private static final Duration SHORT = Duration.ofMillis(150);
 
   /** A guest with small buffers, so that what it does not read piles up elsewhere. */
   private static final TcpConfig SMALL = TcpConfig.defaults().withCapacity(64 << 10, 16 << 10);
+
+  @Parameter boolean onUnixSocket;
+
+  @BeforeEach
+  void chooseTransport() {
+    SocksServer.onUnixSocket = onUnixSocket;
+  }
+
+  @AfterEach
+  void backToTcp() {
+    SocksServer.onUnixSocket = false;
+  }
 
   private static byte[] ascii(String text) {
     return text.getBytes(US_ASCII);
@@ -324,6 +341,13 @@ class FlowTest {
     return world.onLoop(() -> world.counters().bytesIn) - received;
   }
 
+  /** A Unix domain socket holds some 200 KB, however much is written. */
+  private void awaitTakenByTheKernel(CountDownLatch written) throws InterruptedException {
+    if (!onUnixSocket) {
+      assertThat(written.await(SECONDS, TimeUnit.SECONDS)).isTrue();
+    }
+  }
+
   /** What the kernel makes of a receive buffer of 256 KiB: it doubles it, for its own overhead. */
   private static final int KERNEL = 512 << 10;
 
@@ -354,7 +378,7 @@ class FlowTest {
       world.await(
           "the queue is full", () -> world.counters().bytesIn - before > StackConfig.MAX_SHARE);
       // Where the end is at hand Netty reads all that the kernel holds before it, asked or not.
-      assertThat(ended.await(SECONDS, TimeUnit.SECONDS)).isTrue();
+      awaitTakenByTheKernel(ended);
       long most = (long) StackConfig.MAX_SHARE + (256 << 10) + (farEndEnds ? KERNEL : 0);
       long until = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(700);
       while (System.nanoTime() - until < 0) {
@@ -394,28 +418,31 @@ class FlowTest {
   @Test
   void holdsTheGuestsEndBackUntilTheAnswerIsThere() throws Exception {
     try (var world = new LaneWorld()) {
-      var question = new CompletableFuture<Socket>();
+      var asked = new CountDownLatch(1);
       var mayAnswer = new CountDownLatch(1);
       var sawEnd = new CompletableFuture<Integer>();
       world.proxy.plays(stream -> {
         stream.accept();
         stream.in().readNBytes(8);
-        question.complete(stream.socket());
+        Thread.startVirtualThread(() -> {
+          try {
+            sawEnd.complete(stream.in().read());
+          } catch (IOException e) {
+            sawEnd.completeExceptionally(e);
+          }
+        });
+        asked.countDown();
         mayAnswer.await();
         stream.out().write(ascii("the answer"));
-        // Nothing but the gateway's own end may be left to read.
-        assertThat(stream.in().available()).isZero();
         stream.socket().shutdownOutput();
-        sawEnd.complete(stream.in().read());
+        sawEnd.get();
       });
       var socket = world.guest.connected();
       socket.send("question");
       socket.finish();
-      var atFarEnd = question.get(SECONDS, TimeUnit.SECONDS);
-      atFarEnd.setSoTimeout(100);
-      assertThatThrownBy(() -> atFarEnd.getInputStream().read())
-          .isInstanceOf(SocketTimeoutException.class);
-      atFarEnd.setSoTimeout(0);
+      assertThat(asked.await(SECONDS, TimeUnit.SECONDS)).isTrue();
+      assertThatThrownBy(() -> sawEnd.get(100, TimeUnit.MILLISECONDS))
+          .isInstanceOf(TimeoutException.class);
       mayAnswer.countDown();
       socket.awaitText("the answer");
       assertThat(sawEnd.get(SECONDS, TimeUnit.SECONDS)).isEqualTo(-1);
@@ -589,6 +616,11 @@ class FlowTest {
         stream.reset();
       });
       var first = world.guest.connected();
+      // What is a reset at a Unix domain socket is an end with bytes of ours unread.
+      first.send("unread");
+      world.await(
+          "it is on its way",
+          () -> world.counters().bytesOut == 6 && world.counters().waitingBytesOut == 0);
       mayReset.countDown();
       assertThat(first.awaitClosed()).isEqualTo(CloseReason.RESET_BY_PEER);
       assertThat(world.counters().streamLost).isEqualTo(1);
@@ -689,7 +721,7 @@ class FlowTest {
       });
       var socket = world.guest.connect(GuestHost.FAR, 80);
       socket.reading(false);
-      assertThat(written.await(SECONDS, TimeUnit.SECONDS)).isTrue();
+      awaitTakenByTheKernel(written);
       world.await("the queue is full", () -> world.counters().bytesIn > StackConfig.MAX_SHARE);
       world.proxy.die();
       assertThat(world.guest.connect(GuestHost.FAR, 80).awaitClosed())
@@ -715,10 +747,10 @@ class FlowTest {
       });
       var socket = world.guest.connect(GuestHost.FAR, 80);
       socket.reading(false);
-      assertThat(written.await(SECONDS, TimeUnit.SECONDS)).isTrue();
+      awaitTakenByTheKernel(written);
       world.await("the queue is full", () -> world.counters().bytesIn > StackConfig.MAX_SHARE);
       world.proxy.die();
-      world.await("it was noticed", () -> world.lane.liveness().failedQuestions() == 1);
+      world.await("it was noticed", () -> world.lane.liveness().failedQuestions() > 0);
       world.proxy.comeBack();
       socket.reading(true);
       assertThat(socket.awaitClosed()).isEqualTo(CloseReason.RESET_BY_PEER);

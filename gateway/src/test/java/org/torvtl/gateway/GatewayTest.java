@@ -20,6 +20,7 @@ import org.junit.jupiter.api.Timeout;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.TcpConfig;
+import org.torvtl.tor.socks.PeerCheck;
 
 /** A gateway as a whole: its beginning, its end, and what it tells of itself. */
 @Timeout(60)
@@ -54,7 +55,8 @@ class GatewayTest {
     var random = new SecureRandom();
     var links = queues.stream().map(LoopCable::gatewayEnd).toList();
     var device = new GuestDevice("cable0", links, config, new PerGuestIsolation("cable0", random));
-    return new Gateway(List.of(device), new TorEgress(proxy.address()), random, listener);
+    return new Gateway(
+        List.of(device), new TorEgress(proxy.address(), PeerCheck.ANY), random, listener);
   }
 
   private static void unexpected(IOException cause) {

@@ -22,6 +22,7 @@ import org.junit.jupiter.api.Timeout;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.TcpConfig;
+import org.torvtl.tor.socks.PeerCheck;
 import org.xbill.DNS.DClass;
 import org.xbill.DNS.Message;
 import org.xbill.DNS.Name;
@@ -93,7 +94,8 @@ class GuestDevicesTest {
   }
 
   private Gateway start(GuestDevice... devices) {
-    var started = new Gateway(List.of(devices), new TorEgress(proxy.address()), random, told);
+    var started =
+        new Gateway(List.of(devices), new TorEgress(proxy.address(), PeerCheck.ANY), random, told);
     gateway = started;
     started.start();
     return started;

@@ -17,6 +17,7 @@ import java.util.function.UnaryOperator;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.tcp.TcpConfig;
 import org.torvtl.tor.socks.LastingEpollIoHandler;
+import org.torvtl.tor.socks.PeerCheck;
 
 /** A lane between a guest and a SOCKS server. Closing it fails if a buffer was not released. */
 final class LaneWorld implements AutoCloseable {
@@ -81,7 +82,7 @@ final class LaneWorld implements AutoCloseable {
                 bufferBytes,
                 TcpConfig.defaults(),
                 address -> false),
-            egress.apply(new TorEgress(proxy.address())),
+            egress.apply(new TorEgress(proxy.address(), PeerCheck.ANY)),
             new PerGuestIsolation("cable0", new SecureRandom()),
             new SecureRandom(),
             timeouts,

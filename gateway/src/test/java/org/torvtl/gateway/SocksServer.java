@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.gateway;
 
+import java.io.BufferedInputStream;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.ServerSocket;
-import java.net.Socket;
-import java.net.SocketException;
+import java.net.SocketAddress;
+import java.net.StandardProtocolFamily;
+import java.net.StandardSocketOptions;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.Channels;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.time.Duration;
 import java.util.Queue;
 import java.util.Set;
@@ -17,9 +23,16 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** A SOCKS5 server on loopback that stands for Tor and for the far end behind it. */
+/**
+ * A SOCKS5 server on loopback, or at a Unix domain socket, that stands for Tor and for the far end
+ * behind it.
+ */
 final class SocksServer implements AutoCloseable {
   static final int CONNECT = 1, RESOLVE = 0xF0, RESOLVE_PTR = 0xF1;
+
+  /** Whether those made from now on are at a Unix domain socket, not at a TCP port. */
+  static volatile boolean onUnixSocket;
+
   private static final int PASSWORD = 2, ADDRESS = 1, NAME = 3;
 
   /** What is done with one request. */
@@ -27,25 +40,36 @@ final class SocksServer implements AutoCloseable {
     void play(Stream stream) throws Exception;
   }
 
-  private final Set<Socket> open = ConcurrentHashMap.newKeySet();
-  private final Set<Socket> idle = ConcurrentHashMap.newKeySet();
+  private final Set<SocketChannel> open = ConcurrentHashMap.newKeySet();
+  private final Set<SocketChannel> idle = ConcurrentHashMap.newKeySet();
   private final Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
   private final AtomicInteger requests = new AtomicInteger();
   private volatile Script script = stream -> stream.refuse(1);
-  private ServerSocket listener;
+  private final SocketAddress address;
+  private ServerSocketChannel listener;
   private Thread acceptor;
 
   SocksServer() throws IOException {
-    listener = listen(0);
+    if (onUnixSocket) {
+      var file = Files.createTempDirectory("socks").resolve("socket");
+      listener = listen(UnixDomainSocketAddress.of(file));
+    } else {
+      listener = listen(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+    }
+    address = listener.getLocalAddress();
     var first = listener;
     acceptor = Thread.startVirtualThread(() -> accept(first));
   }
 
-  private static ServerSocket listen(int port) throws IOException {
-    var socket = new ServerSocket();
-    socket.setReuseAddress(true);
-    socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 4096);
-    return socket;
+  private static ServerSocketChannel listen(SocketAddress address) throws IOException {
+    if (address instanceof UnixDomainSocketAddress unix) {
+      // As tor does.
+      Files.deleteIfExists(unix.getPath());
+      return ServerSocketChannel.open(StandardProtocolFamily.UNIX).bind(address, 4096);
+    }
+    return ServerSocketChannel.open()
+        .setOption(StandardSocketOptions.SO_REUSEADDR, true)
+        .bind(address, 4096);
   }
 
   /** What is done with each request from now on. */
@@ -53,8 +77,8 @@ final class SocksServer implements AutoCloseable {
     script = next;
   }
 
-  InetSocketAddress address() {
-    return (InetSocketAddress) listener.getLocalSocketAddress();
+  SocketAddress address() {
+    return address;
   }
 
   /**
@@ -69,25 +93,27 @@ final class SocksServer implements AutoCloseable {
     return requests.get();
   }
 
-  private void accept(ServerSocket from) {
-    while (!from.isClosed()) {
+  private void accept(ServerSocketChannel from) {
+    while (from.isOpen()) {
       try {
         var socket = from.accept();
         idle.add(socket);
         open.add(socket);
         Thread.startVirtualThread(() -> serve(socket));
       } catch (IOException e) {
-        if (!from.isClosed()) {
+        if (from.isOpen()) {
           failures.add(e);
         }
       }
     }
   }
 
-  private void serve(Socket socket) {
+  private void serve(SocketChannel socket) {
     try (socket) {
-      socket.setTcpNoDelay(true);
-      var in = new DataInputStream(socket.getInputStream());
+      if (socket.supportedOptions().contains(StandardSocketOptions.TCP_NODELAY)) {
+        socket.setOption(StandardSocketOptions.TCP_NODELAY, true);
+      }
+      var in = new DataInputStream(new BufferedInputStream(Channels.newInputStream(socket)));
       int version = in.read();
       if (version < 0) {
         // The gateway only asked whether we are there.
@@ -96,7 +122,7 @@ final class SocksServer implements AutoCloseable {
       script.play(request(socket, in, version));
     } catch (IOException e) {
       // The gateway has closed, or a test has let the proxy die: tests look at the guest's side.
-      socket.isClosed();
+      socket.isOpen();
     } catch (Exception | AssertionError e) {
       failures.add(e);
     } finally {
@@ -105,10 +131,10 @@ final class SocksServer implements AutoCloseable {
     }
   }
 
-  private Stream request(Socket socket, DataInputStream in, int version) throws IOException {
+  private Stream request(SocketChannel socket, DataInputStream in, int version) throws IOException {
     require(version == 5, "SOCKS version " + version);
     in.skipNBytes(in.readUnsignedByte());
-    var out = socket.getOutputStream();
+    var out = Channels.newOutputStream(socket);
     out.write(new byte[] {5, PASSWORD});
     int login = in.readUnsignedByte();
     idle.remove(socket);
@@ -150,9 +176,16 @@ final class SocksServer implements AutoCloseable {
   void dieWithResets() throws IOException, InterruptedException {
     stopListening();
     for (var socket : open) {
-      socket.setSoLinger(true, 0);
-      socket.close();
+      reset(socket);
     }
+  }
+
+  /** A Unix domain socket has no RST: there it is a plain end. */
+  private static void reset(SocketChannel socket) throws IOException {
+    if (socket.supportedOptions().contains(StandardSocketOptions.SO_LINGER)) {
+      socket.setOption(StandardSocketOptions.SO_LINGER, 0);
+    }
+    socket.close();
   }
 
   /** A listener is not closed before the thread that accepts has seen that it is to be. */
@@ -163,9 +196,9 @@ final class SocksServer implements AutoCloseable {
     }
   }
 
-  /** The process is back, on the same port. */
+  /** The process is back, at the same address. */
   void comeBack() throws IOException {
-    var back = listen(address().getPort());
+    var back = listen(address);
     listener = back;
     acceptor = Thread.startVirtualThread(() -> accept(back));
   }
@@ -176,6 +209,10 @@ final class SocksServer implements AutoCloseable {
     for (var socket : open) {
       socket.close();
     }
+    if (address instanceof UnixDomainSocketAddress unix) {
+      Files.deleteIfExists(unix.getPath());
+      Files.delete(unix.getPath().getParent());
+    }
     var failure = failures.poll();
     if (failure != null) {
       throw new AssertionError("the script of the SOCKS server failed", failure);
@@ -184,7 +221,7 @@ final class SocksServer implements AutoCloseable {
 
   /** One request, with nothing answered yet. */
   record Stream(
-      Socket socket,
+      SocketChannel socket,
       DataInputStream in,
       OutputStream out,
       int command,
@@ -215,17 +252,16 @@ final class SocksServer implements AutoCloseable {
     }
 
     void reset() throws IOException {
-      socket.setSoLinger(true, 0);
-      socket.close();
+      SocksServer.reset(socket);
     }
 
     /** Waits until the gateway has closed the stream; what comes before counts for nothing. */
     void awaitEnd() throws IOException {
       try {
         in.transferTo(OutputStream.nullOutputStream());
-      } catch (SocketException e) {
+      } catch (IOException e) {
         // It was closed before it read all we have said: that ends with a RST, not a FIN.
-        if (!"Connection reset".equals(e.getMessage())) {
+        if (!String.valueOf(e.getMessage()).startsWith("Connection reset")) {
           throw e;
         }
       }

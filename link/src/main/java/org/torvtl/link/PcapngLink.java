@@ -6,20 +6,14 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.IoEventLoop;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
-import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A link that records what passes another one, both ways, in a file that Wireshark and tcpdump
- * read. What comes from guests is marked inbound, what goes to them outbound.
+ * A link that records what passes another one, both ways, as Wireshark and tcpdump read it. What
+ * comes from guests is marked inbound, what goes to them outbound.
  *
  * <p>Frames are recorded as they pass: those of up to 64 KiB that the kernel takes or hands over in
  * one piece in one piece, and those whose TCP checksum is yet to be made without it, which
@@ -37,37 +31,26 @@ public final class PcapngLink implements Link {
   private @Nullable IoEventLoop loop;
   private @Nullable ScheduledFuture<?> flush;
 
-  private PcapngLink(Link link, PcapngWriter writer, LongSupplier epochNanos) {
-    this.link = link;
-    this.writer = writer;
-    this.epochNanos = epochNanos;
-  }
-
   /**
    * Records a link.
    *
    * @param link is closed with this
-   * @param file is replaced if it is there; a new one can be read by its owner only
+   * @param target where the capture goes; is closed with this
    * @param epochNanos nanoseconds since 1970
    * @param onFailure is told once, on another thread, that nothing more can be recorded
-   * @throws IOException if the file cannot be made; the link is not closed then
    */
-  public static PcapngLink open(
-      Link link, Path file, LongSupplier epochNanos, Consumer<IOException> onFailure)
-      throws IOException {
-    var channel =
-        Files.exists(file)
-            ? FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)
-            : FileChannel.open(
-                file,
-                Set.of(StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW),
-                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-    var linkType =
-        link.medium() == Medium.ETHERNET
-            ? PcapngWriter.LINKTYPE_ETHERNET
-            : PcapngWriter.LINKTYPE_RAW;
-    return new PcapngLink(
-        link, new PcapngWriter(channel, link.name(), linkType, onFailure), epochNanos);
+  public PcapngLink(
+      Link link, CaptureTarget target, LongSupplier epochNanos, Consumer<IOException> onFailure) {
+    this.link = link;
+    this.epochNanos = epochNanos;
+    this.writer =
+        new PcapngWriter(
+            target,
+            link.name(),
+            link.medium() == Medium.ETHERNET
+                ? PcapngWriter.LINKTYPE_ETHERNET
+                : PcapngWriter.LINKTYPE_RAW,
+            onFailure);
   }
 
   @Override

@@ -5,7 +5,6 @@ import io.netty.buffer.ByteBuf;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
@@ -51,7 +50,7 @@ final class PcapngWriter implements AutoCloseable {
     }
   }
 
-  private final WritableByteChannel file;
+  private final CaptureTarget target;
   private final Consumer<IOException> onFailure;
   private final BlockingQueue<Batch> full = new ArrayBlockingQueue<>(BUFFERS);
   private final BlockingQueue<ByteBuffer> free = new ArrayBlockingQueue<>(BUFFERS + 1);
@@ -64,17 +63,17 @@ final class PcapngWriter implements AutoCloseable {
   /**
    * Begins a capture.
    *
-   * @param file is closed with this
+   * @param target is closed with this
    * @param linkType one of the constants here
    * @param onFailure is told once, on a thread of this, that nothing more can be written
    */
-  PcapngWriter(
-      WritableByteChannel file, String name, int linkType, Consumer<IOException> onFailure) {
-    this.file = file;
+  PcapngWriter(CaptureTarget target, String name, int linkType, Consumer<IOException> onFailure) {
+    this.target = target;
     this.onFailure = onFailure;
     header(name, linkType);
-    thread = Thread.ofPlatform().daemon().name("capture").start(this::write);
-    flush();
+    var header = buffer.flip();
+    buffer = allocate();
+    thread = Thread.ofPlatform().daemon().name("capture").start(() -> write(header));
   }
 
   private static ByteBuffer allocate() {
@@ -173,17 +172,20 @@ final class PcapngWriter implements AutoCloseable {
     return lost.get();
   }
 
-  private void write() {
+  private void write(ByteBuffer header) {
     @Nullable IOException failure = null;
-    try (file) {
+    try (target) {
+      failure = attempt(() -> target.begin(header));
+      free.offer(header);
       for (var batch = full.take(); !batch.isEnd(); batch = full.take()) {
+        var bytes = batch.bytes();
         if (failure == null) {
-          failure = write(batch.bytes());
+          failure = attempt(() -> target.write(bytes));
         }
         if (failure != null) {
           lost.addAndGet(batch.frames());
         }
-        free.offer(batch.bytes());
+        free.offer(bytes);
       }
     } catch (IOException e) {
       // Some file systems tell only now that what was written is not there.
@@ -195,11 +197,13 @@ final class PcapngWriter implements AutoCloseable {
     }
   }
 
-  private @Nullable IOException write(ByteBuffer bytes) {
+  private interface Step {
+    void run() throws IOException;
+  }
+
+  private @Nullable IOException attempt(Step step) {
     try {
-      while (bytes.hasRemaining()) {
-        file.write(bytes);
-      }
+      step.run();
       return null;
     } catch (IOException e) {
       onFailure.accept(e);

@@ -7,10 +7,12 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -100,7 +102,9 @@ class PcapngLinkTest {
     var file = folder.resolve("guest.pcapng");
     var cable = MemoryLink.pair(Link.Medium.IP, 1500);
     var received = new Received();
-    try (var link = PcapngLink.open(cable[0], file, () -> TIME, PcapngLinkTest::unexpected)) {
+    try (var link =
+        new PcapngLink(
+            cable[0], CaptureFile.create(file, false), () -> TIME, PcapngLinkTest::unexpected)) {
       cable[0].start(link.recorded(received));
       // An odd length, so that the block is padded.
       cable[1].send(datagram(GUEST, SERVER, 53, 5), Unpooled.EMPTY_BUFFER);
@@ -127,9 +131,10 @@ class PcapngLinkTest {
   @Test
   void anEthernetCaptureSaysSo() throws Exception {
     var file = folder.resolve("ethernet.pcapng");
-    Files.writeString(file, "what was there before");
     var cable = MemoryLink.pair(Link.Medium.ETHERNET, 1500);
-    try (var link = PcapngLink.open(cable[0], file, () -> TIME, PcapngLinkTest::unexpected)) {
+    try (var link =
+        new PcapngLink(
+            cable[0], CaptureFile.create(file, false), () -> TIME, PcapngLinkTest::unexpected)) {
       link.send(Unpooled.directBuffer().writeZero(64), Unpooled.EMPTY_BUFFER);
     }
     assertThat(tcpdump(file)).contains("link-type EN10MB");
@@ -140,8 +145,11 @@ class PcapngLinkTest {
     var cable = MemoryLink.pair(Link.Medium.IP, 1500);
     var received = new Received();
     try (var link =
-        PcapngLink.open(
-            cable[0], folder.resolve("kinds"), () -> TIME, PcapngLinkTest::unexpected)) {
+        new PcapngLink(
+            cable[0],
+            CaptureFile.create(folder.resolve("kinds"), false),
+            () -> TIME,
+            PcapngLinkTest::unexpected)) {
       var recorded = link.recorded(received);
       recorded.frame(Unpooled.wrappedBuffer(new byte[] {1}));
       recorded.trustedFrame(Unpooled.wrappedBuffer(new byte[] {2}));
@@ -160,9 +168,9 @@ class PcapngLinkTest {
     var cable = MemoryLink.pair(Link.Medium.IP, 1500);
     var received = new Received();
     var link =
-        PcapngLink.open(
+        new PcapngLink(
             cable[0],
-            Path.of("/dev/full"),
+            CaptureTarget.of(FileChannel.open(Path.of("/dev/full"), StandardOpenOption.WRITE)),
             () -> TIME,
             failure -> {
               failures.add(failure);
@@ -211,7 +219,8 @@ class PcapngLinkTest {
     var stuck = new Stuck();
     var frame = Unpooled.directBuffer().writeZero(1500);
     try (var writer =
-        new PcapngWriter(stuck, "memory0", PcapngWriter.LINKTYPE_ETHERNET, failure -> {})) {
+        new PcapngWriter(
+            CaptureTarget.of(stuck), "memory0", PcapngWriter.LINKTYPE_ETHERNET, failure -> {})) {
       for (int i = 0; i < 10_000; i++) {
         writer.record(TIME, PcapngWriter.INBOUND, frame, Unpooled.EMPTY_BUFFER);
       }

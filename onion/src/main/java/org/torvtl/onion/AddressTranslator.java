@@ -57,10 +57,17 @@ final class AddressTranslator {
   private final Icmpv4Message icmp = new Icmpv4Message();
   private final UdpDatagram udp = new UdpDatagram();
 
-  AddressTranslator(RouterHandler ports, RandomGenerator random) {
+  AddressTranslator(RouterHandler handler, RandomGenerator random) {
     this.random = random;
-    this.echoes = new FlowTable(new EchoIdentifiers(), CAPACITY, ECHO_TIMEOUT_NANOS);
-    this.datagrams = new FlowTable(new Ports(ports), CAPACITY, UDP_TIMEOUT_NANOS);
+    this.echoes =
+        new FlowTable(new EchoIdentifiers(), handler::userOf, CAPACITY, ECHO_TIMEOUT_NANOS);
+    this.datagrams =
+        new FlowTable(new Ports(handler), handler::userOf, CAPACITY, UDP_TIMEOUT_NANOS);
+  }
+
+  /** How many flows have given way to others. */
+  long evictions() {
+    return echoes.evictions() + datagrams.evictions();
   }
 
   /** Identifiers drawn by lot, so that they tell nothing. */

@@ -11,8 +11,10 @@ import org.jspecify.annotations.Nullable;
  * Which number of the router's own, a UDP port or an echo identifier, stands for which flow. Each
  * flow has a number to itself, and only the far end of the flow is heard on it. RFC 4787, RFC 5508.
  *
- * <p>A flow ends when it has been silent for long enough, or has been silent for longest when there
- * is room for no more.
+ * <p>A flow ends when it has been silent for long enough. When there is room for no more, a new one
+ * evicts another: of the user who has the most flows, of that user's socket that has the most, the
+ * one that has been silent for longest. So each of n users can keep an n-th of the table, and those
+ * whose user is not known are one user.
  */
 final class FlowTable {
   /** What hands out the router's own numbers. */
@@ -24,20 +26,46 @@ final class FlowTable {
     void release(int number);
   }
 
+  /** What tells whose a flow is. */
+  interface Users {
+    /** The local user who sends a flow's packets; any one value if that is not known. */
+    int userOf(Flow flow);
+  }
+
+  /** The flows of a user, or of one of a user's sockets. */
+  private static final class Share {
+    int flows;
+  }
+
+  /** A user's socket, as far as its packets tell. */
+  private record Socket(int user, int address, int port) {}
+
   /** A flow and its number. */
   private static final class Entry {
     final Flow flow;
-    final int number;
+    final Socket socket;
+    final Share ofUser;
+    final Share ofSocket;
+    int number;
     long usedNanos;
 
-    Entry(Flow flow, int number, long usedNanos) {
+    Entry(Flow flow, Socket socket, Share ofUser, Share ofSocket) {
       this.flow = flow;
-      this.number = number;
-      this.usedNanos = usedNanos;
+      this.socket = socket;
+      this.ofUser = ofUser;
+      this.ofSocket = ofSocket;
+    }
+
+    /** Whether it is to give way before another that was silent for longer. */
+    boolean isOfMoreThan(Entry other) {
+      return ofUser.flows != other.ofUser.flows
+          ? ofUser.flows > other.ofUser.flows
+          : ofSocket.flows > other.ofSocket.flows;
     }
   }
 
   private final Numbers numbers;
+  private final Users users;
   private final int capacity;
   private final long timeoutNanos;
 
@@ -45,9 +73,13 @@ final class FlowTable {
   private final LinkedHashMap<Flow, Entry> byFlow = new LinkedHashMap<>(16, 0.75f, true);
 
   private final Map<Integer, Entry> byNumber = new HashMap<>();
+  private final Map<Integer, Share> byUser = new HashMap<>();
+  private final Map<Socket, Share> bySocket = new HashMap<>();
+  private long evictions;
 
-  FlowTable(Numbers numbers, int capacity, long timeoutNanos) {
+  FlowTable(Numbers numbers, Users users, int capacity, long timeoutNanos) {
     this.numbers = numbers;
+    this.users = users;
     this.capacity = capacity;
     this.timeoutNanos = timeoutNanos;
   }
@@ -57,19 +89,76 @@ final class FlowTable {
     var entry = byFlow.get(flow);
     if (entry == null) {
       expire(nowNanos);
-      if (byFlow.size() == capacity) {
-        remove(byFlow.firstEntry().getValue());
-      }
-      int number = numbers.take();
-      if (number < 0) {
+      entry = add(flow);
+      if (entry == null) {
         return -1;
       }
-      entry = new Entry(flow, number, nowNanos);
-      byFlow.put(flow, entry);
-      byNumber.put(number, entry);
     }
     entry.usedNanos = nowNanos;
     return entry.number;
+  }
+
+  private @Nullable Entry add(Flow flow) {
+    var entry = enter(flow);
+    if (byFlow.size() == capacity) {
+      evict();
+    }
+    entry.number = numbers.take();
+    if (entry.number < 0 && !byFlow.isEmpty()) {
+      // The system has fewer numbers than the table has room.
+      evict();
+      entry.number = numbers.take();
+    }
+    if (entry.number < 0) {
+      leave(entry);
+      return null;
+    }
+    byFlow.put(flow, entry);
+    byNumber.put(entry.number, entry);
+    return entry;
+  }
+
+  /** Counts a flow that is not in the table yet: its user may be the one who has the most by it. */
+  private Entry enter(Flow flow) {
+    int user = users.userOf(flow);
+    var socket = new Socket(user, flow.source(), flow.sourcePort());
+    var entry =
+        new Entry(
+            flow,
+            socket,
+            byUser.computeIfAbsent(user, key -> new Share()),
+            bySocket.computeIfAbsent(socket, key -> new Share()));
+    entry.ofUser.flows++;
+    entry.ofSocket.flows++;
+    return entry;
+  }
+
+  private void leave(Entry entry) {
+    if (--entry.ofUser.flows == 0) {
+      byUser.remove(entry.socket.user());
+    }
+    if (--entry.ofSocket.flows == 0) {
+      bySocket.remove(entry.socket);
+    }
+  }
+
+  /** Looks at every flow: a new flow in a full table costs some microseconds. */
+  private void evict() {
+    Entry most = null;
+    for (var entry : byFlow.values()) {
+      if (most == null || entry.isOfMoreThan(most)) {
+        most = entry;
+      }
+    }
+    if (most != null) {
+      remove(most);
+      evictions++;
+    }
+  }
+
+  /** How many flows have given way to others. */
+  long evictions() {
+    return evictions;
   }
 
   /**
@@ -121,5 +210,6 @@ final class FlowTable {
     byFlow.remove(entry.flow);
     byNumber.remove(entry.number);
     numbers.release(entry.number);
+    leave(entry);
   }
 }

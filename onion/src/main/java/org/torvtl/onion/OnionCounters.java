@@ -65,6 +65,9 @@ public final class OnionCounters {
   /** Packets and their bytes given back to the host. */
   public long inPackets, inBytes;
 
+  /** Flows that a router ended early, to make room for one of a user who had fewer. */
+  public long evictedFlows;
+
   /** Messages that the kernel dropped, since the socket had no room for them. */
   public long messageOverflow;
 
@@ -91,6 +94,7 @@ public final class OnionCounters {
     put(counts, "out.bytes", outBytes);
     put(counts, "in.packets", inPackets);
     put(counts, "in.bytes", inBytes);
+    put(counts, "evicted.flows", evictedFlows);
     put(counts, "drop.message_overflow", messageOverflow);
     for (var defect : Defect.values()) {
       put(counts, "malformed." + defect, malformedCount(defect));

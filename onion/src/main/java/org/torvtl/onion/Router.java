@@ -282,7 +282,9 @@ public final class Router {
     }
     ByteBuf out = ByteBufAllocator.DEFAULT.directBuffer(packet.totalLength());
     try {
-      switch (translator.outward(packet, datagram, exit.address(), out, nowNanos)) {
+      var outcome = translator.outward(packet, datagram, exit.address(), out, nowNanos);
+      counters.evictedFlows = translator.evictions();
+      switch (outcome) {
         case AddressTranslator.Done done -> {
           handler.log(
               describe(datagram)

@@ -5,6 +5,9 @@ import io.netty.buffer.ByteBuf;
 
 /** What a router acts through. */
 public interface RouterHandler {
+  /** What {@link #userOf} says if it cannot tell. */
+  int UNKNOWN_USER = -1;
+
   /** Sends a message to the proxy as one datagram; takes the buffer over. */
   void send(ByteBuf message);
 
@@ -25,6 +28,12 @@ public interface RouterHandler {
    * @return the port, or -1 if there is none
    */
   int reservePort();
+
+  /**
+   * The user of this host whose socket sends a flow's packets, or {@link #UNKNOWN_USER}. Asked once
+   * for each flow, when its first packet comes.
+   */
+  int userOf(Flow flow);
 
   /** Gives a port back. */
   void releasePort(int port);

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.function.Predicate;
+import java.util.function.ToIntFunction;
 import java.util.random.RandomGenerator;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -38,7 +39,9 @@ final class OnionCable implements AutoCloseable {
   final Set<Integer> withoutWay = new HashSet<>();
   final Set<Integer> hostAddresses = new HashSet<>(Set.of(Packets.ip(HOST), Packets.ip(GUEST)));
   Predicate<Message> loses = message -> false;
+  ToIntFunction<Flow> users = flow -> RouterHandler.UNKNOWN_USER;
   private final Deque<Message> wire = new ArrayDeque<>();
+  int mostPorts = Integer.MAX_VALUE;
   private int nextPort = 40_000;
   long now = -5 * SECOND;
 
@@ -213,8 +216,16 @@ final class OnionCable implements AutoCloseable {
 
     @Override
     public int reservePort() {
+      if (portsHeld.size() >= mostPorts) {
+        return -1;
+      }
       portsHeld.add(nextPort);
       return nextPort++;
+    }
+
+    @Override
+    public int userOf(Flow flow) {
+      return users.applyAsInt(flow);
     }
 
     @Override

@@ -255,6 +255,87 @@ class RouterTest {
     }
   }
 
+  /** The user is the source port's thousand. */
+  private static OnionCable cableOfUsers() {
+    var cable = cable();
+    cable.users = flow -> flow.sourcePort() / 1000;
+    return cable;
+  }
+
+  /** What the router's port of a flow is, to see later whether it still has it. */
+  private static int portOf(OnionCable cable, int port, int remotePort) {
+    return sent(cable, Packets.udp(GUEST, port, WORLD, remotePort, "question", 64))
+        .getUnsignedShort(20);
+  }
+
+  @Test
+  void aUserWithManyFlowsEvictsNoneOfAUserWithFew() {
+    try (var cable = cableOfUsers()) {
+      int[] few = new int[10];
+      for (int i = 0; i < few.length; i++) {
+        few[i] = portOf(cable, 1000 + i, 53);
+      }
+      for (int remotePort = 1; remotePort <= 2000; remotePort++) {
+        cable.hostSends(Packets.udp(GUEST, 2000, WORLD, remotePort, "x", 64));
+      }
+      assertThat(cable.portsHeld).hasSize(1024);
+      for (int i = 0; i < few.length; i++) {
+        cable.worldSends(1, Packets.udp(WORLD, 53, EXIT, few[i], "answer", 60));
+        assertThat(cable.lastDescribed()).contains("> %s:%d".formatted(GUEST, 1000 + i));
+        assertThat(portOf(cable, 1000 + i, 53)).isEqualTo(few[i]);
+      }
+      // And a newcomer gets in, and stays.
+      int late = portOf(cable, 3000, 53);
+      cable.hostSends(Packets.udp(GUEST, 2000, WORLD, 2001, "x", 64));
+      assertThat(portOf(cable, 3000, 53)).isEqualTo(late);
+      assertThat(cable.routers.getFirst().counters().evictedFlows)
+          .isEqualTo(2000 + 10 - 1024 + 1 + 1);
+    }
+  }
+
+  @Test
+  void pingsAreSharedOutToo() {
+    try (var cable = cableOfUsers()) {
+      int few = identifier(sent(cable, Packets.ping(GUEST, WORLD, 1000, 1)));
+      for (int host = 1; host <= 1500; host++) {
+        cable.hostSends(
+            Packets.ping(GUEST, "18.7.%d.%d".formatted(host / 250, 1 + host % 250), 2000, 1));
+      }
+      assertThat(identifier(sent(cable, Packets.ping(GUEST, WORLD, 1000, 2)))).isEqualTo(few);
+    }
+  }
+
+  /** Whose flows they are is not known, as of raw sockets: then a socket is what has a share. */
+  @Test
+  void ofOneUsersSocketsTheOneWithTheMostGivesWay() {
+    try (var cable = cable()) {
+      int few = portOf(cable, 1000, 53);
+      for (int remotePort = 1; remotePort <= 1500; remotePort++) {
+        cable.hostSends(Packets.udp(GUEST, 2000, WORLD, remotePort, "x", 64));
+      }
+      assertThat(portOf(cable, 1000, 53)).isEqualTo(few);
+    }
+  }
+
+  /** The system may have fewer ports, or descriptors, than the table has room. */
+  @Test
+  void aNewFlowGetsInWhereTheSystemHasNoMorePorts() {
+    try (var cable = cableOfUsers()) {
+      cable.mostPorts = 20;
+      for (int remotePort = 1; remotePort <= 100; remotePort++) {
+        cable.hostSends(Packets.udp(GUEST, 2000, WORLD, remotePort, "x", 64));
+      }
+      assertThat(cable.portsHeld).hasSize(20);
+      int late = portOf(cable, 1000, 53);
+      cable.hostSends(Packets.udp(GUEST, 2000, WORLD, 101, "x", 64));
+      assertThat(portOf(cable, 1000, 53)).isEqualTo(late);
+      assertThat(cable.routers.getFirst().counters().dropCount(Drop.NO_PORT)).isZero();
+      cable.mostPorts = 0;
+      cable.routers.getFirst().close();
+      assertThat(cable.portsHeld).isEmpty();
+    }
+  }
+
   /** As ping -s 1473 sends: what is larger than the tunnel carries, cut by the host itself. */
   @Test
   void theFirstFragmentIsRefusedAndTheOthersAreDropped() {

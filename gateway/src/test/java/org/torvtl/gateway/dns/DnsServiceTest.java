@@ -31,6 +31,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.torvtl.tor.socks.PeerCheck;
 import org.torvtl.tor.socks.SocksClient;
 import org.torvtl.tor.socks.SocksCredentials;
 import org.torvtl.tor.socks.SocksDestination;
@@ -516,7 +517,7 @@ class DnsServiceTest {
   void worksWithTheSocksClient() throws Exception {
     var group = new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
     try {
-      var client = new SocksClient(closedPort());
+      var client = new SocksClient(closedPort(), PeerCheck.ANY);
       var loop = group.next();
       var real = new DnsService(loop, new SocksResolver(client, loop), DnsLimits.DEFAULT, counters);
       Promise<ByteBuf> reply = loop.newPromise();

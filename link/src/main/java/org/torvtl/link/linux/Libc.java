@@ -19,8 +19,12 @@ import java.lang.invoke.VarHandle;
  */
 final class Libc {
   static final int O_RDWR = 2, O_NONBLOCK = 0x800, O_CLOEXEC = 0x80000;
-  static final int AF_INET = 2, AF_PACKET = 17;
-  static final int SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000;
+  static final int AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10, AF_NETLINK = 16, AF_PACKET = 17;
+  static final int SOCK_STREAM = 1,
+      SOCK_DGRAM = 2,
+      SOCK_RAW = 3,
+      SOCK_NONBLOCK = 0x800,
+      SOCK_CLOEXEC = 0x80000;
   static final int EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, EIO = 5, ENXIO = 6, EAGAIN = 11;
   static final int EBUSY = 16, ENODEV = 19, EINVAL = 22, ERANGE = 34, ENOSYS = 38, EBADFD = 77;
   static final int EOPNOTSUPP = 95, ENETDOWN = 100;
@@ -101,6 +105,17 @@ final class Libc {
             FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
   }
 
+  /** Functions for sockets that only a run with a proxy on this host needs. */
+  private static final class ForSockets {
+    static final MethodHandle CONNECT =
+        function("connect", -1, FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
+    static final MethodHandle GETSOCKOPT =
+        function(
+            "getsockopt",
+            -1,
+            FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, ADDRESS));
+  }
+
   private static MemorySegment symbol(String name) {
     return LINKER
         .defaultLookup()
@@ -165,6 +180,31 @@ final class Libc {
     try {
       return (int)
           result((int) BIND.invokeExact(state, fd, address, (int) address.byteSize()), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  static int connect(int fd, MemorySegment address) {
+    var state = STATE.get();
+    try {
+      return (int)
+          result(
+              (int) ForSockets.CONNECT.invokeExact(state, fd, address, (int) address.byteSize()),
+              state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  /** {@code length} is an int: the size of {@code value}, then how much of it was filled. */
+  static int getsockopt(int fd, int level, int option, MemorySegment value, MemorySegment length) {
+    var state = STATE.get();
+    try {
+      return (int)
+          result(
+              (int) ForSockets.GETSOCKOPT.invokeExact(state, fd, level, option, value, length),
+              state);
     } catch (Throwable e) {
       throw impossible(e);
     }

@@ -9,6 +9,7 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
+import java.util.Optional;
 
 /**
  * What {@code ip link} asks and sets, for one interface of this network namespace. netdevice(7).
@@ -25,6 +26,7 @@ public final class NetworkInterface {
 
   private static final long SIOCGIFFLAGS = 0x8913, SIOCSIFFLAGS = 0x8914, SIOCGIFMTU = 0x8921;
   private static final long SIOCGIFHWADDR = 0x8927, SIOCGIFINDEX = 0x8933, SIOCETHTOOL = 0x8946;
+  private static final long SIOCGIFNAME = 0x8910;
   private static final long SIOCSIFTXQLEN = 0x8943;
   private static final int IFF_UP = 1, IFF_RUNNING = 0x40;
   private static final int ETHTOOL_GDRVINFO = 3, DRVINFO_LENGTH = 196;
@@ -49,6 +51,20 @@ public final class NetworkInterface {
               .formatted(name, MAX_NAME_LENGTH));
     }
     this.name = name;
+  }
+
+  /** The interface with a number; empty if there is none. */
+  public static Optional<NetworkInterface> ofIndex(int index) throws SystemCallException {
+    try (var arena = Arena.ofConfined()) {
+      var request = request(arena, "");
+      request.set(JAVA_INT_UNALIGNED, IFREQ_VALUE, index);
+      int result = control(SIOCGIFNAME, request);
+      if (result == -Libc.ENODEV) {
+        return Optional.empty();
+      }
+      check(result, "cannot look at interface " + index);
+      return Optional.of(new NetworkInterface(request.getString(0)));
+    }
   }
 
   public String name() {

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** On files as sysfs has them; on a real kernel, e2e's IdentityTest. */
+/** On files as sysfs has them; on a real kernel, e2e's IsolationTest. */
 class UpperDevicesTest {
   private final Path interfaces;
   private long now = 5;

@@ -10,12 +10,11 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
-import java.util.EnumSet;
+import java.util.Objects;
 import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,6 +29,7 @@ public final class PacketLog implements AutoCloseable {
   static final long MAX_BYTES = 32L << 20;
 
   private static final int MICROS_PER_SECOND = 1_000_000;
+  private static final int WRITE_BY_OTHERS = 0022, EFFECTIVE = 2;
   private static final int BUFFERED_CHARACTERS = 16 << 10;
   private static final DateTimeFormatter TIME =
       DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm:ss").withZone(ZoneId.systemDefault());
@@ -60,7 +60,8 @@ public final class PacketLog implements AutoCloseable {
    * What is in the place of the files is removed, never written through.
    *
    * @param who stands in each line
-   * @throws IOException if the file cannot be written, or others can write to the directory
+   * @throws IOException if the file cannot be written, or the directory is another user's, a
+   *     symbolic link, or one that others can write to
    */
   public static PacketLog open(Path path, String who) throws IOException {
     var directory = path.toAbsolutePath().getParent();
@@ -78,20 +79,37 @@ public final class PacketLog implements AutoCloseable {
     }
   }
 
+  /** One whose owner is another user, or a link of another's, would let that user swap files. */
   private static void prepare(Path directory) throws IOException {
-    if (!Files.isDirectory(directory)) {
+    if (!Files.exists(directory, LinkOption.NOFOLLOW_LINKS)) {
       Files.createDirectories(
           directory,
           PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-      return;
     }
-    var others = EnumSet.of(PosixFilePermission.GROUP_WRITE, PosixFilePermission.OTHERS_WRITE);
-    others.retainAll(Files.getPosixFilePermissions(directory));
-    if (!others.isEmpty()) {
+    var attributes =
+        Files.readAttributes(directory, "unix:isDirectory,mode,uid", LinkOption.NOFOLLOW_LINKS);
+    if (!Boolean.TRUE.equals(attributes.get("isDirectory"))) {
+      throw new FileSystemException(
+          directory.toString(), null, directory + " is a symbolic link, or no directory");
+    }
+    if (!Objects.equals(attributes.get("uid"), ownUid())) {
+      throw new IOException(
+          "cannot write logs into %s: it belongs to another user, %s (choose another directory)"
+              .formatted(directory, attributes.get("uid")));
+    }
+    if (attributes.get("mode") instanceof Integer mode && (mode & WRITE_BY_OTHERS) != 0) {
       throw new IOException(
           "cannot write logs into %s: others can write there too (chmod go-w it, or choose another directory)"
               .formatted(directory));
     }
+  }
+
+  private static int ownUid() throws IOException {
+    return Files.readAllLines(Path.of("/proc/self/status")).stream()
+        .filter(line -> line.startsWith("Uid:"))
+        .map(line -> Integer.parseUnsignedInt(line.split("\\s+", -1)[EFFECTIVE]))
+        .findFirst()
+        .orElseThrow(() -> new IOException("cannot find out this process's user: no /proc"));
   }
 
   private static PacketLog begin(Path path, String who) throws IOException {

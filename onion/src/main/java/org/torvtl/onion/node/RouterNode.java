@@ -16,6 +16,7 @@ import org.torvtl.link.Link;
 import org.torvtl.link.linux.NetworkInterface;
 import org.torvtl.link.linux.RawIpLink;
 import org.torvtl.onion.Endpoint;
+import org.torvtl.onion.Flow;
 import org.torvtl.onion.Router;
 import org.torvtl.onion.RouterConfig;
 import org.torvtl.onion.RouterHandler;
@@ -29,6 +30,7 @@ public final class RouterNode implements AutoCloseable {
   private final @Nullable WayOut way;
   private final @Nullable Link world;
   private final @Nullable ReservedPorts ports;
+  private final @Nullable FlowUsers users;
   private final MultiThreadIoEventLoopGroup group;
   private final IoEventLoop loop;
   private final PacketLog log;
@@ -58,6 +60,7 @@ public final class RouterNode implements AutoCloseable {
     }
     way = exit == null ? null : WayOut.of(exit);
     ports = exit == null ? null : new ReservedPorts(exit.address());
+    users = exit == null ? null : FlowUsers.open(log::write);
     group =
         new MultiThreadIoEventLoopGroup(
             1, new DefaultThreadFactory("onion-router"), EpollIoHandler.newFactory());
@@ -156,6 +159,11 @@ public final class RouterNode implements AutoCloseable {
     }
 
     @Override
+    public int userOf(Flow flow) {
+      return users == null ? UNKNOWN_USER : users.of(flow, System.nanoTime());
+    }
+
+    @Override
     public void releasePort(int port) {
       try {
         if (ports != null) {
@@ -226,6 +234,9 @@ public final class RouterNode implements AutoCloseable {
       }
       if (world != null) {
         world.close();
+      }
+      if (users != null) {
+        users.close();
       }
       if (world != null) {
         log.write(LinkReport.of(world));

@@ -60,6 +60,19 @@ class PacketLogTest {
   }
 
   @Test
+  void aDirectoryOfAnotherUserAndALinkAreRefused() throws Exception {
+    var other = Files.createDirectory(directory.resolve("other"));
+    Files.setAttribute(other, "unix:uid", 61_234);
+    assertThatThrownBy(() -> PacketLog.open(other.resolve("proxy.log"), "proxy"))
+        .hasMessageContaining("another user, 61234");
+    var mine = Files.createDirectory(directory.resolve("mine"));
+    var link = Files.createSymbolicLink(directory.resolve("link"), mine);
+    assertThatThrownBy(() -> PacketLog.open(link.resolve("proxy.log"), "proxy"))
+        .hasMessageContaining("symbolic link");
+    assertThat(mine).isEmptyDirectory();
+  }
+
+  @Test
   void whyThereIsNoLogIsSaid() throws Exception {
     var file = Files.writeString(directory.resolve("file"), "");
     assertThatThrownBy(() -> PacketLog.open(file.resolve("proxy.log"), "proxy"))

@@ -6,7 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.regex.Pattern;
-import org.torvtl.tor.process.RunDirectory;
+import org.torvtl.tor.process.PrivateDirectory;
 import org.torvtl.tor.process.Torrc;
 
 /**
@@ -27,7 +27,7 @@ record AuthorityKeys(Path lab, LabNode node) {
   LabTorrcs.Authority make() throws IOException, InterruptedException {
     var directory = node.directory(lab);
     var keys = directory.resolve("keys");
-    RunDirectory.makePrivate(keys);
+    PrivateDirectory.make(keys);
     var certificate = keys.resolve("authority_certificate");
     Command.runWithInput(
         PASSPHRASE,

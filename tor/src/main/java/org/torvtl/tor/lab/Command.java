@@ -26,7 +26,7 @@ public final class Command {
   }
 
   /** As {@link #run(String...)}, with a text on its standard input. */
-  static String runWithInput(String input, List<String> command)
+  public static String runWithInput(String input, List<String> command)
       throws IOException, InterruptedException {
     return run(input, command.toArray(String[]::new));
   }

@@ -384,10 +384,13 @@ final class LabStart {
   }
 
   private void noteListener(TorLog.Entry.Listener listener) throws IOException {
+    if (!(listener.address() instanceof InetSocketAddress address)) {
+      return;
+    }
     if (listener.kind().equals("Socks") && lab.state().socks() == null) {
-      lab.update(s -> s.withSocks(listener.address()));
+      lab.update(s -> s.withSocks(address));
     } else if (listener.kind().equals("Control") && lab.state().control() == null) {
-      lab.update(s -> s.withControl(listener.address()));
+      lab.update(s -> s.withControl(address));
     }
   }
 

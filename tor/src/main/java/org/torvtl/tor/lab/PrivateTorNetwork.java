@@ -17,6 +17,7 @@ import java.util.TreeSet;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.tor.process.PrivateDirectory;
 import org.torvtl.tor.process.ProcessIdentity;
 import org.torvtl.tor.process.RunDirectory;
 import org.torvtl.tor.process.TorProcess;
@@ -102,7 +103,7 @@ public final class PrivateTorNetwork implements AutoCloseable {
       throws IOException, InterruptedException {
     var directory = options.directory();
     try {
-      RunDirectory.makePrivate(options.base());
+      PrivateDirectory.make(options.base());
     } catch (AccessDeniedException e) {
       throw new IOException(
           "cannot make " + options.base() + ": permission denied (run as root)", e);
@@ -118,7 +119,7 @@ public final class PrivateTorNetwork implements AutoCloseable {
     sweep(options.base());
     remove(directory, options.name(), null);
     // Removing the last of what was left removed the base, too.
-    RunDirectory.makePrivate(options.base());
+    PrivateDirectory.make(options.base());
     // The base may let others pass: a gateway gives root away and still has its directory there.
     Files.createDirectory(
         directory,

@@ -41,11 +41,12 @@ public final class RunDirectory implements AutoCloseable {
    * @param base made if it is missing
    * @param name one path component
    * @param user whom root makes it for, and is about to become; null to stay who we are
-   * @throws IOException if a live process owns it, or it cannot be made
+   * @throws IOException if a live process owns it, another user could have prepared {@code base}
+   *     (see {@link PrivateDirectory}), or it cannot be made
    */
   public static RunDirectory create(Path base, String name, @Nullable FileOwner user)
       throws IOException {
-    makePrivate(base);
+    PrivateDirectory.make(base);
     removeAbandoned(base, user != null);
     var path = base.resolve(name);
     try {
@@ -120,17 +121,6 @@ public final class RunDirectory implements AutoCloseable {
       }
     } catch (DirectoryNotEmptyException e) {
       // Others are at work in there.
-    }
-  }
-
-  /**
-   * Makes a directory, and its parents, that only its owner can enter.
-   *
-   * @throws IOException if it cannot be made
-   */
-  public static void makePrivate(Path directory) throws IOException {
-    if (!Files.isDirectory(directory)) {
-      Files.createDirectories(directory, privateMode());
     }
   }
 

@@ -12,6 +12,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -36,16 +37,18 @@ final class StateDirectory implements AutoCloseable {
    * Makes the directory where it is missing, locks it, and ends a tor that a killed owner left in
    * it.
    *
-   * @throws IOException if another process has it, or it cannot be made
+   * @throws IOException if another process has it, another user could have prepared it (see {@link
+   *     PrivateDirectory}), or it cannot be made
    */
   static StateDirectory open(Path path) throws IOException, InterruptedException {
-    RunDirectory.makePrivate(path);
+    PrivateDirectory.make(path);
     var channel =
         FileChannel.open(
             path.resolve("torvtl.lock"),
             StandardOpenOption.CREATE,
             StandardOpenOption.READ,
-            StandardOpenOption.WRITE);
+            StandardOpenOption.WRITE,
+            LinkOption.NOFOLLOW_LINKS);
     try {
       if (tryLock(channel) == null) {
         throw new IOException(
@@ -77,13 +80,16 @@ final class StateDirectory implements AutoCloseable {
    * @throws IOException if it cannot be made or given
    */
   static void prepare(Path path, FileOwner user) throws IOException, InterruptedException {
-    RunDirectory.makePrivate(path);
-    var base = path.toAbsolutePath().getParent();
-    if (base != null) {
-      user.admitTo(base);
+    var base = Objects.requireNonNull(path.toAbsolutePath().getParent(), "the root directory");
+    PrivateDirectory.make(base);
+    if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+      PrivateDirectory.make(path);
     }
+    user.admitTo(base);
     int before = FileOwner.of(path);
     if (before != user.uid()) {
+      // From here on nobody moves things about in there while root looks.
+      FileOwner.ROOT.give(path);
       var note = path.resolve(TOR_NOTE);
       if (Files.isRegularFile(note, LinkOption.NOFOLLOW_LINKS)) {
         var orphan = identity(note);

@@ -2,7 +2,8 @@
 package org.torvtl.tor.process;
 
 import java.io.IOException;
-import java.net.InetSocketAddress;
+import java.net.UnixDomainSocketAddress;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -25,9 +26,9 @@ import org.slf4j.LoggerFactory;
  * A tor of our own that stays up. See the package's description for its two directories and what
  * becomes of them.
  *
- * <p>Its SOCKS port is on 127.0.0.1 with a number tor chose; it stays the same until {@link
- * #close}, also over restarts. Streams with different SOCKS user names or passwords never share a
- * circuit.
+ * <p>Its SOCKS and control ports are Unix domain sockets in the run directory, which only this user
+ * can enter: while tor is down nobody else can take them. Their paths stay the same until {@link
+ * #close}. Streams with different SOCKS user names or passwords never share a circuit.
  */
 public final class SupervisedTor implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(SupervisedTor.class);
@@ -35,6 +36,11 @@ public final class SupervisedTor implements AutoCloseable {
   private static final Duration STOP_DEADLINE = Duration.ofSeconds(5);
   private static final Duration FIRST_DELAY = Duration.ofMillis(500);
   private static final Duration LONGEST_DELAY = Duration.ofMinutes(1);
+
+  private static final String CONTROL = "control";
+
+  /** Of {@code sun_path}, without the byte of zero that ends it. unix(7). */
+  private static final int MOST_PATH_BYTES = 107;
 
   /**
    * What to run and where.
@@ -66,7 +72,7 @@ public final class SupervisedTor implements AutoCloseable {
           name, defaultRunBase(), testing ? null : defaultStateBase().resolve(name), userTorrc);
     }
 
-    private static Path defaultRunBase() {
+    private static Path defaultRunBase() throws IOException {
       String runtime = System.getenv("XDG_RUNTIME_DIR");
       if (isRoot()) {
         return Path.of("/run/torvtl");
@@ -77,7 +83,7 @@ public final class SupervisedTor implements AutoCloseable {
               System.getProperty("java.io.tmpdir"), "torvtl-" + System.getProperty("user.name"));
     }
 
-    private static Path defaultStateBase() {
+    private static Path defaultStateBase() throws IOException {
       String state = System.getenv("XDG_STATE_HOME");
       if (isRoot()) {
         return Path.of("/var/lib/torvtl");
@@ -87,15 +93,15 @@ public final class SupervisedTor implements AutoCloseable {
           : Path.of(System.getProperty("user.home"), ".local", "state", "torvtl");
     }
 
-    private static boolean isRoot() {
-      return "root".equals(System.getProperty("user.name"));
+    private static boolean isRoot() throws IOException {
+      return PrivateDirectory.effectiveUid() == 0;
     }
   }
 
   /** What happens to it. */
   public sealed interface Event {
     /** Its SOCKS port is open. Streams wait there until tor has bootstrapped. */
-    record Up(InetSocketAddress socks) implements Event {}
+    record Up(UnixDomainSocketAddress socks) implements Event {}
 
     /** It is on its way into the network; {@code percent} is 100 when it carries streams. */
     record Bootstrap(int percent, String summary) implements Event {}
@@ -119,7 +125,6 @@ public final class SupervisedTor implements AutoCloseable {
   private final CountDownLatch ended = new CountDownLatch(1);
   private final AtomicBoolean begun = new AtomicBoolean();
   private volatile @Nullable StateDirectory state;
-  private volatile @Nullable InetSocketAddress socks;
   private volatile @Nullable TorProcess current;
 
   private SupervisedTor(Options options, String userLines, Listener listener, RunDirectory run) {
@@ -141,6 +146,7 @@ public final class SupervisedTor implements AutoCloseable {
   public static SupervisedTor prepare(Options options, Listener listener, @Nullable FileOwner user)
       throws IOException, InterruptedException {
     var unused = TorProcess.torBinary(System.getenv("PATH"));
+    checkLength(options);
     String userLines = options.userTorrc() == null ? "" : readTorrc(options.userTorrc());
     var run = RunDirectory.create(options.runBase(), options.name(), user);
     try {
@@ -199,18 +205,25 @@ public final class SupervisedTor implements AutoCloseable {
     }
   }
 
-  /** Where tor takes SOCKS connections; the same for as long as this lives. */
-  public InetSocketAddress socksAddress() {
-    var address = socks;
-    if (address == null) {
-      throw new IllegalStateException("not started");
+  /** The longest of our sockets' paths must fit, for tor and for us. */
+  private static void checkLength(Options options) throws IOException {
+    var longest = options.runBase().resolve(options.name()).resolve(CONTROL).toAbsolutePath();
+    int length = longest.toString().getBytes(StandardCharsets.UTF_8).length;
+    if (length > MOST_PATH_BYTES) {
+      throw new IOException(
+          "cannot use %s: a socket's path has at most %d bytes, this one %d (set XDG_RUNTIME_DIR to a shorter path)"
+              .formatted(longest, MOST_PATH_BYTES, length));
     }
-    return address;
   }
 
-  /** The control port: a unix socket in the run directory. */
+  /** Where tor takes SOCKS connections; the same for as long as this lives. */
+  public UnixDomainSocketAddress socksAddress() {
+    return UnixDomainSocketAddress.of(run.path().resolve("socks").toAbsolutePath());
+  }
+
+  /** The control port: a Unix domain socket in the run directory. */
   public Path controlSocket() {
-    return run.path().resolve("control");
+    return run.path().resolve(CONTROL);
   }
 
   /** The file with the secret that the control port asks for. */
@@ -276,17 +289,12 @@ public final class SupervisedTor implements AutoCloseable {
     current = tor;
     directory.noteTor(tor.pid());
     try {
-      var address =
-          (InetSocketAddress)
-              CompletableFuture.anyOf(
-                      ear.opened,
-                      closing.thenCompose(end -> failed("closing")),
-                      tor.exited()
-                          .thenApply(status -> tor.failure())
-                          .thenCompose(SupervisedTor::failed))
-                  .get(START_DEADLINE.toMillis(), TimeUnit.MILLISECONDS);
-      socks = address;
-      listener.event(new Event.Up(address));
+      CompletableFuture.anyOf(
+              ear.opened,
+              closing.thenCompose(end -> failed("closing")),
+              tor.exited().thenApply(status -> tor.failure()).thenCompose(SupervisedTor::failed))
+          .get(START_DEADLINE.toMillis(), TimeUnit.MILLISECONDS);
+      listener.event(new Event.Up(socksAddress()));
       return tor;
     } catch (ExecutionException e) {
       if (closing.isDone()) {
@@ -304,28 +312,25 @@ public final class SupervisedTor implements AutoCloseable {
     }
   }
 
-  private static CompletableFuture<InetSocketAddress> failed(String reason) {
+  private static CompletableFuture<Void> failed(String reason) {
     return CompletableFuture.failedFuture(new TorException(reason));
   }
 
   /** Hears one run of tor. */
   private final class Ear implements Consumer<TorLog.Entry> {
-    final CompletableFuture<InetSocketAddress> opened = new CompletableFuture<>();
-    private @Nullable InetSocketAddress lastSocks;
+    final CompletableFuture<Void> opened = new CompletableFuture<>();
+    private boolean listens;
 
     @Override
     public void accept(TorLog.Entry entry) {
       switch (entry) {
         case TorLog.Entry.Listener l -> {
-          if (l.kind().equals("Socks")) {
-            lastSocks = l.address();
-          }
+          // The user's own lines may open others.
+          listens |= l.address().equals(socksAddress());
         }
         case TorLog.Entry.Bootstrap b -> {
-          // Tor opens its ports in the torrc's order and then starts: the last is ours, whatever
-          // the user's own lines opened.
-          if (lastSocks != null) {
-            opened.complete(lastSocks);
+          if (listens) {
+            opened.complete(null);
           }
           listener.event(new Event.Bootstrap(b.percent(), b.summary()));
           if (b.percent() == 100) {
@@ -337,15 +342,12 @@ public final class SupervisedTor implements AutoCloseable {
   }
 
   private Torrc torrc(StateDirectory directory) {
-    var torrc = new Torrc().addVerbatim(userLines);
-    var port = socks;
-    return torrc
+    return new Torrc()
+        .addVerbatim(userLines)
         .add("DataDirectory", directory.path())
-        .add(
-            "SocksPort",
-            "127.0.0.1:%s IsolateSOCKSAuth KeepAliveIsolateSOCKSAuth"
-                .formatted(port == null ? "auto" : Integer.toString(port.getPort())))
-        .add("ControlSocket", controlSocket())
+        .addSocket(
+            "SocksPort", socksAddress().getPath(), "IsolateSOCKSAuth KeepAliveIsolateSOCKSAuth")
+        .addSocket("ControlPort", controlSocket(), "")
         .add("CookieAuthentication", 1)
         .add("CookieAuthFile", cookieFile())
         .add("ClientOnly", 1)

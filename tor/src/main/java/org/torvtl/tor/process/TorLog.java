@@ -2,6 +2,8 @@
 package org.torvtl.tor.process;
 
 import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.net.UnixDomainSocketAddress;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,7 +20,7 @@ public final class TorLog {
       Pattern.compile("\\[notice\\] Bootstrapped (\\d{1,3})%(?: \\(([^)]*)\\))?: (.*)");
   private static final Pattern LISTENER =
       Pattern.compile(
-          "\\[notice\\] Opened (\\S+) listener connection \\(ready\\) on (\\d[\\d.]*):(\\d{1,5})$");
+          "\\[notice\\] Opened (\\S+) listener connection \\(ready\\) on (?:(\\d[\\d.]*):(\\d{1,5})|(/.*))$");
   private static final Pattern PROBLEM = Pattern.compile("\\[(warn|err)\\] (.*)");
 
   /** What one line says, where it says something we know. */
@@ -28,9 +30,9 @@ public final class TorLog {
 
     /**
      * A port that tor opened; {@code kind} as tor names it: {@code Socks}, {@code Control}, {@code
-     * OR}.
+     * OR}. The address is an {@link InetSocketAddress} or a {@link UnixDomainSocketAddress}.
      */
-    record Listener(String kind, InetSocketAddress address) implements Entry {}
+    record Listener(String kind, SocketAddress address) implements Entry {}
   }
 
   private final ArrayDeque<String> tail = new ArrayDeque<>();
@@ -51,7 +53,9 @@ public final class TorLog {
       return Optional.of(
           new Entry.Listener(
               listener.group(1),
-              new InetSocketAddress(listener.group(2), Integer.parseInt(listener.group(3)))));
+              listener.group(4) != null
+                  ? UnixDomainSocketAddress.of(listener.group(4))
+                  : new InetSocketAddress(listener.group(2), Integer.parseInt(listener.group(3)))));
     }
     return Optional.empty();
   }

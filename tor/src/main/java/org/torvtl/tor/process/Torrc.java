@@ -44,6 +44,17 @@ public final class Torrc {
     return add(key, value.toAbsolutePath().toString());
   }
 
+  /**
+   * Adds a port that is a Unix domain socket.
+   *
+   * @param key {@code SocksPort}, {@code ControlPort} and the like
+   * @param flags what follows the path, separated by blanks; empty for nothing
+   */
+  public Torrc addSocket(String key, Path socket, String flags) {
+    var path = socket.toAbsolutePath().toString().replace("\\", "\\\\").replace("\"", "\\\"");
+    return add(key, "unix:\"" + path + "\"" + (flags.isEmpty() ? "" : " " + flags));
+  }
+
   /** Adds lines as they are, such as those of a user's own file. */
   public Torrc addVerbatim(String lines) {
     text.append(lines);

@@ -12,11 +12,12 @@
  * killed. The system's own torrc has no say.
  *
  * <p>{@link org.torvtl.tor.process.SupervisedTor} is a tor that stays: one that dies unasked is
- * started again, with a growing delay, on the same SOCKS port. It has two directories. The
+ * started again, with a growing delay, on the same SOCKS socket. It has two directories. The
  * <em>state directory</em> is tor's DataDirectory and outlives us: entry guards live there, and a
  * client that chose new guards at every start would sooner or later choose a bad one. The <em>run
- * directory</em> holds the control socket, the cookie and the torrc, and is removed at the end. A
- * lock in the state directory keeps two gateways from sharing it.
+ * directory</em> holds the SOCKS and control sockets, the cookie and the torrc, and is removed at
+ * the end. A lock in the state directory keeps two gateways from sharing it. Both must be {@link
+ * org.torvtl.tor.process.PrivateDirectory private}: what tor finds in its torrc, it runs.
  *
  * <p>Root may {@linkplain org.torvtl.tor.process.SupervisedTor#prepare prepare} both directories
  * for another user, become that user, and start tor then. From then on root has no part in what is

@@ -7,10 +7,12 @@ import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
 import io.netty.channel.IoEventLoop;
+import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.epoll.EpollIoHandle;
 import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
+import io.netty.channel.unix.DomainSocketAddress;
 import io.netty.handler.codec.socksx.v5.DefaultSocks5CommandRequest;
 import io.netty.handler.codec.socksx.v5.Socks5AddressType;
 import io.netty.handler.codec.socksx.v5.Socks5CommandRequest;
@@ -22,6 +24,7 @@ import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.net.UnixDomainSocketAddress;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -44,48 +47,56 @@ public final class SocksClient {
   private static final Socks5CommandType RESOLVE = new Socks5CommandType(0xF0, "RESOLVE");
   private static final Socks5CommandType RESOLVE_PTR = new Socks5CommandType(0xF1, "RESOLVE_PTR");
 
-  private final SocketAddress proxy;
+  private final SocksExchange.Proxy proxy;
+  private final SocketAddress connectAddress;
   private final Duration connectTimeout;
   private final Duration replyTimeout;
   private final Map<EventLoop, ReadyConnections> ready = new ConcurrentHashMap<>();
 
   /** A client with {@link #CONNECT_TIMEOUT} and {@link #REPLY_TIMEOUT}. */
-  public SocksClient(SocketAddress proxy) {
-    this(proxy, CONNECT_TIMEOUT, REPLY_TIMEOUT);
+  public SocksClient(SocketAddress proxy, PeerCheck peers) {
+    this(proxy, peers, CONNECT_TIMEOUT, REPLY_TIMEOUT);
   }
 
   /**
    * A client of one proxy.
    *
-   * @param proxy its TCP address
-   * @param connectTimeout from the start to the TCP connection
-   * @param replyTimeout from the TCP connection to the end of the proxy's reply
+   * @param proxy an {@link InetSocketAddress}, or a {@link UnixDomainSocketAddress}, which takes
+   *     event loops over epoll
+   * @param peers who may be taken for the proxy
+   * @param connectTimeout from the start to the connection
+   * @param replyTimeout from the connection to the end of the proxy's reply
    * @throws IllegalArgumentException if {@code proxy} is a name that has not been resolved: this
    *     class never asks a local resolver
    */
-  public SocksClient(SocketAddress proxy, Duration connectTimeout, Duration replyTimeout) {
+  public SocksClient(
+      SocketAddress proxy, PeerCheck peers, Duration connectTimeout, Duration replyTimeout) {
     if (proxy instanceof InetSocketAddress inet && inet.isUnresolved()) {
       throw new IllegalArgumentException(
           "the SOCKS proxy %s is a name (give its address)".formatted(inet.getHostString()));
     }
-    this.proxy = proxy;
+    this.proxy = new SocksExchange.Proxy(proxy, peers);
+    this.connectAddress =
+        proxy instanceof UnixDomainSocketAddress unix
+            ? new DomainSocketAddress(unix.getPath().toString())
+            : proxy;
     this.connectTimeout = connectTimeout;
     this.replyTimeout = replyTimeout;
   }
 
   /** The proxy's address. */
   public SocketAddress proxy() {
-    return proxy;
+    return proxy.address();
   }
 
   /**
    * Opens a stream. RFC 1928, section 4, CONNECT.
    *
-   * <p>The channel has autoRead off, TCP_NODELAY and ALLOW_HALF_CLOSURE on; its write buffer water
-   * marks are the caller's to set. {@code next} is its only handler, added just before the future
-   * succeeds. Bytes that arrived right behind the proxy's reply are passed to {@code next} just
-   * after, as if they had been asked for; nothing else is read until the caller calls {@link
-   * Channel#read}.
+   * <p>The channel has autoRead off, ALLOW_HALF_CLOSURE and for TCP TCP_NODELAY on; its write
+   * buffer water marks are the caller's to set. {@code next} is its only handler, added just before
+   * the future succeeds. Bytes that arrived right behind the proxy's reply are passed to {@code
+   * next} just after, as if they had been asked for; nothing else is read until the caller calls
+   * {@link Channel#read}.
    *
    * @param credentials the isolation key, or null to offer no authentication
    * @param reads how much is read at a time
@@ -185,10 +196,10 @@ public final class SocksClient {
   }
 
   /**
-   * Has the kernel acknowledge what was and is read from a channel of this class, until something
-   * is written to it. Tor leaves Nagle's algorithm on: what it has next may wait for this, and
-   * after a write the kernel would hold it back for 40 ms, in the hope of another. See TCP_QUICKACK
-   * in tcp(7).
+   * Has the kernel acknowledge what was and is read from a TCP channel of this class, until
+   * something is written to it; a Unix domain socket has no acknowledgments. Tor leaves Nagle's
+   * algorithm on: what it has next may wait for this, and after a write the kernel would hold it
+   * back for 40 ms, in the hope of another. See TCP_QUICKACK in tcp(7).
    */
   public static void acknowledgeAtOnce(Channel channel) {
     if (channel instanceof EpollSocketChannel socket && socket.isActive()) {
@@ -206,7 +217,7 @@ public final class SocksClient {
   public Future<Boolean> watch(EventLoop loop, Duration longest) {
     Promise<Boolean> stayed = loop.newPromise();
     bootstrap(loop, connectTimeout, new SilentConnection(longest, stayed))
-        .connect(proxy)
+        .connect(connectAddress)
         .addListener(connected -> {
           if (!connected.isSuccess()) {
             stayed.trySuccess(false);
@@ -226,19 +237,23 @@ public final class SocksClient {
   private <T> Future<T> start(EventLoop loop, SocksExchange<T> exchange, Duration replyTimeout) {
     exchange.replyTimeout(replyTimeout);
     var timeout = connectTimeout.compareTo(replyTimeout) < 0 ? connectTimeout : replyTimeout;
-    exchange.follow(bootstrap(loop, timeout, exchange).connect(proxy));
+    exchange.follow(bootstrap(loop, timeout, exchange).connect(connectAddress));
     return exchange.promise();
   }
 
-  private static Bootstrap bootstrap(EventLoop loop, Duration timeout, ChannelHandler handler) {
-    return new Bootstrap()
+  private Bootstrap bootstrap(EventLoop loop, Duration timeout, ChannelHandler handler) {
+    var bootstrap = new Bootstrap();
+    if (connectAddress instanceof DomainSocketAddress) {
+      bootstrap.channel(EpollDomainSocketChannel.class);
+    } else {
+      bootstrap.channel(tcpChannelClass(loop)).option(ChannelOption.TCP_NODELAY, true);
+    }
+    return bootstrap
         .group(loop)
-        .channel(channelClass(loop))
         .disableResolver()
         .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) timeout.toMillis())
         .option(ChannelOption.AUTO_READ, false)
         .option(ChannelOption.RECVBUF_ALLOCATOR, new ReadSizes.Allocator())
-        .option(ChannelOption.TCP_NODELAY, true)
         .option(ChannelOption.ALLOW_HALF_CLOSURE, true)
         .handler(handler);
   }
@@ -249,7 +264,7 @@ public final class SocksClient {
     return new DefaultSocks5CommandRequest(command, type, NetUtil.toAddressString(address), port);
   }
 
-  private static Class<? extends SocketChannel> channelClass(EventLoop loop) {
+  private static Class<? extends SocketChannel> tcpChannelClass(EventLoop loop) {
     return loop instanceof IoEventLoop io && io.isCompatible(EpollIoHandle.class)
         ? EpollSocketChannel.class
         : NioSocketChannel.class;

@@ -2,9 +2,11 @@
 package org.torvtl.tor.socks;
 
 import io.netty.util.NetUtil;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.net.UnixDomainSocketAddress;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
@@ -35,9 +37,11 @@ public abstract sealed class SocksException extends IOException {
   }
 
   private static String text(SocketAddress proxy) {
-    return proxy instanceof InetSocketAddress inet
-        ? NetUtil.toSocketAddressString(inet)
-        : proxy.toString();
+    return switch (proxy) {
+      case InetSocketAddress inet -> NetUtil.toSocketAddressString(inet);
+      case UnixDomainSocketAddress unix -> "unix:" + unix;
+      default -> proxy.toString();
+    };
   }
 
   /** The proxy understood the request and answered that it failed. */
@@ -65,13 +69,44 @@ public abstract sealed class SocksException extends IOException {
     }
   }
 
-  /** No TCP connection to the proxy. */
+  /** No connection to the proxy. */
   public static final class ProxyUnreachable extends SocksException {
+    /** EAGAIN, which connect(2) answers for a Unix domain socket in place of waiting. */
+    private static final String BACKLOG_FULL = "error(-11)";
+
     ProxyUnreachable(SocketAddress proxy, @Nullable Throwable cause) {
       super(
           "cannot reach the SOCKS proxy %s: %s (is Tor running, and is that its SocksPort?)"
-              .formatted(text(proxy), cause == null ? "closed" : cause.getMessage()),
+              .formatted(text(proxy), reason(cause)),
           cause);
+    }
+
+    private static String reason(@Nullable Throwable cause) {
+      return switch (cause) {
+        case null -> "closed";
+        case FileNotFoundException _ -> "no such socket";
+        default -> String.valueOf(cause.getMessage());
+      };
+    }
+
+    /** Whether the proxy is there, but has as many connections waiting as it may. */
+    public boolean isBusy() {
+      // Netty keeps the number itself to its own package.
+      var cause = getCause();
+      return cause != null && String.valueOf(cause.getMessage()).contains(BACKLOG_FULL);
+    }
+  }
+
+  /**
+   * Another process than the proxy has its address. Nothing of a stream was sent to it: see {@link
+   * PeerCheck}.
+   */
+  public static final class ForeignPeer extends SocksException {
+    ForeignPeer(SocketAddress proxy) {
+      super(
+          "what listens at %s is not the SOCKS proxy of the start (is Tor still running?)"
+              .formatted(text(proxy)),
+          null);
     }
   }
 

@@ -57,15 +57,20 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
   private final SocketAddress proxy;
   private final Socks5AuthMethod method;
   private final Promise<T> promise;
+  private final PeerCheck peers;
   private Duration replyTimeout = SocksClient.REPLY_TIMEOUT;
   private @Nullable ChannelHandler decoder;
   private @Nullable Future<?> timer;
 
-  private SocksExchange(SocketAddress proxy, Socks5AuthMethod method, Promise<T> promise) {
-    this.proxy = proxy;
+  private SocksExchange(Proxy proxy, Socks5AuthMethod method, Promise<T> promise) {
+    this.proxy = proxy.address();
+    this.peers = proxy.peers();
     this.method = method;
     this.promise = promise;
   }
+
+  /** Where the proxy is, and how it is told from others. */
+  record Proxy(SocketAddress address, PeerCheck peers) {}
 
   /** The proxy was greeted, and agreed to the method. */
   abstract void greeted(ChannelHandlerContext ctx);
@@ -106,6 +111,10 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
 
   @Override
   public void channelActive(ChannelHandlerContext ctx) {
+    if (!peers.passesConnected(ctx.channel())) {
+      fail(new SocksException.ForeignPeer(proxy));
+      return;
+    }
     startTimer(ctx);
     ctx.pipeline().addFirst(Socks5ClientEncoder.DEFAULT);
     await(ctx, new Socks5InitialResponseDecoder());
@@ -137,6 +146,8 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
     switch (message) {
       case Socks5Message m when m.decoderResult().isFailure() ->
           malformed("what is not SOCKS5", m.decoderResult().cause());
+      case Socks5InitialResponse _ when !peers.passesGreeted(ctx.channel()) ->
+          fail(new SocksException.ForeignPeer(proxy));
       case Socks5InitialResponse m when m.authMethod().equals(method) -> greeted(ctx);
       case Socks5InitialResponse _ ->
           fail(new SocksException.MethodRefused(proxy, method.equals(Socks5AuthMethod.PASSWORD)));
@@ -223,7 +234,7 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
   static final class Greeting extends SocksExchange<Channel> {
     private boolean agreed;
 
-    Greeting(SocketAddress proxy, Promise<Channel> promise) {
+    Greeting(Proxy proxy, Promise<Channel> promise) {
       super(proxy, Socks5AuthMethod.PASSWORD, promise);
     }
 
@@ -257,7 +268,7 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
     private final @Nullable SocksCredentials credentials;
 
     private Request(
-        SocketAddress proxy,
+        Proxy proxy,
         Socks5CommandRequest request,
         @Nullable SocksCredentials credentials,
         Promise<T> promise) {
@@ -331,7 +342,7 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
     private boolean handingOver;
 
     Connect(
-        SocketAddress proxy,
+        Proxy proxy,
         Socks5CommandRequest request,
         @Nullable SocksCredentials credentials,
         Promise<Channel> promise,
@@ -377,7 +388,7 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
   /** RESOLVE: the bound address of the reply is the answer. */
   static final class Resolve extends Request<InetAddress> {
     Resolve(
-        SocketAddress proxy,
+        Proxy proxy,
         Socks5CommandRequest request,
         @Nullable SocksCredentials credentials,
         Promise<InetAddress> promise) {
@@ -401,7 +412,7 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
   /** RESOLVE_PTR: the bound name of the reply is the answer. */
   static final class ResolvePtr extends Request<String> {
     ResolvePtr(
-        SocketAddress proxy,
+        Proxy proxy,
         Socks5CommandRequest request,
         @Nullable SocksCredentials credentials,
         Promise<String> promise) {

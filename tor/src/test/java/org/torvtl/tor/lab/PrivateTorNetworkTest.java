@@ -9,6 +9,7 @@ import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.net.SocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -45,7 +46,7 @@ class PrivateTorNetworkTest {
     return LabOptions.named(name).withBase(base).withPorts(0, 0);
   }
 
-  private static String curl(InetSocketAddress socks, String path)
+  private static String curl(SocketAddress socks, String path)
       throws IOException, InterruptedException {
     return Command.run(
         "curl",
@@ -56,7 +57,10 @@ class PrivateTorNetworkTest {
         "--noproxy",
         "",
         "--proxy",
-        "socks5h://127.0.0.1:" + socks.getPort(),
+        "socks5h://"
+            + (socks instanceof InetSocketAddress inet
+                ? "127.0.0.1:" + inet.getPort()
+                : "localhost" + socks),
         "http://web.lab.test" + path);
   }
 

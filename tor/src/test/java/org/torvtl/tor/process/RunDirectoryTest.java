@@ -91,7 +91,8 @@ class RunDirectoryTest {
     var precious = Files.createDirectory(folder.resolve("precious"));
     Files.writeString(precious.resolve("file"), "x");
     var base = folder.resolve("run");
-    var left = Files.createDirectories(base.resolve("tap9"));
+    PrivateDirectory.make(base);
+    var left = Files.createDirectory(base.resolve("tap9"));
     var me = ProcessIdentity.current();
     Files.writeString(
         left.resolve("owner"), new ProcessIdentity(me.pid(), me.startTicks() - 1).toString());
@@ -104,5 +105,19 @@ class RunDirectoryTest {
       assertThat(run.path()).exists();
     }
     assertThat(precious.resolve("file")).hasContent("x");
+  }
+
+  /** Another user made it first, with a torrc that has tor run a program. */
+  @Test
+  void isNotMadeInADirectoryOfAnother(@TempDir Path folder) throws IOException {
+    var base = Files.createDirectory(folder.resolve("run"));
+    var left = Files.createDirectory(base.resolve("tap0"));
+    Files.writeString(left.resolve("torrc"), "ClientTransportPlugin x exec /bin/sh\n");
+    USER.give(base);
+    assertThatThrownBy(() -> RunDirectory.create(base, "tap1", null))
+        .hasMessageContaining("cannot use " + base)
+        .hasMessageContaining("user " + USER.uid());
+    assertThat(base.resolve("tap1")).doesNotExist();
+    assertThat(left.resolve("torrc")).exists();
   }
 }

@@ -5,10 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
-import java.net.ServerSocket;
-import java.net.Socket;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
@@ -65,10 +69,9 @@ class SupervisedTorTest {
   }
 
   private static void assertAnswersSocks(SupervisedTor tor) throws IOException {
-    try (var socket = new Socket(tor.socksAddress().getAddress(), tor.socksAddress().getPort())) {
-      socket.setSoTimeout(5000);
-      socket.getOutputStream().write(new byte[] {5, 1, 2});
-      assertThat(socket.getInputStream().readNBytes(2)).containsExactly(5, 2);
+    try (var channel = SocketChannel.open(tor.socksAddress())) {
+      channel.write(ByteBuffer.wrap(new byte[] {5, 1, 2}));
+      assertThat(Channels.newInputStream(channel).readNBytes(2)).containsExactly(5, 2);
     }
   }
 
@@ -78,7 +81,8 @@ class SupervisedTorTest {
     try (var tor = SupervisedTor.start(options, events::add)) {
       pid = tor.pid();
       assertThat(next(SupervisedTor.Event.Up.class).socks()).isEqualTo(tor.socksAddress());
-      assertThat(tor.socksAddress().getAddress().isLoopbackAddress()).isTrue();
+      assertThat(tor.socksAddress().getPath()).isEqualTo(directory.resolve("run/tap0/socks"));
+      assertThat(listeners(tor)).allMatch(l -> l.address() instanceof UnixDomainSocketAddress);
       assertAnswersSocks(tor);
       assertThat(tor.controlSocket()).exists();
       assertThat(tor.cookieFile()).exists();
@@ -89,7 +93,7 @@ class SupervisedTorTest {
   }
 
   @Test
-  void startsAgainOnTheSamePortWhenItDies() throws Exception {
+  void startsAgainOnTheSameSocketWhenItDies() throws Exception {
     try (var tor = SupervisedTor.start(options, events::add)) {
       var first = next(SupervisedTor.Event.Up.class);
       long pid = tor.pid();
@@ -104,20 +108,89 @@ class SupervisedTorTest {
   }
 
   @Test
-  void waitsLongerEachTimeWhileThePortIsTaken() throws Exception {
+  void waitsLongerEachTimeWhileTheSocketCannotBeMade() throws Exception {
     try (var tor = SupervisedTor.start(options, events::add)) {
       var socks = next(SupervisedTor.Event.Up.class).socks();
       ProcessHandle.of(tor.pid()).orElseThrow().destroyForcibly();
       var down = next(SupervisedTor.Event.Down.class);
-      try (var thief = new ServerSocket()) {
-        thief.setReuseAddress(true);
-        thief.bind(socks);
-        var again = next(SupervisedTor.Event.Down.class);
-        assertThat(again.reason()).contains("cannot start tor").contains("Address already in use");
-        assertThat(again.next()).isGreaterThan(down.next());
-      }
+      Files.delete(socks.getPath());
+      Files.createDirectories(socks.getPath().resolve("full"));
+      var again = next(SupervisedTor.Event.Down.class);
+      assertThat(again.reason()).contains("cannot start tor").contains("Could not unlink");
+      assertThat(again.next()).isGreaterThan(down.next());
+      RunDirectory.delete(socks.getPath());
       assertThat(next(SupervisedTor.Event.Up.class).socks()).isEqualTo(socks);
+      assertAnswersSocks(tor);
     }
+  }
+
+  /** While it is up and while it is down. */
+  @Test
+  void nobodyElseCanTakeItsPlace() throws Exception {
+    // So that only the run directory is in the way.
+    Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwx--x--x"));
+    try (var tor = SupervisedTor.start(options, events::add)) {
+      assertThat(byAnother("connect", tor.socksAddress().getPath())).contains("PermissionError");
+      assertThat(byAnother("connect", tor.controlSocket())).contains("PermissionError");
+      ProcessHandle.of(tor.pid()).orElseThrow().destroyForcibly();
+      next(SupervisedTor.Event.Down.class);
+      assertThat(byAnother("unlink", tor.socksAddress().getPath())).contains("PermissionError");
+      assertThat(byAnother("bind", tor.socksAddress().getPath())).contains("PermissionError");
+    }
+  }
+
+  /** What the system answers another user who does something with a socket. */
+  private static String byAnother(String deed, Path socket) throws IOException {
+    var program =
+        """
+        import os, socket, sys
+        s = socket.socket(socket.AF_UNIX)
+        dict(connect=s.connect, bind=s.bind, unlink=os.unlink)[sys.argv[1]](sys.argv[2])
+        """;
+    var process =
+        new ProcessBuilder(
+                "setpriv",
+                "--reuid=61234",
+                "--clear-groups",
+                "/usr/bin/python3",
+                "-c",
+                program,
+                deed,
+                socket.toString())
+            .redirectErrorStream(true)
+            .start();
+    return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+  }
+
+  @Test
+  void aPathTooLongForASocketIsSaidAtOnce() {
+    var deep = directory.resolve("x".repeat(90));
+    var long107 = new SupervisedTor.Options("tap0", deep, options.state(), options.userTorrc());
+    assertThatThrownBy(() -> SupervisedTor.prepare(long107, events::add, null))
+        .hasMessageContaining("at most 107 bytes")
+        .hasMessageContaining("XDG_RUNTIME_DIR");
+    assertThat(deep).doesNotExist();
+  }
+
+  @Test
+  void pathsMayHaveBlanksAndQuotes() throws Exception {
+    var odd =
+        new SupervisedTor.Options(
+            "tap0", directory.resolve("a \"b\"#\\c"), options.state(), options.userTorrc());
+    try (var tor = SupervisedTor.start(odd, events::add)) {
+      assertAnswersSocks(tor);
+      assertThat(tor.controlSocket()).exists();
+    }
+  }
+
+  @Test
+  void aStateDirectoryOfAnotherIsRefused() throws Exception {
+    var state = Files.createDirectories(Objects.requireNonNull(options.state()));
+    new FileOwner(61_234, 61_235).give(state);
+    assertThatThrownBy(() -> SupervisedTor.start(options, events::add))
+        .hasMessageContaining("cannot use " + state)
+        .hasMessageContaining("user 61234");
+    assertThat(directory.resolve("run")).doesNotExist();
   }
 
   @Test
@@ -125,15 +198,20 @@ class SupervisedTorTest {
     Files.writeString(
         directory.resolve("user torrc"), nowhere("SocksPort 127.0.0.1:auto NoIsolateSOCKSAuth\n"));
     try (var tor = SupervisedTor.start(options, events::add)) {
-      var opened =
-          tor.logTail().stream()
-              .flatMap(line -> TorLog.parse(line).stream())
-              .filter(e -> e instanceof TorLog.Entry.Listener l && l.kind().equals("Socks"))
-              .toList();
-      assertThat(opened).hasSize(2);
-      assertThat(opened.getLast())
-          .isEqualTo(new TorLog.Entry.Listener("Socks", tor.socksAddress()));
+      assertThat(listeners(tor))
+          .filteredOn(l -> l.kind().equals("Socks"))
+          .hasSize(2)
+          .contains(new TorLog.Entry.Listener("Socks", tor.socksAddress()));
+      assertAnswersSocks(tor);
     }
+  }
+
+  private static List<TorLog.Entry.Listener> listeners(SupervisedTor tor) {
+    return tor.logTail().stream()
+        .flatMap(line -> TorLog.parse(line).stream())
+        .filter(TorLog.Entry.Listener.class::isInstance)
+        .map(TorLog.Entry.Listener.class::cast)
+        .toList();
   }
 
   @Test
@@ -253,7 +331,7 @@ class SupervisedTorTest {
   void endsTheTorOfAKilledOwner() throws Exception {
     // What a gateway leaves that was killed: its tor, and the note of it.
     var orphan = new ProcessBuilder("setsid", "sleep", "300").start();
-    Files.createDirectories(directory.resolve("state"));
+    PrivateDirectory.make(directory.resolve("state"));
     Files.writeString(
         directory.resolve("state").resolve("torvtl.tor"),
         ProcessIdentity.of(orphan.pid()).orElseThrow().toString());

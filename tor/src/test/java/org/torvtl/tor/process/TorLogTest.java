@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.UnixDomainSocketAddress;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -29,8 +30,9 @@ class TorLogTest {
                 "Socks", new InetSocketAddress(InetAddress.getLoopbackAddress(), 36275)));
     assertThat(
             TorLog.parse(
-                "Nov 21 [notice] Opened Control listener connection (ready) on /run/x/control"))
-        .isEmpty();
+                "Nov 21 [notice] Opened Control listener connection (ready) on /run/x y/control"))
+        .contains(
+            new TorLog.Entry.Listener("Control", UnixDomainSocketAddress.of("/run/x y/control")));
   }
 
   @Test

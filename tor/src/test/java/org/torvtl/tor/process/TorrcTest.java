@@ -87,4 +87,12 @@ class TorrcTest {
         .isDirectoryContaining(p -> p.equals(file))
         .isDirectoryNotContaining("glob:**.new-*");
   }
+
+  @Test
+  void quotesTheSocketsPathsAsTorReadsThem() {
+    assertThat(new Torrc().addSocket("SocksPort", Path.of("/run/a b/socks"), "IsolateSOCKSAuth"))
+        .hasToString("SocksPort unix:\"/run/a b/socks\" IsolateSOCKSAuth\n");
+    assertThat(new Torrc().addSocket("ControlPort", Path.of("/run/a#\"b"), ""))
+        .hasToString("ControlPort \"unix:\\\"/run/a#\\\\\\\"b\\\"\"\n");
+  }
 }

@@ -4,16 +4,31 @@ package org.torvtl.tor.socks;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.InetAddress;
-import java.net.ServerSocket;
-import java.net.Socket;
+import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.net.StandardProtocolFamily;
+import java.net.StandardSocketOptions;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.Channels;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.HexFormat;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
-/** A SOCKS server on loopback that plays a script on each connection, one after the other. */
+/**
+ * A SOCKS server on loopback or a Unix domain socket that plays a script on each connection, one
+ * after the other.
+ */
 final class ScriptedProxy implements AutoCloseable {
   static final String NO_AUTH = "05 00";
   static final String WITH_PASSWORD = "05 02";
@@ -22,7 +37,9 @@ final class ScriptedProxy implements AutoCloseable {
 
   private static final int DEADLINE_MILLIS = 10_000;
 
-  private final ServerSocket server;
+  private final ServerSocketChannel server;
+  private final @Nullable Path folder;
+  private final Set<SocketChannel> open = ConcurrentHashMap.newKeySet();
   private final CompletableFuture<Void> played = new CompletableFuture<>();
 
   /** What the server does with a connection. */
@@ -30,19 +47,31 @@ final class ScriptedProxy implements AutoCloseable {
     void play(Conversation with) throws IOException;
   }
 
-  ScriptedProxy(Script... scripts) throws IOException {
-    server = new ServerSocket(0, scripts.length, InetAddress.getLoopbackAddress());
-    server.setSoTimeout(DEADLINE_MILLIS);
+  private ScriptedProxy(ServerSocketChannel server, @Nullable Path folder, Script... scripts) {
+    this.server = server;
+    this.folder = folder;
     Thread.startVirtualThread(() -> run(scripts));
+  }
+
+  static ScriptedProxy onTcp(Script... scripts) throws IOException {
+    var server = ServerSocketChannel.open();
+    server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), scripts.length);
+    return new ScriptedProxy(server, null, scripts);
+  }
+
+  static ScriptedProxy onUnixSocket(Script... scripts) throws IOException {
+    var folder = Files.createTempDirectory("proxy");
+    var server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+    server.bind(UnixDomainSocketAddress.of(folder.resolve("socks")), scripts.length);
+    return new ScriptedProxy(server, folder, scripts);
   }
 
   private void run(Script... scripts) {
     try {
       for (var script : scripts) {
-        try (var socket = server.accept()) {
-          socket.setSoTimeout(DEADLINE_MILLIS);
-          socket.setTcpNoDelay(true);
-          script.play(new Conversation(socket));
+        try (var channel = server.accept()) {
+          open.add(channel);
+          script.play(Conversation.on(channel));
         }
       }
       played.complete(null);
@@ -51,8 +80,8 @@ final class ScriptedProxy implements AutoCloseable {
     }
   }
 
-  SocketAddress address() {
-    return server.getLocalSocketAddress();
+  SocketAddress address() throws IOException {
+    return server.getLocalAddress();
   }
 
   /** Waits for the end of the scripts; fails as the script failed. */
@@ -63,6 +92,13 @@ final class ScriptedProxy implements AutoCloseable {
   @Override
   public void close() throws IOException {
     server.close();
+    for (var channel : open) {
+      channel.close();
+    }
+    if (folder != null) {
+      Files.deleteIfExists(folder.resolve("socks"));
+      Files.delete(folder);
+    }
   }
 
   static byte[] bytes(String hex) {
@@ -74,27 +110,35 @@ final class ScriptedProxy implements AutoCloseable {
   }
 
   /** The server's end of the connection. */
-  record Conversation(Socket socket) {
+  record Conversation(SocketChannel channel, InputStream in, OutputStream out) {
+    static Conversation on(SocketChannel channel) throws IOException {
+      if (channel.supportedOptions().contains(StandardSocketOptions.TCP_NODELAY)) {
+        channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
+      }
+      return new Conversation(
+          channel, Channels.newInputStream(channel), Channels.newOutputStream(channel));
+    }
+
     Conversation expect(String hex) throws IOException {
       byte[] expected = bytes(hex);
-      assertThat(socket.getInputStream().readNBytes(expected.length)).isEqualTo(expected);
+      assertThat(in.readNBytes(expected.length)).isEqualTo(expected);
       return this;
     }
 
     Conversation send(String hex) throws IOException {
-      socket.getOutputStream().write(bytes(hex));
+      out.write(bytes(hex));
       return this;
     }
 
     Conversation sendByteByByte(String hex) throws IOException {
       for (byte b : bytes(hex)) {
-        socket.getOutputStream().write(b);
+        out.write(b);
       }
       return this;
     }
 
     Conversation shutdownOutput() throws IOException {
-      socket.shutdownOutput();
+      channel.shutdownOutput();
       return this;
     }
 
@@ -107,12 +151,14 @@ final class ScriptedProxy implements AutoCloseable {
     }
 
     void reset() throws IOException {
-      socket.setSoLinger(true, 0);
-      socket.close();
+      if (channel.supportedOptions().contains(StandardSocketOptions.SO_LINGER)) {
+        channel.setOption(StandardSocketOptions.SO_LINGER, 0);
+      }
+      channel.close();
     }
 
     void expectEnd() throws IOException {
-      assertThat(socket.getInputStream().read()).isEqualTo(-1);
+      assertThat(in.read()).isEqualTo(-1);
     }
   }
 }

@@ -4,6 +4,7 @@ package org.torvtl.tor.socks;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.fail;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -13,6 +14,7 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
@@ -20,10 +22,16 @@ import io.netty.channel.socket.nio.NioSocketChannel;
 import io.netty.util.CharsetUtil;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.SocketAddress;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
@@ -33,6 +41,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -40,13 +49,14 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.torvtl.tor.socks.ScriptedProxy.Conversation;
 
-/** The client against a scripted server, on both of Netty's transports. */
+/** The client against a scripted server: TCP on both of Netty's transports, and a Unix socket. */
 @ParameterizedClass
 @EnumSource(SocksClientTest.Transport.class)
 class SocksClientTest {
   enum Transport {
     NIO,
-    EPOLL
+    EPOLL,
+    UNIX_SOCKET
   }
 
   private static final long DEADLINE_SECONDS = 10;
@@ -100,9 +110,9 @@ class SocksClientTest {
     group =
         new MultiThreadIoEventLoopGroup(
             1,
-            transport == Transport.EPOLL
-                ? LastingEpollIoHandler.newFactory()
-                : NioIoHandler.newFactory());
+            transport == Transport.NIO
+                ? NioIoHandler.newFactory()
+                : LastingEpollIoHandler.newFactory());
   }
 
   @AfterEach
@@ -116,8 +126,15 @@ class SocksClientTest {
     return group == null ? fail("no loop") : group.next();
   }
 
+  private ScriptedProxy scripted(ScriptedProxy.Script... scripts) throws IOException {
+    return transport == Transport.UNIX_SOCKET
+        ? ScriptedProxy.onUnixSocket(scripts)
+        : ScriptedProxy.onTcp(scripts);
+  }
+
   private Future<Channel> connect(SocketAddress proxy) {
-    return new SocksClient(proxy, LONG, LONG).connect(loop(), WEB, GUEST, READS, reader);
+    return new SocksClient(proxy, PeerCheck.ANY, LONG, LONG)
+        .connect(loop(), WEB, GUEST, READS, reader);
   }
 
   private static <T> T get(Future<T> future) throws Exception {
@@ -138,13 +155,18 @@ class SocksClientTest {
           with.expect(ScriptedProxy.hex("ping")).send(ScriptedProxy.hex("pong"));
           with.shutdownOutput().expectEnd();
         };
-    try (var proxy = new ScriptedProxy(script)) {
+    try (var proxy = scripted(script)) {
       var channel = get(connect(proxy.address()));
       assertThat(channel)
           .isInstanceOf(
-              transport == Transport.EPOLL ? EpollSocketChannel.class : NioSocketChannel.class);
+              switch (transport) {
+                case NIO -> NioSocketChannel.class;
+                case EPOLL -> EpollSocketChannel.class;
+                case UNIX_SOCKET -> EpollDomainSocketChannel.class;
+              });
       assertThat(channel.config().isAutoRead()).isFalse();
-      assertThat(channel.config().getOption(ChannelOption.TCP_NODELAY)).isTrue();
+      assertThat(channel.config().getOption(ChannelOption.TCP_NODELAY))
+          .isEqualTo(transport == Transport.UNIX_SOCKET ? null : Boolean.TRUE);
       assertThat(channel.config().getOption(ChannelOption.ALLOW_HALF_CLOSURE)).isTrue();
       assertThat(channel.pipeline().toMap().values()).containsExactly(reader);
 
@@ -166,9 +188,9 @@ class SocksClientTest {
                 .expect("05 01 00 03 0B" + ScriptedProxy.hex("eXample.COM") + "01BB")
                 .send(ScriptedProxy.SUCCEEDED)
                 .expectEnd();
-    try (var proxy = new ScriptedProxy(script)) {
+    try (var proxy = scripted(script)) {
       var destination = new SocksDestination.Name("eXample.COM", 443);
-      var client = new SocksClient(proxy.address());
+      var client = new SocksClient(proxy.address(), PeerCheck.ANY);
       get(client.connect(loop(), destination, GUEST, READS, reader)).close().sync();
       proxy.assertPlayed();
     }
@@ -182,9 +204,9 @@ class SocksClientTest {
                 .expect("05 01 00 04 fe80 0000 0000 0000 0000 0000 0000 0001 0050")
                 .send(ScriptedProxy.SUCCEEDED)
                 .expectEnd();
-    try (var proxy = new ScriptedProxy(script)) {
+    try (var proxy = scripted(script)) {
       var destination = new SocksDestination.Address(InetAddress.getByName("fe80::1%1"), 80);
-      var client = new SocksClient(proxy.address());
+      var client = new SocksClient(proxy.address(), PeerCheck.ANY);
       get(client.connect(loop(), destination, GUEST, READS, reader)).close().sync();
       proxy.assertPlayed();
     }
@@ -199,8 +221,8 @@ class SocksClientTest {
                 .expect(CONNECT_WEB)
                 .send(ScriptedProxy.SUCCEEDED)
                 .expectEnd();
-    try (var proxy = new ScriptedProxy(script)) {
-      get(new SocksClient(proxy.address()).connect(loop(), WEB, null, READS, reader))
+    try (var proxy = scripted(script)) {
+      get(new SocksClient(proxy.address(), PeerCheck.ANY).connect(loop(), WEB, null, READS, reader))
           .close()
           .sync();
       proxy.assertPlayed();
@@ -215,7 +237,7 @@ class SocksClientTest {
                 .expect(CONNECT_WEB)
                 .send(ScriptedProxy.SUCCEEDED + ScriptedProxy.hex("220 early"))
                 .expectEnd();
-    try (var proxy = new ScriptedProxy(script)) {
+    try (var proxy = scripted(script)) {
       var channel = get(connect(proxy.address()));
       channel.read();
       var seen = new StringBuilder();
@@ -238,7 +260,7 @@ class SocksClientTest {
           sent.countDown();
           with.expectEnd();
         };
-    try (var proxy = new ScriptedProxy(script)) {
+    try (var proxy = scripted(script)) {
       var channel = get(connect(proxy.address()));
       channel.writeAndFlush(Unpooled.copiedBuffer("go", CharsetUtil.US_ASCII)).sync();
       assertThat(sent.await(DEADLINE_SECONDS, TimeUnit.SECONDS)).isTrue();
@@ -260,7 +282,8 @@ class SocksClientTest {
    */
   @Test
   void losesNothingWhenTheFarEndIsDoneFirst() throws Exception {
-    var length = 256 * 1024;
+    // As much as the kernel takes while nobody reads.
+    var length = (transport == Transport.UNIX_SOCKET ? 64 : 256) * 1024;
     var done = new CountDownLatch(1);
     ScriptedProxy.Script script =
         with -> {
@@ -269,7 +292,7 @@ class SocksClientTest {
           done.countDown();
           with.expect(ScriptedProxy.hex("thanks")).expectEnd();
         };
-    try (var proxy = new ScriptedProxy(script)) {
+    try (var proxy = scripted(script)) {
       var channel = get(connect(proxy.address()));
       assertThat(done.await(DEADLINE_SECONDS, TimeUnit.SECONDS)).isTrue();
       int received = 0;
@@ -297,7 +320,7 @@ class SocksClientTest {
                 .expect(CONNECT_WEB)
                 .sendByteByByte("05 00 00 04 00112233445566778899aabbccddeeff 0000")
                 .expectEnd();
-    try (var proxy = new ScriptedProxy(script)) {
+    try (var proxy = scripted(script)) {
       get(connect(proxy.address())).close().sync();
       proxy.assertPlayed();
     }
@@ -321,7 +344,7 @@ class SocksClientTest {
           with.login().expect(CONNECT_WEB).send("05 %02x 00 01 00000000 0000".formatted(code));
           with.expectEnd();
         };
-    try (var proxy = new ScriptedProxy(script)) {
+    try (var proxy = scripted(script)) {
       assertThat(failure(connect(proxy.address())))
           .isInstanceOfSatisfying(
               SocksException.Refused.class,
@@ -345,8 +368,11 @@ class SocksClientTest {
                   .expect("05 F0 00 03 0B" + ScriptedProxy.hex("example.com") + "0000")
                   .send(reply)
                   .expectEnd();
-      try (var proxy = new ScriptedProxy(script)) {
-        var address = get(new SocksClient(proxy.address()).resolve(loop(), "example.com", GUEST));
+      try (var proxy = scripted(script)) {
+        var address =
+            get(
+                new SocksClient(proxy.address(), PeerCheck.ANY)
+                    .resolve(loop(), "example.com", GUEST));
         assertThat(address.getHostAddress()).isIn("203.0.113.7", "2001:db8:0:0:0:0:0:0");
         assertThat(address.getAddress()).hasSize(reply.startsWith("05 00 00 01") ? 4 : 16);
         proxy.assertPlayed();
@@ -362,9 +388,12 @@ class SocksClientTest {
                 .expect("05 F1 00 01 CB007107 0000")
                 .send("05 00 00 03 0B" + ScriptedProxy.hex("example.com") + "0000")
                 .expectEnd();
-    try (var proxy = new ScriptedProxy(script)) {
+    try (var proxy = scripted(script)) {
       var address = InetAddress.getByName("203.0.113.7");
-      assertThat(get(new SocksClient(proxy.address()).resolvePtr(loop(), address, GUEST)))
+      assertThat(
+              get(
+                  new SocksClient(proxy.address(), PeerCheck.ANY)
+                      .resolvePtr(loop(), address, GUEST)))
           .isEqualTo("example.com");
       proxy.assertPlayed();
     }
@@ -378,8 +407,8 @@ class SocksClientTest {
           with.login().expect("05 F0 00 03 01 61 0000").send("05 04 00 00 00000000 0000");
           with.expectEnd();
         };
-    try (var proxy = new ScriptedProxy(script)) {
-      var client = new SocksClient(proxy.address());
+    try (var proxy = scripted(script)) {
+      var client = new SocksClient(proxy.address(), PeerCheck.ANY);
       assertThat(failure(client.resolve(loop(), "a", GUEST)))
           .isInstanceOfSatisfying(
               SocksException.Refused.class,
@@ -403,10 +432,11 @@ class SocksClientTest {
           with.login().expect("05 F0 00 03 01 61 0000").send(answer);
           with.expectEnd();
         };
-    try (var proxy = new ScriptedProxy(script)) {
-      assertThat(failure(new SocksClient(proxy.address()).resolve(loop(), "a", GUEST)))
+    try (var proxy = scripted(script)) {
+      assertThat(
+              failure(new SocksClient(proxy.address(), PeerCheck.ANY).resolve(loop(), "a", GUEST)))
           .isInstanceOf(SocksException.MalformedReply.class)
-          .hasMessageContaining(proxy.address().toString().replace("localhost/", ""));
+          .hasMessageContaining(proxy.address().toString().replaceFirst("^[^/]*/(?=\\d)", ""));
       proxy.assertPlayed();
     }
   }
@@ -415,7 +445,7 @@ class SocksClientTest {
   @ValueSource(strings = {"05 00", "05 01", "05 ff"})
   void failsClosedWithoutTheMethodThatIsolates(String method) throws Exception {
     ScriptedProxy.Script script = with -> with.expect("05 01 02").send(method).expectEnd();
-    try (var proxy = new ScriptedProxy(script)) {
+    try (var proxy = scripted(script)) {
       assertThat(failure(connect(proxy.address())))
           .isInstanceOf(SocksException.MethodRefused.class)
           .hasMessageContaining("IsolateSOCKSAuth");
@@ -431,7 +461,7 @@ class SocksClientTest {
           with.expect("03" + ScriptedProxy.hex("key"));
           with.expect(CONNECT_WEB).send("01 01").expectEnd();
         };
-    try (var proxy = new ScriptedProxy(script)) {
+    try (var proxy = scripted(script)) {
       assertThat(failure(connect(proxy.address())))
           .isInstanceOf(SocksException.CredentialsRefused.class);
       proxy.assertPlayed();
@@ -479,7 +509,7 @@ class SocksClientTest {
           stage.reach(with);
           with.shutdownOutput().expectEnd();
         };
-    try (var proxy = new ScriptedProxy(script)) {
+    try (var proxy = scripted(script)) {
       assertThat(failure(connect(proxy.address()))).isInstanceOf(SocksException.ProxyClosed.class);
       proxy.assertPlayed();
     }
@@ -493,7 +523,7 @@ class SocksClientTest {
           stage.reach(with);
           with.reset();
         };
-    try (var proxy = new ScriptedProxy(script)) {
+    try (var proxy = scripted(script)) {
       assertThat(failure(connect(proxy.address()))).isInstanceOf(SocksException.ProxyClosed.class);
       proxy.assertPlayed();
     }
@@ -507,8 +537,8 @@ class SocksClientTest {
           stage.reach(with);
           with.expectEnd();
         };
-    try (var proxy = new ScriptedProxy(script)) {
-      var client = new SocksClient(proxy.address(), LONG, Duration.ofMillis(300));
+    try (var proxy = scripted(script)) {
+      var client = new SocksClient(proxy.address(), PeerCheck.ANY, LONG, Duration.ofMillis(300));
       assertThat(failure(client.connect(loop(), WEB, GUEST, READS, reader)))
           .isInstanceOf(SocksException.TimedOut.class)
           .hasMessageContaining("300 ms");
@@ -525,7 +555,7 @@ class SocksClientTest {
           asked.countDown();
           with.expectEnd();
         };
-    try (var proxy = new ScriptedProxy(script)) {
+    try (var proxy = scripted(script)) {
       var future = connect(proxy.address());
       assertThat(asked.await(DEADLINE_SECONDS, TimeUnit.SECONDS)).isTrue();
       assertThat(future.cancel(false)).isTrue();
@@ -540,7 +570,7 @@ class SocksClientTest {
           with.login().expect(CONNECT_WEB).send(ScriptedProxy.SUCCEEDED);
           with.expect(ScriptedProxy.hex("x")).expectEnd();
         };
-    try (var proxy = new ScriptedProxy(script)) {
+    try (var proxy = scripted(script)) {
       var future = connect(proxy.address());
       var channel = get(future);
       assertThat(future.cancel(false)).isFalse();
@@ -562,6 +592,109 @@ class SocksClientTest {
         .hasMessageContaining("is Tor running");
   }
 
+  @Test
+  void reportsAUnixSocketThatIsNotThere(@TempDir Path folder) throws Exception {
+    assumeThat(transport).isEqualTo(Transport.UNIX_SOCKET);
+    var address = UnixDomainSocketAddress.of(folder.resolve("socks"));
+    assertThat(failure(connect(address)))
+        .isInstanceOf(SocksException.ProxyUnreachable.class)
+        .hasMessageContaining("unix:" + address)
+        .hasMessageContaining("no such socket");
+    // What a tor that was killed leaves.
+    ServerSocketChannel.open(StandardProtocolFamily.UNIX).bind(address).close();
+    assertThat(failure(connect(address)))
+        .isInstanceOfSatisfying(
+            SocksException.ProxyUnreachable.class, gone -> assertThat(gone.isBusy()).isFalse())
+        .hasMessageContaining("Connection refused");
+  }
+
+  /** Where TCP would wait, the kernel answers at once: that proxy is not gone. */
+  @Test
+  void aUnixSocketWithAFullBacklogIsBusy(@TempDir Path folder) throws Exception {
+    assumeThat(transport).isEqualTo(Transport.UNIX_SOCKET);
+    var address = UnixDomainSocketAddress.of(folder.resolve("socks"));
+    try (var full = ServerSocketChannel.open(StandardProtocolFamily.UNIX).bind(address, 1);
+        var first = SocketChannel.open(address);
+        var second = SocketChannel.open(address)) {
+      assertThat(first.isConnected() && second.isConnected()).isTrue();
+      assertThat(failure(connect(full.getLocalAddress())))
+          .isInstanceOfSatisfying(
+              SocksException.ProxyUnreachable.class, busy -> assertThat(busy.isBusy()).isTrue());
+    }
+  }
+
+  /**
+   * A sender that closes altogether, with all its bytes unread: none is lost, and no loop spins.
+   */
+  @Test
+  void losesNothingOfASenderThatHasClosed() throws Exception {
+    int length = 64 * 1024;
+    ScriptedProxy.Script script =
+        with -> {
+          with.login().expect(CONNECT_WEB).send(ScriptedProxy.SUCCEEDED);
+          with.send("2e".repeat(length));
+        };
+    try (var proxy = scripted(script)) {
+      var channel = get(connect(proxy.address()));
+      proxy.assertPlayed();
+      int received = 0;
+      for (var event = ""; !event.equals("<end>"); ) {
+        channel.read();
+        event = reader.next();
+        received += event.startsWith(".") ? event.length() : 0;
+        assertThat(event).isNotEqualTo("<inactive>");
+      }
+      assertThat(received).isEqualTo(length);
+      long before = cpuNanosOfLoop();
+      // Nothing else is to come but the hang-up, which epoll reports for as long as it is asked.
+      loop().schedule(() -> {}, 200, TimeUnit.MILLISECONDS).sync();
+      assertThat(cpuNanosOfLoop() - before).isLessThan(TimeUnit.MILLISECONDS.toNanos(100));
+      channel.close().sync();
+    }
+  }
+
+  private long cpuNanosOfLoop() throws Exception {
+    return get(loop().submit(() -> ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime()));
+  }
+
+  // Who may be taken for the proxy.
+
+  private record Strangers(boolean connected, boolean greeted) implements PeerCheck {
+    @Override
+    public boolean passesConnected(Channel channel) {
+      return connected;
+    }
+
+    @Override
+    public boolean passesGreeted(Channel channel) {
+      return greeted;
+    }
+  }
+
+  @Test
+  void aStrangerHearsNothing() throws Exception {
+    try (var proxy = scripted(Conversation::expectEnd, Conversation::expectEnd)) {
+      var client = new SocksClient(proxy.address(), new Strangers(false, true), LONG, LONG);
+      assertThat(failure(client.connect(loop(), WEB, GUEST, READS, reader)))
+          .isInstanceOf(SocksException.ForeignPeer.class);
+      assertThat(get(isAlive(client))).isFalse();
+      proxy.assertPlayed();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"05 02", "05 FF"})
+  void aStrangerThatHasAcceptedHearsNothingOfAStream(String method) throws Exception {
+    ScriptedProxy.Script script = with -> with.expect("05 01 02").send(method).expectEnd();
+    try (var proxy = scripted(script, script)) {
+      var client = new SocksClient(proxy.address(), new Strangers(true, false), LONG, LONG);
+      assertThat(failure(client.resolve(loop(), "a", GUEST)))
+          .isInstanceOf(SocksException.ForeignPeer.class);
+      assertThat(get(isAlive(client))).isFalse();
+      proxy.assertPlayed();
+    }
+  }
+
   /** A listener with a full backlog drops the SYN: the connection neither opens nor fails. */
   @Test
   void theTcpConnectionHasATimeoutOfItsOwn() throws Exception {
@@ -570,7 +703,9 @@ class SocksClientTest {
         var second = new java.net.Socket()) {
       first.connect(full.getLocalSocketAddress(), 1000);
       second.connect(full.getLocalSocketAddress(), 1000);
-      var client = new SocksClient(full.getLocalSocketAddress(), Duration.ofMillis(300), LONG);
+      var client =
+          new SocksClient(
+              full.getLocalSocketAddress(), PeerCheck.ANY, Duration.ofMillis(300), LONG);
       assertThat(failure(client.connect(loop(), WEB, GUEST, READS, reader)))
           .isInstanceOf(SocksException.ProxyUnreachable.class)
           .hasMessageContaining("timed out");
@@ -612,8 +747,8 @@ class SocksClientTest {
 
   @Test
   void theConnectionThatAskedServesTheNextStream() throws Exception {
-    try (var proxy = new ScriptedProxy(with -> stream(greeting(with)))) {
-      var client = new SocksClient(proxy.address(), LONG, LONG);
+    try (var proxy = scripted(with -> stream(greeting(with)))) {
+      var client = new SocksClient(proxy.address(), PeerCheck.ANY, LONG, LONG);
       assertThat(get(isAlive(client))).isTrue();
       pingOver(connectOnLoop(client));
       proxy.assertPlayed();
@@ -629,8 +764,8 @@ class SocksClientTest {
                 .expect(CONNECT_WEB)
                 .send(ScriptedProxy.SUCCEEDED)
                 .expectEnd();
-    try (var proxy = new ScriptedProxy(with -> greeting(with), anonymous)) {
-      var client = new SocksClient(proxy.address(), LONG, LONG);
+    try (var proxy = scripted(with -> greeting(with), anonymous)) {
+      var client = new SocksClient(proxy.address(), PeerCheck.ANY, LONG, LONG);
       assertThat(get(isAlive(client))).isTrue();
       get(get(loop().submit(() -> client.connect(loop(), WEB, null, READS, reader))))
           .close()
@@ -642,8 +777,8 @@ class SocksClientTest {
   /** Whether its end is known yet or not. */
   @Test
   void aReadyConnectionThatHasEndedIsReplaced() throws Exception {
-    try (var proxy = new ScriptedProxy(with -> greeting(with), with -> stream(greeting(with)))) {
-      var client = new SocksClient(proxy.address(), LONG, LONG);
+    try (var proxy = scripted(with -> greeting(with), with -> stream(greeting(with)))) {
+      var client = new SocksClient(proxy.address(), PeerCheck.ANY, LONG, LONG);
       assertThat(get(isAlive(client))).isTrue();
       pingOver(connectOnLoop(client));
       proxy.assertPlayed();
@@ -653,8 +788,8 @@ class SocksClientTest {
   @Test
   void aReadyConnectionThatEndsOnTheRequestIsReplaced() throws Exception {
     ScriptedProxy.Script gone = with -> greeting(with).expect("01 05").reset();
-    try (var proxy = new ScriptedProxy(gone, with -> stream(greeting(with)))) {
-      var client = new SocksClient(proxy.address(), LONG, LONG);
+    try (var proxy = scripted(gone, with -> stream(greeting(with)))) {
+      var client = new SocksClient(proxy.address(), PeerCheck.ANY, LONG, LONG);
       assertThat(get(isAlive(client))).isTrue();
       pingOver(connectOnLoop(client));
       proxy.assertPlayed();
@@ -671,8 +806,8 @@ class SocksClientTest {
                 .send(ScriptedProxy.ACCEPTED)
                 .send("05 05 00 01 00000000 0000")
                 .expectEnd();
-    try (var proxy = new ScriptedProxy(refusing)) {
-      var client = new SocksClient(proxy.address(), LONG, LONG);
+    try (var proxy = scripted(refusing)) {
+      var client = new SocksClient(proxy.address(), PeerCheck.ANY, LONG, LONG);
       assertThat(get(isAlive(client))).isTrue();
       var asked = get(loop().submit(() -> client.connect(loop(), WEB, GUEST, READS, reader)));
       assertThat(failure(asked)).isInstanceOf(SocksException.Refused.class);
@@ -689,8 +824,9 @@ class SocksClientTest {
           awaitQuietly(alive);
           with.send("05 00").expectEnd();
         };
-    try (var proxy = new ScriptedProxy(talking)) {
-      assertThat(get(isAlive(new SocksClient(proxy.address(), LONG, LONG)))).isTrue();
+    try (var proxy = scripted(talking)) {
+      assertThat(get(isAlive(new SocksClient(proxy.address(), PeerCheck.ANY, LONG, LONG))))
+          .isTrue();
       alive.countDown();
       proxy.assertPlayed();
     }
@@ -699,12 +835,12 @@ class SocksClientTest {
   // Whether the proxy goes away, however long nothing is asked.
 
   private Future<Boolean> watch(SocketAddress proxy, Duration longest) {
-    return new SocksClient(proxy, LONG, LONG).watch(loop(), longest);
+    return new SocksClient(proxy, PeerCheck.ANY, LONG, LONG).watch(loop(), longest);
   }
 
   @Test
   void aWatchSaysNothingAndEndsByItself() throws Exception {
-    try (var proxy = new ScriptedProxy(Conversation::expectEnd)) {
+    try (var proxy = scripted(Conversation::expectEnd)) {
       assertThat(get(watch(proxy.address(), Duration.ofMillis(50)))).isTrue();
       proxy.assertPlayed();
     }
@@ -713,7 +849,7 @@ class SocksClientTest {
   @Test
   void aWatchSeesTheProxyGo() throws Exception {
     SocketAddress address;
-    try (var proxy = new ScriptedProxy(with -> {}, Conversation::reset)) {
+    try (var proxy = scripted(with -> {}, Conversation::reset)) {
       address = proxy.address();
       assertThat(get(watch(address, LONG))).isFalse();
       assertThat(get(watch(address, LONG))).isFalse();
@@ -724,7 +860,7 @@ class SocksClientTest {
 
   @Test
   void aWatchOfAProxyThatTalksEnds() throws Exception {
-    try (var proxy = new ScriptedProxy(with -> with.send("05 00").expectEnd())) {
+    try (var proxy = scripted(with -> with.send("05 00").expectEnd())) {
       assertThat(get(watch(proxy.address(), LONG))).isFalse();
       proxy.assertPlayed();
     }
@@ -741,8 +877,9 @@ class SocksClientTest {
   @Test
   void aProxyThatSaysMoreThanTheMethodIsNotKept() throws Exception {
     ScriptedProxy.Script talking = with -> with.expect("05 01 02").send("05 02 05 00").expectEnd();
-    try (var proxy = new ScriptedProxy(talking)) {
-      assertThat(get(isAlive(new SocksClient(proxy.address(), LONG, LONG)))).isFalse();
+    try (var proxy = scripted(talking)) {
+      assertThat(get(isAlive(new SocksClient(proxy.address(), PeerCheck.ANY, LONG, LONG))))
+          .isFalse();
       proxy.assertPlayed();
     }
   }
@@ -758,8 +895,8 @@ class SocksClientTest {
           asked.countDown();
           with.expectEnd();
         };
-    try (var proxy = new ScriptedProxy(silent)) {
-      var client = new SocksClient(proxy.address(), LONG, LONG);
+    try (var proxy = scripted(silent)) {
+      var client = new SocksClient(proxy.address(), PeerCheck.ANY, LONG, LONG);
       assertThat(get(isAlive(client))).isTrue();
       var stream = get(loop().submit(() -> client.connect(loop(), WEB, GUEST, READS, reader)));
       assertThat(asked.await(DEADLINE_SECONDS, TimeUnit.SECONDS)).isTrue();
@@ -770,16 +907,17 @@ class SocksClientTest {
 
   @Test
   void aProxyThatRefusesTheMethodIsAlive() throws Exception {
-    try (var proxy = new ScriptedProxy(with -> with.expect("05 01 02").send("05 FF").expectEnd())) {
-      assertThat(get(isAlive(new SocksClient(proxy.address(), LONG, LONG)))).isTrue();
+    try (var proxy = scripted(with -> with.expect("05 01 02").send("05 FF").expectEnd())) {
+      assertThat(get(isAlive(new SocksClient(proxy.address(), PeerCheck.ANY, LONG, LONG))))
+          .isTrue();
       proxy.assertPlayed();
     }
   }
 
   @Test
   void aProxyThatTakesTheConnectionAndSaysNothingIsNotAlive() throws Exception {
-    try (var proxy = new ScriptedProxy(with -> with.expect("05 01 02").expectEnd())) {
-      var client = new SocksClient(proxy.address(), LONG, LONG);
+    try (var proxy = scripted(with -> with.expect("05 01 02").expectEnd())) {
+      var client = new SocksClient(proxy.address(), PeerCheck.ANY, LONG, LONG);
       assertThat(get(client.isAlive(loop(), Duration.ofMillis(200)))).isFalse();
       proxy.assertPlayed();
     }
@@ -787,16 +925,19 @@ class SocksClientTest {
 
   @Test
   void aProxyThatEndsTheConnectionIsNotAlive() throws Exception {
-    try (var proxy = new ScriptedProxy(with -> with.expect("05 01 02"))) {
-      assertThat(get(isAlive(new SocksClient(proxy.address(), LONG, LONG)))).isFalse();
+    try (var proxy = scripted(with -> with.expect("05 01 02"))) {
+      assertThat(get(isAlive(new SocksClient(proxy.address(), PeerCheck.ANY, LONG, LONG))))
+          .isFalse();
     }
   }
 
   @Test
   void neverResolvesAName() {
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> new SocksClient(InetSocketAddress.createUnresolved("localhost", 9050)));
-    var client = new SocksClient(new InetSocketAddress(InetAddress.getLoopbackAddress(), 1));
+        .isThrownBy(() ->
+            new SocksClient(InetSocketAddress.createUnresolved("localhost", 9050), PeerCheck.ANY));
+    var client =
+        new SocksClient(new InetSocketAddress(InetAddress.getLoopbackAddress(), 1), PeerCheck.ANY);
     for (var name :
         new String[] {"", ".", "a..b", "bücher.example", "a b", "x".repeat(64), "::1"}) {
       assertThatIllegalArgumentException()

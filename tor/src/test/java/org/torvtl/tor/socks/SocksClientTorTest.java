@@ -43,7 +43,7 @@ class SocksClientTorTest {
             "SocksPort auto ExtendedErrors",
             "ControlPort auto",
             "SocksTimeout 2");
-    client = new SocksClient(loopback(tor.port("Socks")));
+    client = new SocksClient(loopback(tor.port("Socks")), PeerCheck.ANY);
     control = loopback(tor.port("Control"));
   }
 

@@ -55,7 +55,9 @@ public final class SocksExchangeFuzz {
   }
 
   private static Future<?> begin(EmbeddedChannel channel, int how) throws Exception {
-    var proxy = new InetSocketAddress(InetAddress.getLoopbackAddress(), 9050);
+    var proxy =
+        new SocksExchange.Proxy(
+            new InetSocketAddress(InetAddress.getLoopbackAddress(), 9050), PeerCheck.ANY);
     var credentials = (how & 4) == 0 ? SocksCredentials.isolation("key") : null;
     return switch (how & 3) {
       case 1 -> {
@@ -77,7 +79,7 @@ public final class SocksExchangeFuzz {
   }
 
   private static Future<?> connect(
-      EmbeddedChannel channel, InetSocketAddress proxy, @Nullable SocksCredentials credentials)
+      EmbeddedChannel channel, SocksExchange.Proxy proxy, @Nullable SocksCredentials credentials)
       throws Exception {
     Promise<Channel> promise = ImmediateEventExecutor.INSTANCE.newPromise();
     ChannelHandler next = new ChannelInboundHandlerAdapter();

@@ -48,7 +48,9 @@ class SocksExchangeTest {
   private record Run(EmbeddedChannel channel, Promise<Channel> promise) {}
 
   private Run start() {
-    var proxy = new InetSocketAddress(InetAddress.getLoopbackAddress(), 9050);
+    var proxy =
+        new SocksExchange.Proxy(
+            new InetSocketAddress(InetAddress.getLoopbackAddress(), 9050), PeerCheck.ANY);
     var request =
         new DefaultSocks5CommandRequest(
             Socks5CommandType.CONNECT, Socks5AddressType.DOMAIN, "a.b", 80);
@@ -120,7 +122,9 @@ class SocksExchangeTest {
 
   @Test
   void aGreetingAnsweredWithMoreThanWasAskedForFailsInOrder() throws Exception {
-    var proxy = new InetSocketAddress(InetAddress.getLoopbackAddress(), 9050);
+    var proxy =
+        new SocksExchange.Proxy(
+            new InetSocketAddress(InetAddress.getLoopbackAddress(), 9050), PeerCheck.ANY);
     var channel = new EmbeddedChannel(false, false);
     Promise<Channel> promise = ImmediateEventExecutor.INSTANCE.newPromise();
     var exchange = new SocksExchange.Greeting(proxy, promise);

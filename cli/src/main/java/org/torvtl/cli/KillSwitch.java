@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.cli;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.torvtl.link.linux.NetworkInterface;
+import org.torvtl.tor.lab.Command;
+import org.torvtl.wire.Ipv4Address;
+import org.torvtl.wire.Ipv4Network;
+
+/**
+ * The packet filter table that refuses what would pass a tunnel by: packets of this host to what
+ * routes lead into the tunnel, on any other interface. A socket bound to an interface ignores
+ * policy rules; it does not get around this.
+ *
+ * <p>Refused programs fail at once: with a reset, or with the error of the send. Nothing is asked
+ * by ARP or neighbour discovery before.
+ *
+ * <p>Exempt are the loopback interface, the user whose connections make the tunnel, and what keeps
+ * a link up and cannot leave it: DHCP to its broadcast and multicast address, IGMP, neighbour
+ * discovery.
+ *
+ * <p>It runs as the last one in the output hook, when addresses and interface do not change any
+ * more, and it outlives the process that made it.
+ *
+ * @param table of the family {@code inet}; all of it is this
+ * @param comment whose it is, for the user
+ * @param tunnel which packets leave through the tunnel, as an expression of nft(8)
+ * @param from the source address of the packets that are led into the tunnel, network byte order;
+ *     empty for any
+ * @param exempt the user whose packets pass; empty for none
+ * @param more other chains of the table; empty for none
+ */
+record KillSwitch(
+    String table,
+    String comment,
+    String tunnel,
+    OptionalInt from,
+    CoveredDestinations covered,
+    OptionalInt exempt,
+    String more) {
+  private static final String PREFIX = "torvtl_tun_";
+  private static final Pattern AROUND_TUN =
+      Pattern.compile("(?m)^table inet " + PREFIX + "(\\d{1,9})$");
+
+  /** For {@code run --tun}: named by the interface's number, which no later interface gets. */
+  static KillSwitch around(NetworkInterface tun, CoveredDestinations covered, OptionalInt exempt)
+      throws IOException {
+    int index = tun.index();
+    return new KillSwitch(
+        PREFIX + index,
+        "made by torvtl run --route; removed when it ends, or by the next one",
+        "oif " + index,
+        OptionalInt.empty(),
+        covered,
+        exempt,
+        "");
+  }
+
+  /**
+   * Puts it in force, in place of what its table held before, without a moment in between.
+   *
+   * @throws IOException if there is no nftables or the kernel refuses
+   */
+  void put() throws IOException, InterruptedException {
+    Command.runWithInput(text(), List.of("nft", "-f", "-"));
+  }
+
+  /** Removes it, if it is there. */
+  void remove() throws IOException, InterruptedException {
+    remove(table);
+  }
+
+  private static void remove(String table) throws IOException, InterruptedException {
+    Command.runWithInput(removal(table), List.of("nft", "-f", "-"));
+  }
+
+  /** What nft takes to remove a table, whether it is there or not. */
+  static String removal(String table) {
+    return "add table inet %1$s\ndelete table inet %1$s\n".formatted(table);
+  }
+
+  /** Whether a table of that name is there. */
+  boolean isThere() throws IOException, InterruptedException {
+    return Command.run("nft", "list", "tables").lines().anyMatch(("table inet " + table)::equals);
+  }
+
+  /** Removes those around TUN devices that nothing serves any more. */
+  static void sweep() throws IOException, InterruptedException {
+    for (var found : AROUND_TUN.matcher(Command.run("nft", "list", "tables")).results().toList()) {
+      if (!isServed(found)) {
+        remove(PREFIX + found.group(1));
+      }
+    }
+  }
+
+  private static boolean isServed(MatchResult table) throws IOException {
+    var tun = NetworkInterface.ofIndex(Integer.parseInt(table.group(1)));
+    return tun.isPresent() && isServed(tun.get());
+  }
+
+  /** Whether a program holds a TUN, as far as can be told: not while it is down. */
+  static boolean isServed(NetworkInterface tun) throws IOException {
+    return tun.exists() && tun.isTun() && (!tun.isUp() || tun.hasCarrier());
+  }
+
+  /** The whole table, as nft takes it in one transaction. */
+  String text() {
+    // nftables 1.0.6 wants a line of its own for each closing brace.
+    return removal(table)
+        + """
+        table inet %s {
+          comment "%s"
+          chain around {
+            type filter hook output priority 2147483647; policy accept;
+            oif "lo" accept
+            %s accept
+            %s
+          }
+          chain refused {
+            meta l4proto tcp counter reject with tcp reset
+            counter reject with icmpx admin-prohibited
+          }
+          %s
+        }
+        """
+            .formatted(table, comment, tunnel, String.join("\n    ", rules()), more);
+  }
+
+  private List<String> rules() {
+    var rules = new ArrayList<String>();
+    exempt.ifPresent(user -> rules.add("meta skuid " + user + " accept"));
+    rules.add("ip protocol igmp ip daddr 224.0.0.0/4 accept");
+    rules.add("ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept");
+    rules.add("ip6 daddr ff02::1:2 udp sport 546 udp dport 547 accept");
+    rules.add(
+        "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert,"
+            + " mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report }"
+            + " accept");
+    rules.add(
+        "%sip daddr %s goto refused"
+            .formatted(
+                from.isPresent() ? "ip saddr " + Ipv4Address.toString(from.getAsInt()) + " " : "",
+                anyOf(covered.networks().stream().map(Ipv4Network::toString).toList())));
+    rules.addAll(ipv6Rules());
+    return rules;
+  }
+
+  /** For whatever source address: none of IPv6 stands for one of IPv4. */
+  private List<String> ipv6Rules() {
+    if (covered.coverIpv6()) {
+      return List.of("meta nfproto ipv6 goto refused");
+    }
+    var rules = new ArrayList<String>();
+    var patterns = covered.ipv6();
+    rules.add(
+        "ip6 daddr %s goto refused"
+            .formatted(
+                anyOf(
+                    patterns.stream()
+                        .filter(Ipv6Pattern::isPrefix)
+                        .map(Ipv6Pattern::prefix)
+                        .toList())));
+    patterns.stream()
+        .filter(pattern -> !pattern.isPrefix())
+        .map(pattern ->
+            "ip6 daddr & %s == %s goto refused".formatted(pattern.mask(), pattern.value()))
+        .forEach(rules::add);
+    return rules;
+  }
+
+  private static String anyOf(List<String> networks) {
+    return networks.size() == 1
+        ? networks.getFirst()
+        : networks.stream().collect(Collectors.joining(", ", "{ ", " }"));
+  }
+}

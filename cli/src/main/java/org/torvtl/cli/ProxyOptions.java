@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.cli;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.SocketAddress;
+import java.net.UnixDomainSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+import org.torvtl.gateway.ProxyOwner;
+import org.torvtl.link.linux.UnixSockets;
+import org.torvtl.tor.socks.PeerCheck;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+
+/** A tor that runs already: the options that say where, and the first connection to it. */
+final class ProxyOptions {
+  private static final String UNIX = "unix:";
+  private static final Duration TIMEOUT = Duration.ofSeconds(5);
+
+  @Option(
+      names = {"-a", "--proxy-address"},
+      required = true,
+      paramLabel = "ADDR",
+      description =
+          "IP address of a Tor SOCKS port that is there already, or unix:PATH for a Unix domain"
+              + " socket, such as unix:/run/tor/socks.")
+  private String address = "";
+
+  @Option(
+      names = {"-p", "--proxy-port"},
+      paramLabel = "PORT",
+      description =
+          "Its TCP port; none for unix:PATH. Without -a and -p, torvtl runs a tor of its own.")
+  private @Nullable Integer port;
+
+  // Filled in by picocli.
+  private ProxyOptions() {}
+
+  /** Where the proxy is: a {@link UnixDomainSocketAddress} or an {@link InetSocketAddress}. */
+  SocketAddress address(CommandSpec spec) {
+    if (address.startsWith(UNIX)) {
+      if (port != null) {
+        throw Arguments.wrong(spec, "-p is for an IP address: leave it out with -a " + address);
+      }
+      return unix(spec, address.substring(UNIX.length()));
+    }
+    if (port == null) {
+      throw Arguments.wrong(spec, "Missing required argument(s): --proxy-port=PORT");
+    }
+    return Arguments.proxy(spec, address, port);
+  }
+
+  private static UnixDomainSocketAddress unix(CommandSpec spec, String text) {
+    Path path;
+    try {
+      path = Path.of(text);
+    } catch (InvalidPathException e) {
+      throw Arguments.wrong(spec, "'" + text + "' is no path: " + e.getReason());
+    }
+    var absolute = path.toAbsolutePath();
+    int length = absolute.toString().getBytes(StandardCharsets.UTF_8).length;
+    if (text.isEmpty() || length > UnixSockets.MOST_PATH_BYTES) {
+      throw Arguments.wrong(
+          spec,
+          "'%s' is no path of a socket (1 to %d bytes; link to it by a shorter one)"
+              .formatted(text, UnixSockets.MOST_PATH_BYTES));
+    }
+    return UnixDomainSocketAddress.of(absolute);
+  }
+
+  /** As on the command line. */
+  static String text(SocketAddress proxy) {
+    return proxy instanceof InetSocketAddress inet
+        ? inet.getAddress().getHostAddress() + ":" + inet.getPort()
+        : UNIX + proxy;
+  }
+
+  /**
+   * Connects to the proxy, and notes whose it is if it is on this host.
+   *
+   * @throws UserException if it is not there
+   */
+  static PeerCheck reach(SocketAddress proxy, Teardown teardown) throws UserException {
+    try {
+      if (proxy instanceof InetSocketAddress inet && !ProxyOwner.isLocal(inet.getAddress())) {
+        try (var socket = new Socket()) {
+          socket.connect(inet, Math.toIntExact(TIMEOUT.toMillis()));
+        }
+        return PeerCheck.ANY;
+      }
+      return teardown.add(ProxyOwner.find(proxy, TIMEOUT));
+    } catch (IOException e) {
+      throw new UserException(
+          "cannot reach the Tor proxy %s: %s (is tor running with that SocksPort? without -a and -p torvtl runs its own)"
+              .formatted(text(proxy), e.getMessage()),
+          e);
+    }
+  }
+}

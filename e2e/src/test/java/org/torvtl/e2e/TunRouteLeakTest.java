@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Programs that try to pass a TUN with routes by: a capture of the outside shows not one of their
+ * packets, while the gateway runs and after it was killed. What is led into the TUN gets no answer
+ * here: in Tor's place is a program that takes connections.
+ */
+class TunRouteLeakTest {
+  private static final Duration DEADLINE = Duration.ofSeconds(60);
+  private static final String SERVER = "203.0.113.80";
+  private static final int TOR = 105, PROGRAM = 65_534;
+
+  /** A line each; what is to fail at once has a second to do so. */
+  private static final String WAYS_AROUND =
+      """
+      curl -sS --max-time 5 --interface eth0 http://203.0.113.80/
+      curl -sS --max-time 2 --interface eth0 tftp://203.0.113.80/x
+      curl -sS --max-time 1 --interface lo http://203.0.113.80/
+      ping -n -c 1 -W 1 -I eth0 203.0.113.80
+      ping -n -c 1 -W 1 -s 4000 -I eth0 203.0.113.80
+      ping -n -c 1 -W 1 -I eth0 203.0.113.81
+      traceroute -n -q 1 -w 1 -m 2 -i eth0 203.0.113.80
+      curl -sS --max-time 5 -g http://[64:ff9b::203.0.113.80]/
+      curl -sS --max-time 5 -g --interface eth0 http://[64:ff9b::203.0.113.80]/
+      curl -sS --max-time 5 -g --interface eth0 http://[64:ff9b:1:cb00:71:5000::]/
+      curl -sS --max-time 5 -g --interface eth0 http://[2002:cb00:7150::1]/
+      curl -sS --max-time 5 -g --interface eth0 http://[2001:0:cb00:7150::1]/
+      curl -sS --max-time 5 -g --interface eth0 http://[2001:0:102:304:0:0:34ff:8eaf]/
+      curl -sS --max-time 5 -g --interface eth0 http://[2001:db8:77::5efe:203.0.113.80]/
+      curl -sS --max-time 5 -g --interface 2001:db8:50::2 http://[2002:cb00:7150::1]/
+      ping -n -c 1 -W 1 -I eth0 64:ff9b::203.0.113.80
+      """;
+
+  /** These too where all is covered. */
+  private static final String OF_ALL =
+      """
+      curl -sS --max-time 5 --interface eth0 http://198.51.100.9/
+      curl -sS --max-time 5 -g http://[2001:db8:99::1]/
+      curl -sS --max-time 5 -g --interface eth0 http://[2001:db8:99::1]/
+      curl -sS --max-time 2 -g --interface eth0 tftp://[2001:db8:99::1]/x
+      curl -sS --max-time 5 -g http://[2001:db8:50::1]/
+      curl -sS --max-time 5 -g http://[fe80::50:1%25eth0]/
+      dig +tries=1 +time=1 @fe80::50:1%eth0 leak.test
+      ping -n -c 1 -W 1 2001:db8:99::1
+      ping -n -c 1 -W 1 -I eth0 -s 4000 2001:db8:99::1
+      ping -n -c 1 -W 1 -I eth0 ff02::1
+      ping -n -c 1 -W 1 -I eth0 192.168.50.1
+      ping -n -c 1 -W 1 -I eth0 224.0.0.1
+      ping -n -c 1 -W 1 -b -I eth0 255.255.255.255
+      """;
+
+  /** Bound to nothing: for the time when rules are replaced. */
+  private static final String FLOOD =
+      "while :; do echo >/dev/udp/203.0.113.80/9; echo >/dev/udp/2001:db8:99::1/9; done 2>/dev/null";
+
+  @SuppressWarnings("NullAway.Init") // @BeforeEach
+  private Machine machine;
+
+  @SuppressWarnings("NullAway.Init") // @BeforeEach
+  private OutsideWorld outside;
+
+  @SuppressWarnings("NullAway.Init") // @BeforeEach
+  private RunningCommand proxy;
+
+  @BeforeEach
+  void boot() throws Exception {
+    machine = Machine.boot();
+    outside = OutsideWorld.around(machine);
+    proxy = as(TOR, "nc -nlkv 127.0.0.1 9055");
+    proxy.awaitOutput("'Listening'", text -> text.contains("istening"), DEADLINE);
+  }
+
+  @AfterEach
+  void powerOff() throws Exception {
+    proxy.close();
+    outside.close();
+    machine.close();
+  }
+
+  private RunningCommand as(int user, String command) throws Exception {
+    return machine.start(
+        List.of("setpriv", "--reuid=" + user, "--clear-groups", "bash", "-c", command));
+  }
+
+  private Gateway gateway(String destination, String... more) throws Exception {
+    var words = new ArrayList<>(List.of("--route", destination));
+    words.addAll(List.of(more));
+    words.addAll(List.of("-a", "127.0.0.1", "-p", "9055"));
+    return Gateway.start(machine, "tun5", words.toArray(String[]::new));
+  }
+
+  /** A gateway that starts while a program sends all the time. */
+  private Gateway gatewayUnder(String flood, String destination) throws Exception {
+    try (var sending = as(PROGRAM, flood)) {
+      var gateway = gateway(destination);
+      assertThat(sending.isRunning()).isTrue();
+      return gateway;
+    }
+  }
+
+  private void tryAll(String commands) throws Exception {
+    for (var command : commands.lines().toList()) {
+      long before = System.nanoTime();
+      var result = as(PROGRAM, command).await(DEADLINE);
+      long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - before);
+      assertThat(result.exitStatus()).as("%s", result).isNotZero();
+      // By TFTP curl sends again and again, whatever the error; by lo it is not refused.
+      if (command.startsWith("curl") && !command.contains("tftp:") && !command.contains(" lo ")) {
+        assertThat(millis).as("fails at once: %s", result).isLessThan(4_000);
+      }
+    }
+  }
+
+  /** What the user of tor sends is seen, and nothing came before it. */
+  private void onlyTorIsSeen(int mark) throws Exception {
+    as(TOR, "echo >/dev/udp/%s/%d; echo >/dev/udp/2001:db8:99::1/%2$d".formatted(SERVER, mark))
+        .await(DEADLINE)
+        .orThrow();
+    outside.await("tor's packets of IPv4", text -> text.contains(SERVER + "." + mark));
+    outside.await("and of IPv6", text -> text.contains("2001:db8:99::1." + mark));
+    assertThat(outside.seen().stream().filter(line -> !line.contains("." + mark + ":"))).isEmpty();
+  }
+
+  @Test
+  void nothingPassesADefaultRouteBy() throws Exception {
+    var before = machine.traces();
+    try (var gateway = gateway("default")) {
+      tryAll(WAYS_AROUND + OF_ALL);
+      onlyTorIsSeen(7001);
+      gateway.stop(Signal.KILL);
+    }
+    tryAll(WAYS_AROUND + OF_ALL);
+    onlyTorIsSeen(7001);
+    try (var again = gatewayUnder(FLOOD, "default")) {
+      onlyTorIsSeen(7001);
+      again.stop(Signal.TERM);
+    }
+    assertThat(machine.traces().since(before)).isEmpty();
+    // That it would have been seen.
+    as(PROGRAM, "ping -n -c 1 -W 5 -I eth0 " + SERVER).await(DEADLINE).orThrow();
+    as(PROGRAM, "ping -n -c 1 -W 5 2001:db8:99::1").await(DEADLINE).orThrow();
+    assertThat(outside.seen()).anyMatch(line -> line.contains("> 203.0.113.80: ICMP echo request"));
+  }
+
+  @Test
+  void nothingPassesANetworksRouteByAndAllElseWorks() throws Exception {
+    try (var gateway = gateway("203.0.113.0/24,192.0.2.0/24")) {
+      tryAll(WAYS_AROUND);
+      onlyTorIsSeen(7001);
+      var elsewhere =
+          as(
+                  PROGRAM,
+                  "ping -n -c 1 -W 5 -I eth0 198.51.100.9 && ping -n -c 1 -W 5 2001:db8:99::1 &&"
+                      + " ping -n -c 1 -W 5 -I eth0 fe80::50:1")
+              .await(DEADLINE);
+      elsewhere.orThrow();
+      gateway.stop(Signal.TERM);
+    }
+  }
+
+  /** The half of IPv4, twice, is a default route. */
+  @Test
+  void twoHalvesAreADefaultRoute() throws Exception {
+    try (var gateway = gateway("0.0.0.0/1,128.0.0.0/1")) {
+      tryAll(OF_ALL);
+      onlyTorIsSeen(7001);
+      gateway.stop(Signal.TERM);
+    }
+  }
+
+  @Test
+  void theHostsOwnAddressesStayInReach() throws Exception {
+    machine.script(
+        """
+        ip addr add 203.0.113.77/32 dev eth0
+        ip addr add 2001:db8:50::77/64 dev eth0 nodad
+        """);
+    try (var gateway = gateway("default");
+        var server = machine.start(List.of("nc", "-nlkv", "203.0.113.77", "8080"));
+        var server6 = machine.start(List.of("nc", "-nlkv", "2001:db8:50::77", "8080"))) {
+      for (var each : List.of(server, server6)) {
+        each.awaitOutput("'Listening'", text -> text.contains("istening"), DEADLINE);
+      }
+      as(PROGRAM, "echo >/dev/tcp/203.0.113.77/8080").await(DEADLINE).orThrow();
+      as(PROGRAM, "echo >/dev/tcp/2001:db8:50::77/8080").await(DEADLINE).orThrow();
+      as(PROGRAM, "ping -n -c 1 -W 5 127.0.0.1 && ping -n -c 1 -W 5 ::1").await(DEADLINE).orThrow();
+      as(PROGRAM, "ping -n -c 1 -W 5 " + OutsideWorld.OWN_ADDRESS).await(DEADLINE).orThrow();
+      gateway.stop(Signal.TERM);
+    }
+  }
+
+  /** What the host's kernel says by itself to packets from outside: resets, errors, replies. */
+  @Test
+  void theKernelDoesNotAnswerByAnotherInterface() throws Exception {
+    machine.script("sysctl -q -w net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth0.rp_filter=0");
+    try (var gateway = gateway("default");
+        var bound = machine.start(List.of("nc", "-nlkv", "192.168.50.2", "8080"))) {
+      bound.awaitOutput("'Listening'", text -> text.contains("istening"), DEADLINE);
+      outside
+          .namespace()
+          .script(
+              DEADLINE,
+              """
+              for port in 81 8080; do
+                nc -n -w 1 -s 203.0.113.80 192.168.50.2 $port
+                nc -n -w 1 -s 192.168.50.1 192.168.50.2 $port
+                nc -n -w 1 -s 2001:db8:99::1 2001:db8:50::2 $port
+                echo x | nc -n -u -q 0 -s 203.0.113.80 192.168.50.2 $port
+                echo x | nc -n -u -q 0 -s 2001:db8:99::1 2001:db8:50::2 $port
+                echo x | nc -n -u -q 0 fe80::50:2%out0 $port
+              done
+              ping -n -c 1 -W 1 -I 203.0.113.80 192.168.50.2
+              ping -n -c 1 -W 1 -I 2001:db8:99::1 2001:db8:50::2
+              ping -n -c 1 -W 1 fe80::50:2%out0
+              :
+              """)
+          .orThrow();
+      onlyTorIsSeen(7001);
+      gateway.stop(Signal.TERM);
+    }
+  }
+
+  /** A TUN of the user's own stays when its gateway is killed, and the next gateway takes over. */
+  @Test
+  void aPersistentTunIsTakenOver() throws Exception {
+    machine.script("ip tuntap add dev tun5 mode tun");
+    var before = machine.traces();
+    try (var gateway = gateway("203.0.113.0/24")) {
+      gateway.stop(Signal.KILL);
+    }
+    tryAll(WAYS_AROUND);
+    var flood = FLOOD.replace("2001:db8:99::1", "2002:cb00:7150::1");
+    try (var again = gatewayUnder(flood, "203.0.113.0/24")) {
+      onlyTorIsSeen(7001);
+      again.stop(Signal.TERM);
+    }
+    machine.script("ip addr flush dev tun5; ip link set tun5 down");
+    assertThat(machine.traces().since(before)).isEmpty();
+  }
+
+  /** A start that fails leaves closed what was closed. */
+  @Test
+  void aStartThatFailsOpensNothing() throws Exception {
+    try (var gateway = gateway("203.0.113.0/24")) {
+      gateway.stop(Signal.KILL);
+    }
+    proxy.close();
+    var failed =
+        machine
+            .start(
+                Machine.torvtl(
+                    "run",
+                    "--tun",
+                    "tun5",
+                    "--route",
+                    "203.0.113.0/24",
+                    "-a",
+                    "127.0.0.1",
+                    "-p",
+                    "9055"))
+            .await(DEADLINE);
+    assertThat(failed.exitStatus()).as("%s", failed).isEqualTo(1);
+    tryAll(WAYS_AROUND);
+    onlyTorIsSeen(7001);
+  }
+
+  @Test
+  void twoGatewaysDoNotShareADestination() throws Exception {
+    try (var gateway = gateway("203.0.113.0/24")) {
+      var other =
+          machine
+              .start(
+                  Machine.torvtl(
+                      "run", "--tun", "tun6", "--route", SERVER, "-a", "127.0.0.1", "-p", "9055"))
+              .await(DEADLINE);
+      assertThat(other.exitStatus()).as("%s", other).isEqualTo(1);
+      assertThat(other.err().strip()).hasLineCount(1).contains("203.0.113.0/24", "another torvtl");
+      tryAll(WAYS_AROUND);
+      onlyTorIsSeen(7001);
+      gateway.stop(Signal.TERM);
+    }
+  }
+
+  @Test
+  void withoutNftablesItRefuses() throws Exception {
+    var before = machine.traces();
+    for (var command :
+        List.of("run --tun tun5 --route 203.0.113.0/24 -a 127.0.0.1 -p 9055", "doctor")) {
+      var words =
+          new ArrayList<>(
+              List.of(
+                  "unshare",
+                  "-m",
+                  "bash",
+                  "-c",
+                  "mount --bind /dev/null $(command -v nft) && exec \"$@\"",
+                  "bash"));
+      words.addAll(Machine.torvtl(command.split(" ")));
+      var result = machine.start(words).await(DEADLINE);
+      assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+      assertThat(result.out() + result.err()).contains("nft", "apt-get install nftables");
+      assertThat(result.err().strip().lines().count()).isLessThan(2);
+    }
+    assertThat(machine.traces().since(before)).isEmpty();
+  }
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.gateway;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+
+class StreamProgressTest {
+  @Test
+  void countsFromTheLastSignThatBytesWereTaken() {
+    var progress = new StreamProgress();
+    progress.written(1000);
+    assertThat(progress.nanosSinceTook(0, 1500)).isEqualTo(500);
+    progress.written(2000);
+    // The peer has something to read, which it had not at the last look: that is news.
+    assertThat(progress.nanosSinceTook(300, 2500)).isZero();
+    assertThat(progress.nanosSinceTook(300, 3500)).isEqualTo(1000);
+    assertThat(progress.nanosSinceTook(200, 3600)).isZero();
+    assertThat(progress.nanosSinceTook(200, 9600)).isEqualTo(6000);
+    assertThat(progress.nanosSinceTook(0, 9700)).isZero();
+    assertThat(progress.nanosSinceTook(0, 9800)).isEqualTo(100);
+  }
+
+  @Test
+  void nothingTakesBytesWithoutAStream() {
+    assertThat(new StreamProgress().nanosSinceTook(null, 5)).isEqualTo(Long.MAX_VALUE);
+  }
+}
