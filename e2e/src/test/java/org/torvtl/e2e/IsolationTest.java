@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
@@ -59,9 +60,7 @@ class IsolationTest {
         .script("ip link add br6 type bridge; ip link set br6 up; ip link set tap6 master br6");
     testbed.noteGuestSide("br6");
     var guests = List.of(testbed.guestAtCable("vif6.1"), testbed.guestAtCable("vif6.2"));
-    testbed
-        .machine()
-        .script("for port in vif6.1 vif6.2; do ip link set $port master br6; done");
+    testbed.machine().script("for port in vif6.1 vif6.2; do ip link set $port master br6; done");
     // With one IP address both, so that the hardware address is all that tells them apart.
     for (var guest : guests) {
       guest.configure("10.0.0.2/8", "10.0.0.1");
@@ -118,8 +117,7 @@ class IsolationTest {
     var guest = testbed.guestBehind(device);
     testbed
         .machine()
-        .script(
-            "ip -n \"$1\" link set \"$2\" address 02:00:00:00:00:77", guest.name(), device);
+        .script("ip -n \"$1\" link set \"$2\" address 02:00:00:00:00:77", guest.name(), device);
     guest.configure("10.0.0.2/8", "10.0.0.1");
     return guest;
   }
@@ -139,7 +137,7 @@ class IsolationTest {
         .doesNotContainAnyElementsOf(circuits.getOrDefault(first.first(), Set.of()));
   }
 
-  private TreeSet<String> keysSince(Set<String> before) throws Exception {
+  private SortedSet<String> keysSince(Set<String> before) throws Exception {
     var keys = new TreeSet<>(circuits().keySet());
     keys.removeAll(before);
     return keys;
