@@ -29,7 +29,8 @@ final class CaptureOptions {
       paramLabel = "FILE",
       description =
           "Record what guests send and get in a new file, for Wireshark or tcpdump (pcapng); '-' is"
-              + " standard output. With --lanes, a file for each: x.pcapng, x-1.pcapng ...")
+              + " standard output. With --lanes, a file for each: x.pcapng, x-1.pcapng ... With"
+              + " several devices, a file for each: x-tap0.pcapng, x-tap1.pcapng ...")
   private @Nullable String file;
 
   @Option(
@@ -53,7 +54,11 @@ final class CaptureOptions {
     return STANDARD_OUTPUT.equals(file);
   }
 
-  /** Refuses what makes no sense, with nothing made yet. */
+  /**
+   * Refuses what makes no sense, with nothing made yet.
+   *
+   * @param lanes those of all devices
+   */
   void check(CommandSpec spec, int lanes) {
     if (file == null && (overwrite || size != null)) {
       throw Arguments.wrong(
@@ -69,7 +74,8 @@ final class CaptureOptions {
     }
     if (lanes > 1) {
       throw Arguments.wrong(
-          spec, "--pcap - takes one capture, and --lanes %d make as many".formatted(lanes));
+          spec,
+          "--pcap - takes one capture, and %d lanes or devices make as many".formatted(lanes));
     }
     if (ProgressBar.isTerminal(1)) {
       throw Arguments.wrong(
@@ -102,31 +108,36 @@ final class CaptureOptions {
   /**
    * Records each link in a file of its own: together they would have to wait for each other.
    *
+   * @param device the name of the device if there are several
    * @return the links to use in place of these; the same ones if nothing is to be recorded
    */
-  List<Link> record(CommandSpec spec, List<Link> links, Teardown teardown) throws UserException {
+  List<Link> record(CommandSpec spec, List<Link> links, @Nullable String device, Teardown teardown)
+      throws UserException {
     if (file == null) {
       return links;
     }
+    var ofDevice = device == null ? Path.of(file) : withSuffix(Path.of(file), device);
     var recorded = new ArrayList<Link>();
     for (var link : links) {
       recorded.add(
           teardown.add(
               takesStandardOutput()
                   ? recording(spec, link, standardOutput(), "to standard output")
-                  : record(spec, link, ofLane(recorded.size(), Path.of(file)))));
+                  : record(spec, link, ofLane(recorded.size(), ofDevice))));
     }
     return recorded;
   }
 
   /** The file of a lane: {@code x.pcapng}, {@code x-1.pcapng} and so on. */
   private static Path ofLane(int lane, Path file) {
+    return lane == 0 ? file : withSuffix(file, Integer.toString(lane));
+  }
+
+  private static Path withSuffix(Path file, String suffix) {
     var name = String.valueOf(file.getFileName());
     int dot = name.lastIndexOf('.');
     int end = dot > 0 ? dot : name.length();
-    return lane == 0
-        ? file
-        : file.resolveSibling(name.substring(0, end) + "-" + lane + name.substring(end));
+    return file.resolveSibling(name.substring(0, end) + "-" + suffix + name.substring(end));
   }
 
   /** At the end of the process it is closed, so that a program that reads it sees its end. */

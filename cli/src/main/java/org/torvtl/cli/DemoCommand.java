@@ -11,6 +11,8 @@ import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.torvtl.gateway.Gateway;
+import org.torvtl.gateway.GuestDevice;
+import org.torvtl.gateway.PerDeviceIsolation;
 import org.torvtl.gateway.TorEgress;
 import org.torvtl.link.Link;
 import org.torvtl.link.linux.DeviceLink;
@@ -95,12 +97,13 @@ final class DemoCommand implements Callable<Integer> {
     var gateway =
         teardown.add(
             new Gateway(
-                List.of(new DeviceLink(device)),
-                StackConfig.of(StackConfig.DEFAULT_ADDRESS),
-                new TorEgress(
-                    lab.socksAddress(),
-                    ProxyOptions.reach(lab.socksAddress(), teardown),
-                    new SecureRandom()),
+                List.of(
+                    new GuestDevice(
+                        TAP,
+                        List.of(new DeviceLink(device)),
+                        StackConfig.of(StackConfig.DEFAULT_ADDRESS),
+                        new PerDeviceIsolation(TAP, new SecureRandom(), () -> false))),
+                new TorEgress(lab.socksAddress(), ProxyOptions.reach(lab.socksAddress(), teardown)),
                 new SecureRandom(),
                 cause -> spec.commandLine().getErr().println("torvtl: " + cause.getMessage())));
     gateway.start();

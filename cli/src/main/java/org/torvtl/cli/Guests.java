@@ -4,12 +4,16 @@ package org.torvtl.cli;
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.torvtl.gateway.IsolationPolicy;
+import org.torvtl.gateway.PerDeviceIsolation;
+import org.torvtl.gateway.PerGuestIsolation;
 import org.torvtl.link.Link;
 import org.torvtl.link.guard.Attachment;
 import org.torvtl.link.guard.Attachment.Role;
@@ -22,6 +26,7 @@ import org.torvtl.link.linux.NetworkInterface;
 import org.torvtl.link.linux.PacketSocket;
 import org.torvtl.link.linux.Privileges;
 import org.torvtl.link.linux.TunDevice;
+import org.torvtl.link.linux.UpperDevices;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.wire.Ipv4Network;
 import picocli.CommandLine.Model.CommandSpec;
@@ -37,15 +42,16 @@ final class Guests {
    */
   private static final int QUEUE_FRAMES = 8192;
 
-  private static final int MAX_LANES = 16;
+  private static final int MAX_LANES = 16, MAX_LANES_OF_ALL = 32;
 
   @Option(
       names = {"-d", "--device"},
       paramLabel = "DEV",
       description =
           "Device guests are behind: a TAP (made, and gone at the end, if not there), or any"
-              + " host-only interface, such as vmnet1 or virbr1.")
-  private @Nullable String device;
+              + " host-only interface, such as vmnet1 or virbr1. Repeat it for more devices:"
+              + " guests on different ones share nothing.")
+  private List<String> devices = List.of();
 
   @Option(
       names = {"-r", "--receive"},
@@ -89,7 +95,8 @@ final class Guests {
       defaultValue = "1",
       description =
           "With a TAP or TUN: serve guests with N threads, each with a queue of the device and the"
-              + " TCP between some pairs of addresses for itself. 1 to 16; default: ${DEFAULT-VALUE}")
+              + " TCP between some pairs of addresses for itself. 1 to 16, 32 for all devices;"
+              + " default: ${DEFAULT-VALUE}")
   private int lanes;
 
   @Option(
@@ -127,6 +134,23 @@ final class Guests {
       boolean allowHost) {
     String name() {
       return in.name();
+    }
+
+    /**
+     * One key where the device is the guest, and a key for each MAC address where there may be
+     * several guests. To be asked when it is open.
+     */
+    IsolationPolicy isolation(SecureRandom random) throws IOException {
+      if (medium == Link.Medium.IP) {
+        return new PerDeviceIsolation(name(), random, () -> false);
+      }
+      var upper =
+          in == out && in.isTap()
+              ? UpperDevices.of(in, System::nanoTime)
+              : Optional.<UpperDevices>empty();
+      return upper.isEmpty() || upper.get().any()
+          ? new PerGuestIsolation(name(), random)
+          : new PerDeviceIsolation(name(), random, upper.get()::any);
     }
 
     /** Whether the host itself takes part in the link while the gateway serves. */
@@ -297,8 +321,9 @@ final class Guests {
     }
   }
 
-  Place place(CommandSpec spec) {
-    if (device == null && tun == null && receive == null && transmit == null) {
+  /** What the options say, device by device. */
+  List<Place> places(CommandSpec spec) {
+    if (devices.isEmpty() && tun == null && receive == null && transmit == null) {
       throw Arguments.wrong(
           spec, "where are the guests? say -d DEV, or -r DEV -t DEV, or --tun DEV");
     }
@@ -309,11 +334,11 @@ final class Guests {
               ? "-t says where to send; -r DEV must say where to receive"
               : "-r says where to receive; -t DEV must say where to send");
     }
-    if (device != null && receive != null) {
+    if (!devices.isEmpty() && receive != null) {
       throw Arguments.wrong(
           spec, "-d is one device for both ways, -r and -t are two: use either, not both");
     }
-    if (tun != null && (device != null || receive != null)) {
+    if (tun != null && (!devices.isEmpty() || receive != null)) {
       throw Arguments.wrong(spec, "--tun is a device by itself: leave out -d, -r and -t");
     }
     if (tun == null && !routes.isEmpty()) {
@@ -327,14 +352,56 @@ final class Guests {
     }
     if (tun != null) {
       var networkInterface = Arguments.networkInterface(spec, tun);
-      return place(networkInterface, networkInterface, Link.Medium.IP, destinations(spec));
+      return List.of(place(networkInterface, networkInterface, Link.Medium.IP, destinations(spec)));
     }
-    var in = Arguments.networkInterface(spec, String.valueOf(device != null ? device : receive));
-    var out = transmit == null ? in : Arguments.networkInterface(spec, transmit);
-    if (out != in && out.name().equals(in.name())) {
+    return receive == null || transmit == null
+        ? ofDevices(spec)
+        : List.of(pair(spec, receive, transmit));
+  }
+
+  private Place pair(CommandSpec spec, String receive, String transmit) {
+    var in = Arguments.networkInterface(spec, receive);
+    var out = Arguments.networkInterface(spec, transmit);
+    if (out.name().equals(in.name())) {
       throw Arguments.wrong(spec, "-r and -t name the same device: say -d " + in.name());
     }
     return place(in, out, Link.Medium.ETHERNET, List.of());
+  }
+
+  private List<Place> ofDevices(CommandSpec spec) {
+    var places = new ArrayList<Place>();
+    for (var device : devices) {
+      var networkInterface = Arguments.networkInterface(spec, device);
+      if (places.stream().anyMatch(place -> place.name().equals(device))) {
+        throw Arguments.wrong(spec, "-d %s is there twice".formatted(device));
+      }
+      places.add(place(networkInterface, networkInterface, Link.Medium.ETHERNET, List.of()));
+    }
+    if (places.size() * lanes > MAX_LANES_OF_ALL) {
+      throw Arguments.wrong(
+          spec,
+          "%d devices with %d lanes each are %d threads, and %d may be"
+              .formatted(places.size(), lanes, places.size() * lanes, MAX_LANES_OF_ALL));
+    }
+    return places;
+  }
+
+  /** Refuses two devices on one link: a guest there would be answered twice. */
+  static void checkSeparate(List<Place> places) throws IOException, UserException {
+    var uppers = new HashMap<String, String>();
+    for (var place : places) {
+      uppers.put(place.name(), place.name());
+    }
+    for (var place : places) {
+      for (var upper : UpperDevices.names(place.in())) {
+        var other = uppers.putIfAbsent(upper, place.name());
+        if (other != null) {
+          throw new UserException(
+              "cannot use %s and %s as two devices: they are one link, %s (leave out -d %s)"
+                  .formatted(other, place.name(), upper, place.name()));
+        }
+      }
+    }
   }
 
   private Place place(

@@ -6,14 +6,18 @@ import java.net.SocketAddress;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.torvtl.gateway.Gateway;
+import org.torvtl.gateway.GatewayListener;
+import org.torvtl.gateway.GuestDevice;
 import org.torvtl.gateway.TorEgress;
 import org.torvtl.link.linux.HostAddresses;
 import org.torvtl.link.linux.User;
@@ -29,13 +33,13 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** The gateway: guests behind a device, Tor on the other side, until a signal ends it. */
+/** The gateway: guests behind devices, Tor on the other side, until a signal ends it. */
 @Command(
     name = "run",
     mixinStandardHelpOptions = true,
     sortOptions = false,
     description = {
-      "Runs the gateway: carries what guests send on a device through Tor, until Ctrl-C.",
+      "Runs the gateway: carries what guests send on devices through Tor, until Ctrl-C.",
       "",
       "A guest may have any address, netmask and gateway. Its TCP goes through Tor, DNS queries"
           + " to any server are answered by Tor, all else is refused; nothing leaves another way.",
@@ -84,7 +88,7 @@ final class RunCommand implements Callable<Integer> {
       names = "--user",
       paramLabel = "NAME",
       description =
-          "User to become, with torvtl's own tor, once the device is open; for root only. 'root'"
+          "User to become, with torvtl's own tor, once the devices are open; for root only. 'root'"
               + " keeps root. Default: the first of debian-tor, tor, _tor, nobody there is.")
   private @Nullable String userName;
 
@@ -102,35 +106,31 @@ final class RunCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException, UserException, InterruptedException {
     Logs.configure(verbose);
-    var place = guests.place(spec);
+    var places = guests.places(spec);
     int gatewayAddress = Arguments.ipv4Address(spec, address);
     var external = proxy == null ? null : proxy.address(spec);
     if (external != null && torrc != null) {
       throw Arguments.wrong(spec, "--torrc is for torvtl's own tor, which -a and -p replace");
     }
-    capture.check(spec, place.lanes());
+    capture.check(spec, places.stream().mapToInt(Guests.Place::lanes).sum());
     var user = ServiceUser.choose(userName);
     var end = new CompletableFuture<Void>();
     try (var teardown = new Teardown()) {
-      var links = place.open();
-      for (var link : links) {
-        teardown.add(link);
+      Guests.checkSeparate(places);
+      var devices = new ArrayList<GuestDevice>();
+      for (var place : places) {
+        var recordedAs = places.size() == 1 ? null : place.name();
+        devices.add(open(place, gatewayAddress, recordedAs, teardown));
       }
-      int mtu = links.getFirst().mtu();
-      if (mtu < MIN_MTU) {
-        throw new UserException(
-            "the MTU of %s is %d, and at least %d is needed (ip link set %1$s mtu 1500)"
-                .formatted(place.name(), mtu, MIN_MTU));
-      }
-      var config = config(place, gatewayAddress);
       // Before any route is made: a proxy that is not there must not cost the host its network.
       var peers = external == null ? null : ProxyOptions.reach(external, teardown);
-      if (!place.destinations().isEmpty()) {
-        var exempt = TorUser.check(place.name(), place.destinations(), external, user);
-        teardown.add(PolicyRoutes.prepare(place.in(), place.destinations(), exempt)).add();
+      // The first device names the state, so that a device added later changes no guards.
+      var first = places.getFirst();
+      if (!first.destinations().isEmpty()) {
+        var exempt = TorUser.check(first.name(), first.destinations(), external, user);
+        teardown.add(PolicyRoutes.prepare(first.in(), first.destinations(), exempt)).add();
       }
-      links = capture.record(spec, links, teardown);
-      var own = external != null ? null : prepareTor(teardown, place.name(), user);
+      var own = external != null ? null : prepareTor(teardown, first.name(), user);
       if (user != null && !user.isRoot()) {
         ServiceUser.become(user);
       }
@@ -139,19 +139,17 @@ final class RunCommand implements Callable<Integer> {
         peers = ProxyOptions.reach(socks, teardown);
       }
       var gateway =
-          new Gateway(
-              links,
-              config,
-              new TorEgress(socks, peers, new SecureRandom()),
-              new SecureRandom(),
-              end::completeExceptionally);
+          new Gateway(devices, new TorEgress(socks, peers), new SecureRandom(), listener(end));
       teardown.add(gateway);
       teardown.add(() -> log.info("{}", gateway.counters()));
       gateway.start();
       (capture.takesStandardOutput() ? spec.commandLine().getErr() : spec.commandLine().getOut())
           .printf(
-              "ready: %s goes through Tor at %s; the gateway is %s; Ctrl-C ends it%n",
-              place.name(), ProxyOptions.text(socks), Ipv4Address.toString(gatewayAddress))
+              "ready: %s %s through Tor at %s; the gateway is %s; Ctrl-C ends it%n",
+              places.stream().map(Guests.Place::name).collect(Collectors.joining(", ")),
+              places.size() == 1 ? "goes" : "go",
+              ProxyOptions.text(socks),
+              Ipv4Address.toString(gatewayAddress))
           .flush();
       end.get();
       return 0;
@@ -162,6 +160,51 @@ final class RunCommand implements Callable<Integer> {
       }
       throw new IllegalStateException(cause);
     }
+  }
+
+  /**
+   * Opens a device; the teardown takes over what is open, whatever fails after that.
+   *
+   * @param recordedAs what tells its captures from those of other devices
+   */
+  private GuestDevice open(
+      Guests.Place place, int gatewayAddress, @Nullable String recordedAs, Teardown teardown)
+      throws IOException, UserException {
+    var links = place.open();
+    for (var link : links) {
+      teardown.add(link);
+    }
+    int mtu = links.getFirst().mtu();
+    if (mtu < MIN_MTU) {
+      throw new UserException(
+          "the MTU of %s is %d, and at least %d is needed (ip link set %1$s mtu 1500)"
+              .formatted(place.name(), mtu, MIN_MTU));
+    }
+    var config = config(place, gatewayAddress);
+    return new GuestDevice(
+        place.name(),
+        capture.record(spec, links, recordedAs, teardown),
+        config,
+        place.isolation(new SecureRandom()));
+  }
+
+  private GatewayListener listener(CompletableFuture<Void> end) {
+    return new GatewayListener() {
+      @Override
+      public void failed(IOException cause) {
+        end.completeExceptionally(cause);
+      }
+
+      @Override
+      public void deviceGone(String device, IOException cause) {
+        spec.commandLine()
+            .getErr()
+            .printf(
+                "torvtl: %s is not served any more: %s; the other devices are%n",
+                device, cause.getMessage())
+            .flush();
+      }
+    };
   }
 
   private static StackConfig config(Guests.Place place, int gatewayAddress)

@@ -86,6 +86,21 @@ public final class Testbed implements Closeable {
     return gateway(Gateway.startWith(machine, receive, words));
   }
 
+  /** Starts a gateway of several devices, of which the result names the first. */
+  public Gateway gatewayOf(List<String> devices, String... arguments)
+      throws IOException, InterruptedException {
+    var words = new ArrayList<String>();
+    for (var device : devices) {
+      words.addAll(List.of("-d", device));
+    }
+    words.addAll(List.of(arguments));
+    var started = gateway(Gateway.startWith(machine, devices.getFirst(), words));
+    for (var device : devices) {
+      noteGuestSide(device);
+    }
+    return started;
+  }
+
   private Gateway gateway(Gateway gateway) throws IOException, InterruptedException {
     keep(gateway);
     gateways.add(gateway);
@@ -143,7 +158,12 @@ public final class Testbed implements Closeable {
 
   /** A guest with a gateway's device as its interface, not yet configured. */
   public Guest guestBehind(Gateway gateway) throws IOException, InterruptedException {
-    return guest(new Guest(machine, "guest-" + gateway.device(), gateway));
+    return guestBehind(gateway.device());
+  }
+
+  /** As {@link #guestBehind(Gateway)}, with one of the gateway's devices. */
+  public Guest guestBehind(String device) throws IOException, InterruptedException {
+    return guest(new Guest(machine, "guest-" + device, device));
   }
 
   private Guest guest(Guest behind) throws IOException, InterruptedException {

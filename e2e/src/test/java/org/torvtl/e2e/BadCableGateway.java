@@ -12,6 +12,8 @@ import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import org.torvtl.gateway.GuestDevice;
+import org.torvtl.gateway.PerGuestIsolation;
 import org.torvtl.gateway.TorEgress;
 import org.torvtl.link.FaultCounters;
 import org.torvtl.link.FaultInjectionLink;
@@ -71,9 +73,13 @@ final class BadCableGateway {
     var end = new CompletableFuture<Void>();
     var gateway =
         new org.torvtl.gateway.Gateway(
-            List.of(cable),
-            StackConfig.of(StackConfig.DEFAULT_ADDRESS),
-            new TorEgress(proxy, PeerCheck.ANY, new SecureRandom()),
+            List.of(
+                new GuestDevice(
+                    arguments[0],
+                    List.of(cable),
+                    StackConfig.of(StackConfig.DEFAULT_ADDRESS),
+                    new PerGuestIsolation(arguments[0], new SecureRandom()))),
+            new TorEgress(proxy, PeerCheck.ANY),
             new SecureRandom(),
             end::completeExceptionally);
     Runtime.getRuntime()

@@ -109,6 +109,30 @@ class LinkChoiceTest {
     refused(run("-d", "tap1", "--allow-host"), "forwards what arrives at xenbr1");
   }
 
+  /** A guest there would be answered twice. */
+  @Test
+  void twoDevicesOfOneLinkAreRefused() throws Exception {
+    machine.script(
+        """
+        ip link add br1 type bridge
+        ip link set br1 up
+        ip link add port1 type veth peer name far1
+        ip link set vmnet1 master br1
+        ip link set port1 master br1
+        """);
+    refused(run("-d", "vmnet1", "-d", "br1"), "br1", "vmnet1", "they are one link", "leave out");
+    refused(run("-d", "vmnet1", "-d", "port1"), "vmnet1", "port1", "they are one link, br1");
+  }
+
+  /** Its first device is taken back. */
+  @Test
+  void allDevicesOrNone() throws Exception {
+    machine.script("ip route add default via 192.168.77.2 dev vmnet1");
+    var before = machine.traces();
+    refused(run("-d", "tap7", "-d", "vmnet1"), "vmnet1 carries this host's default route");
+    assertThat(machine.traces().since(before)).isEmpty();
+  }
+
   @Test
   void theHostsOwnAddressIsNotTheGateways() throws Exception {
     refused(

@@ -8,15 +8,11 @@ import io.netty.util.concurrent.Future;
 import java.net.InetAddress;
 import org.torvtl.tor.socks.ReadSizes;
 
-/** The way out for what guests send. */
+/**
+ * The way out for what guests send. What is asked for under different isolation keys shares nothing
+ * on its way.
+ */
 public interface Egress {
-  /**
-   * The isolation key of a guest: what is asked for under different keys shares nothing on its way.
-   *
-   * @param guest the guest's MAC address, 0 on a TUN
-   */
-  String isolationKey(long guest);
-
   /**
    * Opens a stream for a guest.
    *

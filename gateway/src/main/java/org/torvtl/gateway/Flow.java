@@ -101,7 +101,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     var connecting =
         egress.connect(
             lane.loop(),
-            egress.isolationKey(guest.guest()),
+            lane.isolationKey(guest),
             guest.address(),
             guest.port(),
             // A read may overshoot what the guest's queue has room for by one buffer, not by many.

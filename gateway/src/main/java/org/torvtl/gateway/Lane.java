@@ -42,6 +42,7 @@ final class Lane implements StackHandler {
   private final IoEventLoop loop;
   private final Link link;
   private final Egress egress;
+  private final IsolationPolicy isolation;
   private final Stack stack;
   private final DnsService dns;
   private final DnsCounters dnsCounters = new DnsCounters();
@@ -60,12 +61,14 @@ final class Lane implements StackHandler {
       Link link,
       StackConfig config,
       Egress egress,
+      IsolationPolicy isolation,
       SecureRandom random,
       FlowTimeouts timeouts,
       Consumer<IOException> onLinkFailure) {
     this.loop = loop;
     this.link = link;
     this.egress = egress;
+    this.isolation = isolation;
     this.timeouts = timeouts;
     this.onLinkFailure = onLinkFailure;
     this.bufferBytes = config.bufferBytes();
@@ -156,7 +159,9 @@ final class Lane implements StackHandler {
       return false;
     }
     dns.answer(
-        egress.isolationKey(flow.guest()),
+        isolation.keyOf(
+            new IsolationPolicy.Request(
+                flow.guest(), flow.guestAddress(), flow.address(), flow.port())),
         payload,
         DnsTransport.UDP,
         answer -> {
@@ -167,6 +172,13 @@ final class Lane implements StackHandler {
           }
         });
     return true;
+  }
+
+  /** Under which a guest's connection goes out. */
+  String isolationKey(GuestConnection guest) {
+    return isolation.keyOf(
+        new IsolationPolicy.Request(
+            guest.guest(), guest.guestAddress(), guest.address(), guest.port()));
   }
 
   /** Whether the flow is most likely done, so that it can make room for another. */

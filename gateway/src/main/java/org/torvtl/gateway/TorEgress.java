@@ -7,45 +7,29 @@ import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import java.net.InetAddress;
 import java.net.SocketAddress;
-import java.security.SecureRandom;
 import java.time.Duration;
-import java.util.HexFormat;
 import org.torvtl.tor.socks.PeerCheck;
 import org.torvtl.tor.socks.ReadSizes;
 import org.torvtl.tor.socks.SocksClient;
 import org.torvtl.tor.socks.SocksCredentials;
 import org.torvtl.tor.socks.SocksDestination;
 import org.torvtl.tor.socks.SocksException;
-import org.torvtl.wire.MacAddress;
 
-/**
- * Out through Tor's SOCKS port. Each guest has an isolation key of its own, made of its MAC address
- * and a number that is new with each start: its streams share circuits with each other only.
- */
+/** Out through Tor's SOCKS port. An isolation key is the SOCKS password. */
 public final class TorEgress implements Egress {
-  private static final int NONCE_BYTES = 16;
   private static final Duration PROBE_TIMEOUT = Duration.ofSeconds(2);
 
   /** Tor complains in its log about a connection that has asked for nothing for two minutes. */
   private static final Duration WATCH = Duration.ofSeconds(60);
 
   private final SocksClient socks;
-  private final String nonce;
 
   /**
    * @param proxy Tor's SOCKS port: an address, not a name, or a Unix domain socket
    * @param peers who may be taken for Tor there
    */
-  public TorEgress(SocketAddress proxy, PeerCheck peers, SecureRandom random) {
+  public TorEgress(SocketAddress proxy, PeerCheck peers) {
     this.socks = new SocksClient(proxy, peers);
-    var bytes = new byte[NONCE_BYTES];
-    random.nextBytes(bytes);
-    this.nonce = HexFormat.of().formatHex(bytes);
-  }
-
-  @Override
-  public String isolationKey(long guest) {
-    return nonce + "-" + MacAddress.toString(guest);
   }
 
   @Override

@@ -13,7 +13,6 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
@@ -46,13 +45,18 @@ class GatewayTest {
     }
   }
 
-  private Gateway gateway(SocksServer proxy, Consumer<IOException> onLinkFailure) {
+  private Gateway gateway(SocksServer proxy, GatewayListener listener) {
+    return gateway(List.of(cable), StackConfig.of(StackConfig.DEFAULT_ADDRESS), proxy, listener);
+  }
+
+  /** Behind one device, which has a queue at the end of each cable. */
+  private static Gateway gateway(
+      List<LoopCable> queues, StackConfig config, SocksServer proxy, GatewayListener listener) {
+    var random = new SecureRandom();
+    var links = queues.stream().map(LoopCable::gatewayEnd).toList();
+    var device = new GuestDevice("cable0", links, config, new PerGuestIsolation("cable0", random));
     return new Gateway(
-        List.of(cable.gatewayEnd()),
-        StackConfig.of(StackConfig.DEFAULT_ADDRESS),
-        new TorEgress(proxy.address(), PeerCheck.ANY, new SecureRandom()),
-        new SecureRandom(),
-        onLinkFailure);
+        List.of(device), new TorEgress(proxy.address(), PeerCheck.ANY), random, listener);
   }
 
   private static void unexpected(IOException cause) {
@@ -159,13 +163,8 @@ class GatewayTest {
 
   /** Behind two links, as behind two queues of a device. */
   private Gateway gatewayOfTwoLanes(
-      LoopCable other, StackConfig config, SocksServer proxy, Consumer<IOException> onLinkFailure) {
-    return new Gateway(
-        List.of(cable.gatewayEnd(), other.gatewayEnd()),
-        config,
-        new TorEgress(proxy.address(), PeerCheck.ANY, new SecureRandom()),
-        new SecureRandom(),
-        onLinkFailure);
+      LoopCable other, StackConfig config, SocksServer proxy, GatewayListener listener) {
+    return gateway(List.of(cable, other), config, proxy, listener);
   }
 
   @RepeatedTest(5)

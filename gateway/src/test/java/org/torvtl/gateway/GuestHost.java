@@ -51,6 +51,7 @@ final class GuestHost implements Link.Receiver {
   private final TcpConfig config;
   private int nextPort = 40_000;
   private boolean resetsStrangers;
+  private long mac = MAC;
 
   GuestHost(LoopCable cable, TcpConfig config) {
     this.cable = cable;
@@ -65,6 +66,11 @@ final class GuestHost implements Link.Receiver {
 
   void runOnLoop(Runnable task) throws Exception {
     cable.loop().submit(task).get(SECONDS, TimeUnit.SECONDS);
+  }
+
+  /** Makes up a MAC address for itself. */
+  void changeMac(long next) throws Exception {
+    runOnLoop(() -> mac = next);
   }
 
   LoopCable cable() {
@@ -175,7 +181,7 @@ final class GuestHost implements Link.Receiver {
       int headerLength) {
     new EthernetFrame()
         .wrap(headers, 0, IP)
-        .compose(StackConfig.DEFAULT_MAC, MAC, EthernetFrame.TYPE_IPV4);
+        .compose(StackConfig.DEFAULT_MAC, mac, EthernetFrame.TYPE_IPV4);
     new Ipv4Packet()
         .wrap(headers, IP, Ipv4Packet.HEADER_LENGTH)
         .compose(source, address, protocol, 1, true, length);
@@ -187,7 +193,7 @@ final class GuestHost implements Link.Receiver {
   @Override
   public void frame(ByteBuf frame) {
     var ethernet = new EthernetFrame().wrap(frame, 0, frame.readableBytes());
-    assertThat(ethernet.destination()).isEqualTo(MAC);
+    assertThat(ethernet.destination()).isEqualTo(mac);
     var packet = new Ipv4Packet().wrap(frame, IP, frame.readableBytes() - IP);
     if (packet.destination() != ADDRESS) {
       // For one of the addresses a test has made up.

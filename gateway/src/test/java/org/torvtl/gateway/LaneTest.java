@@ -190,11 +190,6 @@ class LaneTest {
     }
 
     @Override
-    public String isolationKey(long guest) {
-      return inner.isolationKey(guest);
-    }
-
-    @Override
     public Future<Channel> connect(
         EventLoop loop,
         String isolationKey,

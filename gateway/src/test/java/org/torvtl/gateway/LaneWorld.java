@@ -82,7 +82,8 @@ final class LaneWorld implements AutoCloseable {
                 bufferBytes,
                 TcpConfig.defaults(),
                 address -> false),
-            egress.apply(new TorEgress(proxy.address(), PeerCheck.ANY, new SecureRandom())),
+            egress.apply(new TorEgress(proxy.address(), PeerCheck.ANY)),
+            new PerGuestIsolation("cable0", new SecureRandom()),
             new SecureRandom(),
             timeouts,
             linkFailure::complete);

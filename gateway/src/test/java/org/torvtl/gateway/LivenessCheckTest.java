@@ -42,11 +42,6 @@ class LivenessCheckTest {
     }
 
     @Override
-    public String isolationKey(long guest) {
-      throw new AssertionError();
-    }
-
-    @Override
     public Future<Channel> connect(
         EventLoop loop,
         String isolationKey,

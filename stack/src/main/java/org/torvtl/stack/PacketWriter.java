@@ -27,8 +27,8 @@ final class PacketWriter implements AutoCloseable {
   private final Ipv4Packet ipv4 = new Ipv4Packet();
   private final TcpSegment tcp = new TcpSegment();
   private final StackCounters counters;
+  private final FragmentIdentifications identifications;
   private ByteBuf headers;
-  private int identification;
 
   /** Whether a batch of frames is being taken, so that {@link #endOfBatch} follows. */
   private boolean inBatch;
@@ -40,10 +40,12 @@ final class PacketWriter implements AutoCloseable {
   private int waitingAcknowledgment;
   private int waitingWindow;
 
-  PacketWriter(Link link, long mac, StackCounters counters) {
+  PacketWriter(
+      Link link, long mac, StackCounters counters, FragmentIdentifications identifications) {
     this.link = link;
     this.mac = mac;
     this.counters = counters;
+    this.identifications = identifications;
     this.offload = link.hasTcpOffload();
     this.linkHeaderLength = link.medium() == Link.Medium.ETHERNET ? EthernetFrame.HEADER_LENGTH : 0;
     int longest =
@@ -71,11 +73,12 @@ final class PacketWriter implements AutoCloseable {
       counters.drop(StackCounters.Drop.TOO_LARGE);
       return;
     }
-    composeIpv4(guest, source, destination, protocol, ++identification, length <= room, length);
     if (length <= room) {
+      composeAtomic(guest, source, destination, protocol, length);
       link.send(headers, payload);
       return;
     }
+    composeIpv4(guest, source, destination, protocol, identifications.next(), false, length);
     int unit = room & ~7;
     for (int offset = 0; offset < length; offset += unit) {
       int part = Math.min(unit, length - offset);
@@ -122,8 +125,7 @@ final class PacketWriter implements AutoCloseable {
             window,
             options);
     int length = headerLength + payload.readableBytes();
-    composeIpv4(
-        guest, source, destination, Ipv4Packet.PROTOCOL_TCP, ++identification, true, length);
+    composeAtomic(guest, source, destination, Ipv4Packet.PROTOCOL_TCP, length);
     headers.setIndex(0, tcpOffset + headerLength);
     if (waitingFor != null) {
       if (supersedesWaiting(connection, acknowledgment, flags, window)) {
@@ -214,6 +216,14 @@ final class PacketWriter implements AutoCloseable {
     } finally {
       datagram.release();
     }
+  }
+
+  /**
+   * The header of a packet that is never fragmented. Its identification is for nothing, and 0: a
+   * counter would tell each guest how much the others get. RFC 6864, section 4.1.
+   */
+  private void composeAtomic(long guest, int source, int destination, int protocol, int length) {
+    composeIpv4(guest, source, destination, protocol, /* identification= */ 0, true, length);
   }
 
   private void composeIpv4(

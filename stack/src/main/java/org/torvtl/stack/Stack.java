@@ -88,7 +88,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     this.clock = clock;
     long now = clock.getAsLong();
     failures = new FailureLog(counters, clock);
-    writer = new PacketWriter(link, config.mac(), counters);
+    writer = new PacketWriter(link, config.mac(), counters, new FragmentIdentifications(secret));
     icmp = new IcmpResponder(config.address(), writer, counters, now);
     timers = new TimerWheel(alarm::accept, now);
     tcp =

@@ -245,7 +245,8 @@ final class TcpTable {
   InitialNumbers initialNumbers(GuestConnection.Key key, long nowNanos) {
     int guestPort = key.ports() >>> 16;
     int port = key.ports() & 0xFFFF;
-    return isnGenerator.next(key.address(), port, key.guestAddress(), guestPort, nowNanos);
+    return isnGenerator.next(
+        key.guest(), key.address(), port, key.guestAddress(), guestPort, nowNanos);
   }
 
   /** Ends every connection with a RST. */

@@ -86,7 +86,7 @@ public final class Echo {
     }
 
     void open() {
-      var isn = numbers.next(address, port, peer.address, peer.port, nowNanos);
+      var isn = numbers.next(/* remoteHost= */ 0, address, port, peer.address, peer.port, nowNanos);
       connection =
           TcpConnection.open(TcpConfig.defaults(), counters, isn, this, this::transmit, nowNanos);
     }
@@ -110,7 +110,7 @@ public final class Echo {
 
     /** A SYN came. The connection says nothing before accept, which may as well come later. */
     private void accept() {
-      var isn = numbers.next(address, port, peer.address, peer.port, nowNanos);
+      var isn = numbers.next(/* remoteHost= */ 0, address, port, peer.address, peer.port, nowNanos);
       var held =
           TcpConnection.passive(
               TcpConfig.defaults(), counters, isn, segment, this, this::transmit, nowNanos);
