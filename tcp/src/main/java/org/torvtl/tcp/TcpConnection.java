@@ -121,14 +121,7 @@ public final class TcpConnection {
       SegmentTransmitter transmitter,
       long nowNanos) {
     return passive(
-        config,
-        counters,
-        numbers,
-        syn,
-        handler,
-        transmitter,
-        PayloadAccount.UNLIMITED,
-        nowNanos);
+        config, counters, numbers, syn, handler, transmitter, PayloadAccount.UNLIMITED, nowNanos);
   }
 
   /** A connection we ask for: its SYN is sent at once. */
