@@ -29,6 +29,11 @@ public interface StackHandler {
     return false;
   }
 
+  /** A connection is to be ended: it, or its guest, holds more memory than it may. */
+  default void memoryIsShort(GuestConnection connection) {
+    connection.abort();
+  }
+
   /** No further frame is at hand: the time to flush what was written. */
   void endOfBatch();
 

@@ -23,7 +23,7 @@ final class Libc {
   static final int SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000;
   static final int EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, EIO = 5, ENXIO = 6, EAGAIN = 11;
   static final int EBUSY = 16, ENODEV = 19, EINVAL = 22, ERANGE = 34, ENOSYS = 38, EBADFD = 77;
-  static final int EOPNOTSUPP = 95, ENETDOWN = 100;
+  static final int EOPNOTSUPP = 95, ENETDOWN = 100, ENOBUFS = 105;
   static final int PR_SET_DUMPABLE = 4, PR_SET_NO_NEW_PRIVS = 38;
 
   private static final Linker LINKER = Linker.nativeLinker();
