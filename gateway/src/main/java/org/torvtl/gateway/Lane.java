@@ -2,6 +2,8 @@
 package org.torvtl.gateway;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
+import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.IoEventLoop;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.ScheduledFuture;
@@ -101,6 +103,10 @@ final class Lane implements StackHandler {
   private void giveUpMemory(String detail) {
     var memory = stack.memory();
     boolean failed = memory.takeAllocationFailure();
+    if (ByteBufAllocator.DEFAULT instanceof PooledByteBufAllocator pool) {
+      // What this thread has freed and keeps for its next allocations.
+      pool.trimCurrentThreadCache();
+    }
     if (!memory.giveUp() && failed) {
       linkFailed(new IOException("out of memory" + detail));
     }

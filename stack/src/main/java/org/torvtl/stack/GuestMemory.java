@@ -82,6 +82,9 @@ final class GuestMemory {
    * guest that holds much more.
    */
   boolean admits(long bytes) {
+    if (account.isAllocatorShort() && account.isMoreThanEqualShare(heldBytes + bytes)) {
+      return false;
+    }
     while (heldBytes + bytes > account.freeBytes()) {
       if (!dropOldestOutOfOrder() && !account.takeFor(this, bytes)) {
         return false;

@@ -46,6 +46,9 @@ public final class MemoryAccount {
   /** Part of the allocator's limit above which memory is short. */
   private static final double MOST_ALLOCATED = 0.75;
 
+  /** Where guests hold less than this part of the limit, it is not they that fill the allocator. */
+  private static final int WORTHWHILE_PART = 16;
+
   private final long limitBytes;
   private final DoubleSupplier allocated;
   private final Consumer<GuestConnection> cut;
@@ -90,8 +93,7 @@ public final class MemoryAccount {
   /** Whether a guest may have one more connection. */
   boolean admitsConnection(long guest) {
     var memory = guests.get(guest);
-    return !isAllocatorShort()
-        && (memory == null ? new GuestMemory(this, guest) : memory).admits(CONNECTION_BYTES);
+    return (memory == null ? new GuestMemory(this, guest) : memory).admits(CONNECTION_BYTES);
   }
 
   /** An allocation failed; something is to be given up. */
@@ -106,13 +108,18 @@ public final class MemoryAccount {
     return failed;
   }
 
+  /** Whether a guest that holds so much holds more than if all held the same. */
+  boolean isMoreThanEqualShare(long bytes) {
+    return bytes > heldBytes / Math.max(1, guests.size());
+  }
+
   /** Whether something is to be given up: an allocation failed, or one may soon. */
   public boolean isShort() {
     return allocationFailed || isAllocatorShort();
   }
 
   boolean isAllocatorShort() {
-    return allocated.getAsDouble() > MOST_ALLOCATED;
+    return allocated.getAsDouble() > MOST_ALLOCATED && heldBytes > limitBytes / WORTHWHILE_PART;
   }
 
   /**

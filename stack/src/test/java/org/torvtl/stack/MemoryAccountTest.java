@@ -264,13 +264,19 @@ class MemoryAccountTest {
   }
 
   @Test
-  void whereTheAllocatorIsShortOutOfOrderDataAndNewConnectionsAreNotTaken() {
+  void whereTheAllocatorIsShortAGuestWithMoreThanItsShareGetsNothing() {
     var allocated = new double[] {0.5};
     var account = new MemoryAccount(LIMIT, () -> allocated[0], connection -> {});
-    assertThat(account.admitsConnection(GUEST)).isTrue();
+    account.guest(GUEST).charge(1000);
+    account.guest(GUEST + 1).charge(LIMIT / 4);
+    assertThat(account.admitsConnection(GUEST + 1)).isTrue();
     assertThat(account.isShort()).isFalse();
     allocated[0] = 0.9;
-    assertThat(account.admitsConnection(GUEST)).isFalse();
+    assertThat(account.admitsConnection(GUEST)).isTrue();
+    assertThat(account.admitsConnection(GUEST + 1)).isFalse();
+    account.guest(GUEST + 1).release(LIMIT / 4);
+    assertThat(account.isShort()).as("it is not the guests that fill it").isFalse();
+    account.guest(GUEST + 1).charge(LIMIT / 4);
     assertThat(account.isShort()).isTrue();
   }
 
