@@ -102,7 +102,7 @@ final class Lane implements StackHandler {
    */
   private void giveUpMemory(String detail) {
     var memory = stack.memory();
-    boolean failed = memory.takeAllocationFailure();
+    boolean failed = memory.hasAllocationFailed();
     if (ByteBufAllocator.DEFAULT instanceof PooledByteBufAllocator pool) {
       // What this thread has freed and keeps for its next allocations.
       pool.trimCurrentThreadCache();
@@ -110,6 +110,11 @@ final class Lane implements StackHandler {
     if (!memory.giveUp() && failed) {
       linkFailed(new IOException("out of memory" + detail));
     }
+  }
+
+  @Override
+  public void allocationFailed() {
+    giveUpMemory("");
   }
 
   @Override

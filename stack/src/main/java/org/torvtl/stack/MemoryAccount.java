@@ -32,16 +32,19 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>What is guaranteed.</b> Together all lanes hold at most {@link StackConfig#bufferBytes},
  * 384 MiB by default. An allocator may need more for that, where what is left of its blocks fits
- * nothing else; above three quarters of the JVM's limit on direct memory (1 GiB), {@link #isShort}
- * tells, and the lane gives up out-of-order data, then connections, those first that hold most.
- * What is held on the heap, whose own limit is 256 MiB, is covered by what each buffer and
- * connection is charged beyond its payload. So resident memory stays below 384 and 256 MiB, some
- * 150 MiB of the JVM's own, and what the allocator wastes. An allocation that fails all the same
- * costs the frame or the flow it was for.
+ * nothing else; above three quarters of its limit (960 MiB), {@link #isShort} tells, and the lane
+ * gives up out-of-order data, then connections, those first that hold most. What is held on the
+ * heap, whose own limit is 256 MiB, is covered by what each buffer and connection is charged beyond
+ * its payload. So resident memory stays below 384 and 256 MiB, some 150 MiB of the JVM's own, and
+ * what the allocator wastes. An allocation that fails all the same costs the frame or the flow it
+ * was for.
  */
 public final class MemoryAccount {
   /** Charged for each connection: its state machine, its stream, and their places in tables. */
   static final int CONNECTION_BYTES = 4096;
+
+  /** What an allocator takes from the system at a time. */
+  private static final long BLOCK_BYTES = 4 << 20;
 
   /** Part of the allocator's limit above which memory is short. */
   private static final double MOST_ALLOCATED = 0.75;
@@ -101,11 +104,9 @@ public final class MemoryAccount {
     allocationFailed = true;
   }
 
-  /** Whether an allocation has failed since the last call. */
-  public boolean takeAllocationFailure() {
-    boolean failed = allocationFailed;
-    allocationFailed = false;
-    return failed;
+  /** Whether an allocation has failed since the last {@link #giveUp}. */
+  public boolean hasAllocationFailed() {
+    return allocationFailed;
   }
 
   /** Whether a guest that holds so much holds more than if all held the same. */
@@ -124,11 +125,24 @@ public final class MemoryAccount {
 
   /**
    * Gives up the out-of-order data of the guest that holds most of it; where there is none, cuts a
-   * connection of the guest that holds most of all.
+   * connection of the guest that holds most of all. After an allocation that failed goes on until
+   * an allocator's block could be free again.
    *
    * @return whether there was anything to give up
    */
   public boolean giveUp() {
+    long goal = heldBytes - (allocationFailed ? BLOCK_BYTES : 1);
+    allocationFailed = false;
+    boolean any = giveUpOne();
+    while (any && heldBytes > goal) {
+      if (!giveUpOne()) {
+        break;
+      }
+    }
+    return any;
+  }
+
+  private boolean giveUpOne() {
     var most = most(GuestMemory::outOfOrderBytes);
     if (most != null) {
       most.dropOutOfOrder();

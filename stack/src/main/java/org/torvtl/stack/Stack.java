@@ -153,14 +153,19 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     } catch (RuntimeException e) {
       failures.failed(e);
     } catch (OutOfMemoryError e) {
-      allocationFailed();
+      memory.allocationFailed();
       counters.drop(Drop.MEMORY);
+    }
+    if (memory.hasAllocationFailed()) {
+      // Before the next frame, which would fail as well.
+      handler.allocationFailed();
     }
   }
 
   @Override
   public void allocationFailed() {
     memory.allocationFailed();
+    handler.allocationFailed();
   }
 
   private void frame(ByteBuf frame, long now) {
@@ -352,7 +357,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     try {
       writer.udp(flow, payload);
     } catch (OutOfMemoryError e) {
-      allocationFailed();
+      memory.allocationFailed();
       counters.drop(Drop.MEMORY);
     }
   }

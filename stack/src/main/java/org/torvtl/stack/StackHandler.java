@@ -34,6 +34,9 @@ public interface StackHandler {
     connection.abort();
   }
 
+  /** An allocation failed: {@link MemoryAccount#giveUp} is to be called. No frame is at hand. */
+  default void allocationFailed() {}
+
   /** No further frame is at hand: the time to flush what was written. */
   void endOfBatch();
 
