@@ -20,6 +20,7 @@ import org.slf4j.LoggerFactory;
 import org.torvtl.stack.GuestConnection;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.ConnectionHandler;
+import org.torvtl.tcp.MemoryFootprint;
 import org.torvtl.tor.socks.ReadSizes;
 import org.torvtl.tor.socks.SocksClient;
 import org.torvtl.wire.Icmpv4Message;
@@ -56,8 +57,10 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   private @Nullable Channel channel;
   private long openedNanos;
 
-  /** Bytes written and not yet part of a batch that was flushed. */
+  /** Bytes written and not yet part of a batch that was flushed; and what memory they pin. */
   private int batchBytes;
+
+  private int batchPinned;
 
   /** Whether the kernel may wait with acknowledgments, in the hope of bytes of ours to go along. */
   private boolean acknowledgmentsMayWait = true;
@@ -91,12 +94,6 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     log.debug("{} asked for", guest);
     var flow = new Flow(guest, lane);
     guest.handler(flow);
-    if (lane.isShortOfMemory()) {
-      lane.flowCounters().refused++;
-      lane.flowCounters().refusedForMemory++;
-      guest.refuse();
-      return;
-    }
     var egress = lane.egress();
     var connecting =
         egress.connect(
@@ -176,6 +173,9 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
       lane.flushAtEndOfBatch(this);
     }
     batchBytes += length;
+    int pinned = MemoryFootprint.of(data);
+    batchPinned += pinned;
+    guest.memory().charge(pinned);
     stream.write(data, stream.voidPromise());
   }
 
@@ -183,19 +183,23 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   void flush() {
     var stream = channel;
     int length = batchBytes;
+    int pinned = batchPinned;
     batchBytes = 0;
+    batchPinned = 0;
     if (stream != null && length > 0) {
       acknowledgmentsMayWait = true;
       // One promise for the batch, on an empty buffer behind it, rather than one for each segment.
       guarded(() ->
           stream
               .writeAndFlush(Unpooled.EMPTY_BUFFER)
-              .addListener(written -> guarded(() -> written(length, written))));
+              .addListener(written -> guarded(() -> written(length, pinned, written))));
     }
   }
 
-  private void written(int length, Future<?> result) {
+  private void written(int length, int pinned, Future<?> result) {
     counters.waitingBytesOut -= length;
+    guest.memory().release(pinned);
+    lane.pausedFlows().memoryWasReleased();
     if (result.isSuccess()) {
       if (guestEnded) {
         progress.written(System.nanoTime());
@@ -291,18 +295,17 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
 
   @Override
   public void channelRead(ChannelHandlerContext context, Object message) {
-    var data = (ByteBuf) message;
+    var data = compact((ByteBuf) message);
     counters.bytesIn += data.readableBytes();
     if (guestClosed || outputShut) {
       counters.discardedBytesIn += data.readableBytes();
       data.release();
       return;
     }
-    if (guest.queuedBytes() > guest.sendCapacityBytes() && lane.isShortOfMemory()) {
+    if (!guest.memory().mayHold(data)) {
       counters.discardedBytesIn += data.readableBytes();
       data.release();
-      counters.cutForMemory++;
-      cut("memory is short");
+      cutForMemory();
       return;
     }
     farEndSpokeLast = true;
@@ -311,7 +314,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     if (guestEnded) {
       restartWait();
     }
-    guest.send(compact(data));
+    guest.send(data);
   }
 
   @Override
@@ -325,9 +328,19 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   }
 
   private void readWhileWritable() {
-    if (channel != null && !guestClosed && !streamEnded && guest.isWritable()) {
-      channel.read();
+    if (channel == null || guestClosed || streamEnded || !guest.isWritable()) {
+      return;
     }
+    if (guest.memory().admitsReading()) {
+      channel.read();
+    } else {
+      lane.pausedFlows().add(this);
+    }
+  }
+
+  /** Memory was released: reads on, if that was what it waited for. */
+  void resume() {
+    guarded(this::readWhileWritable);
   }
 
   @Override
@@ -425,15 +438,22 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     cut("its place is needed");
   }
 
+  /** Ends the flow since it, or its guest, holds too much memory. */
+  void cutForMemory() {
+    counters.cutForMemory += guestClosed ? 0 : 1;
+    cut("memory is short");
+  }
+
   private void guestIsClosed() {
     guestClosed = true;
+    lane.pausedFlows().remove(this);
     counters.waitingBytesIn -= waitingIn;
     waitingIn = 0;
   }
 
   /** A few bytes must not keep a large buffer: they wait in one of their own size. */
   private static ByteBuf compact(ByteBuf data) {
-    if (data.readableBytes() >= data.capacity() / 2) {
+    if (data.readableBytes() >= MemoryFootprint.pinnedBytes(data) / 2) {
       return data;
     }
     try {
@@ -447,12 +467,17 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   private void guarded(Runnable event) {
     try {
       event.run();
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | OutOfMemoryError e) {
       failed(e);
     }
   }
 
   private void failed(Throwable cause) {
+    if (cause instanceof OutOfMemoryError) {
+      lane.failed(cause);
+      cutForMemory();
+      return;
+    }
     counters.failed++;
     lane.failed(cause);
     cut("handling it failed");

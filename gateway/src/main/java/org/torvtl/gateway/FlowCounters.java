@@ -50,8 +50,8 @@ public final class FlowCounters {
   /** Payload from the egress that waits for guests to acknowledge it, at this moment. */
   public long waitingBytesIn;
 
-  /** Requests refused, and open flows cut, since all flows together held too much. */
-  public long refusedForMemory, cutForMemory;
+  /** Flows cut since their guest, or all together, held more memory than they may. */
+  public long cutForMemory;
 
   /** Gives every counter to {@code sink} with its name, always in the same order. */
   public void forEach(ObjLongConsumer<String> sink) {
@@ -75,7 +75,6 @@ public final class FlowCounters {
     sink.accept("discarded_bytes_in", discardedBytesIn);
     sink.accept("waiting_bytes_out", waitingBytesOut);
     sink.accept("waiting_bytes_in", waitingBytesIn);
-    sink.accept("refused_for_memory", refusedForMemory);
     sink.accept("cut_for_memory", cutForMemory);
   }
 }

@@ -2,6 +2,8 @@
 package org.torvtl.gateway;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
+import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.IoEventLoop;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.ScheduledFuture;
@@ -50,7 +52,7 @@ final class Lane implements StackHandler {
   private final FlowCounters flowCounters = new FlowCounters();
   private final FlowTimeouts timeouts;
   private final Consumer<IOException> onLinkFailure;
-  private final int bufferBytes;
+  private final PausedFlows pausedFlows;
   private long failureLoggedNanos = System.nanoTime() - TimeUnit.SECONDS.toNanos(1);
   private final List<Flow> unflushed = new ArrayList<>();
   private final SequencedSet<Flow> mostLikelyDone = new LinkedHashSet<>();
@@ -71,7 +73,7 @@ final class Lane implements StackHandler {
     this.isolation = isolation;
     this.timeouts = timeouts;
     this.onLinkFailure = onLinkFailure;
-    this.bufferBytes = config.bufferBytes();
+    this.pausedFlows = new PausedFlows(loop);
     this.dns = new DnsService(loop, names(), DnsLimits.DEFAULT, dnsCounters);
     this.liveness = new LivenessCheck(loop, egress, this::hasConnections);
     var secret = new byte[IsnGenerator.SECRET_LENGTH];
@@ -80,20 +82,13 @@ final class Lane implements StackHandler {
   }
 
   /**
-   * Whether all flows together hold as much as they may: then no new one begins, and one that holds
-   * more than its share is cut.
-   */
-  boolean isShortOfMemory() {
-    return flowCounters.waitingBytesIn + flowCounters.waitingBytesOut > bufferBytes;
-  }
-
-  /**
-   * Handling something failed: a defect, or memory is out. The first costs what it happened to; the
-   * second ends the lane, for without memory it can serve nobody, and must not seem to.
+   * Handling something failed: a defect, or memory is out. The first costs what it happened to, the
+   * second what is held for the guest that holds most.
    */
   void failed(Throwable cause) {
     if (cause instanceof OutOfMemoryError) {
-      linkFailed(new IOException("out of memory: " + cause.getMessage(), cause));
+      stack.memory().allocationFailed();
+      giveUpMemory(": " + cause.getMessage());
       return;
     }
     long now = System.nanoTime();
@@ -101,6 +96,36 @@ final class Lane implements StackHandler {
       failureLoggedNanos = now;
       // Without the flow's name: logs that are not asked for do not tell who spoke to whom.
       log.error("a flow is cut, handling it failed; please report this", cause);
+    }
+  }
+
+  /**
+   * Gives up out-of-order data, or a flow if there is none. Where an allocation failed and there is
+   * neither, the lane ends: without memory it can serve nobody, and must not seem to.
+   */
+  private void giveUpMemory(String detail) {
+    var memory = stack.memory();
+    boolean failed = memory.hasAllocationFailed();
+    if (ByteBufAllocator.DEFAULT instanceof PooledByteBufAllocator pool) {
+      // What this thread has freed and keeps for its next allocations.
+      pool.trimCurrentThreadCache();
+    }
+    if (!memory.giveUp() && failed) {
+      linkFailed(new IOException("out of memory" + detail));
+    }
+  }
+
+  @Override
+  public void allocationFailed() {
+    giveUpMemory("");
+  }
+
+  @Override
+  public void memoryIsShort(GuestConnection connection) {
+    if (connection.owner() instanceof Flow flow) {
+      flow.cutForMemory();
+    } else {
+      connection.abort();
     }
   }
 
@@ -211,6 +236,10 @@ final class Lane implements StackHandler {
       unflushed.get(i).flush();
     }
     unflushed.clear();
+    if (stack.memory().isShort()) {
+      giveUpMemory("");
+    }
+    pausedFlows.memoryWasReleased();
   }
 
   @Override
@@ -243,10 +272,12 @@ final class Lane implements StackHandler {
     sink.accept("link.sent_frames", frames.sentFrames);
     sink.accept("link.sent_bytes", frames.sentBytes);
     sink.accept("link.send_drops", frames.sendDrops);
+    sink.accept("link.memory_drops", frames.memoryDrops);
     sink.accept("link.oversized_drops", frames.oversizedDrops);
     sink.accept("link.offload_drops", frames.offloadDrops);
     sink.accept("link.misdirected_drops", frames.misdirectedDrops);
     sink.accept("link.capture_drops", frames.captureDrops);
+    sink.accept("memory.held_bytes", stack.memory().heldBytes());
     flowCounters.forEach((name, count) -> sink.accept("flow." + name, count));
     sink.accept("egress.liveness_questions", liveness.questions());
     sink.accept("egress.liveness_failures", liveness.failedQuestions());
@@ -275,6 +306,10 @@ final class Lane implements StackHandler {
 
   LivenessCheck liveness() {
     return liveness;
+  }
+
+  PausedFlows pausedFlows() {
+    return pausedFlows;
   }
 
   FlowTimeouts timeouts() {

@@ -94,6 +94,11 @@ public final class FaultInjectionLink implements Link {
       }
 
       @Override
+      public void allocationFailed() {
+        receiver.allocationFailed();
+      }
+
+      @Override
       public void failed(IOException cause) {
         receiver.failed(cause);
       }

@@ -35,6 +35,12 @@ public interface Link extends AutoCloseable {
     /** No further frame is at hand for now. */
     void endOfBatch();
 
+    /**
+     * There was no memory for a frame, which is dropped and counted: the receiver should free some.
+     * {@link #endOfBatch} follows.
+     */
+    default void allocationFailed() {}
+
     /** The device is gone; nothing more will arrive, and nothing can be sent. */
     void failed(IOException cause);
   }

@@ -12,6 +12,9 @@ public final class LinkCounters {
   /** Frames the device did not take: its queue was full, or the interface down. */
   public long sendDrops;
 
+  /** Frames dropped on arrival, for there was no memory to read them into. */
+  public long memoryDrops;
+
   /** Frames longer than the link's MTU allows, dropped on arrival. */
   public long oversizedDrops;
 

@@ -96,6 +96,11 @@ public final class PcapngLink implements Link {
       }
 
       @Override
+      public void allocationFailed() {
+        receiver.allocationFailed();
+      }
+
+      @Override
       public void failed(IOException cause) {
         receiver.failed(cause);
       }

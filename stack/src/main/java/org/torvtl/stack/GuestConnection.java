@@ -48,6 +48,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
 
   private final TcpTable table;
   private final Key key;
+  private final ConnectionMemory memory;
   private final TcpConnection tcp;
   private final int sendCapacityBytes;
   private final Timeout timeout = new Timeout();
@@ -62,6 +63,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     this.syn = syn;
     var config = table.nextConfig();
     this.sendCapacityBytes = config.sendCapacityBytes();
+    this.memory = new ConnectionMemory(table.memory().guest(key.guest), this);
     this.tcp =
         TcpConnection.passive(
             config,
@@ -70,6 +72,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
             synSegment,
             this,
             this,
+            memory,
             nowNanos);
   }
 
@@ -170,6 +173,21 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     return tcp.isWritable();
   }
 
+  /** What the connection holds, and who takes over what it delivers. */
+  public ConnectionMemory memory() {
+    return memory;
+  }
+
+  /** Who hears of the connection's events, {@code null} if nobody yet. */
+  public @Nullable ConnectionHandler owner() {
+    return handler;
+  }
+
+  /** See {@link TcpConnection#dropOutOfOrder}. */
+  void dropOutOfOrder() {
+    tcp.dropOutOfOrder();
+  }
+
   /** Bytes queued for the guest that it has not acknowledged. */
   public int queuedBytes() {
     return tcp.queuedBytes();
@@ -200,6 +218,8 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
       settle();
     } catch (RuntimeException e) {
       fail(e);
+    } catch (OutOfMemoryError e) {
+      outOfMemory(e);
     }
   }
 
@@ -221,6 +241,12 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     end(() -> tcp.abort(table.nowNanos()), cause);
     // Where not even that works, it ends without a word.
     end(tcp::drop, cause);
+  }
+
+  /** What was being done is not known to be whole. The connection ends, and no other. */
+  private void outOfMemory(OutOfMemoryError cause) {
+    memory.allocationFailed(cause);
+    end();
   }
 
   private void end(Runnable how, RuntimeException cause) {
@@ -266,6 +292,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     if (tcp.state() == TcpState.CLOSED) {
       answered();
       table.forget(key, this);
+      memory.close();
       table.timers().cancel(timeout);
       return;
     }
@@ -291,6 +318,8 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
         settle();
       } catch (RuntimeException e) {
         fail(e);
+      } catch (OutOfMemoryError e) {
+        outOfMemory(e);
       }
     }
   }

@@ -9,14 +9,16 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.stack.StackCounters.Drop;
+import org.torvtl.tcp.MemoryFootprint;
 import org.torvtl.wire.Ipv4Packet;
 
 /**
  * Puts fragmented IPv4 packets together. RFC 791, section 3.2; RFC 815; RFC 1122, section 3.3.2.
  *
- * <p>Memory is bounded: when a fragment finds no room, the packets begun longest ago are given up.
- * A packet whose fragments overlap is given up whole, since which bytes count would be a matter of
- * taste, and attacks live on it (RFC 5722 says so for IPv6; RFC 3128 shows it for IPv4).
+ * <p>Memory is bounded: when a fragment finds no room, packets are given up of the guest that holds
+ * most, those begun longest ago first. A packet whose fragments overlap is given up whole, since
+ * which bytes count would be a matter of taste, and attacks live on it (RFC 5722 says so for IPv6;
+ * RFC 3128 shows it for IPv4).
  */
 final class Reassembler implements AutoCloseable {
   /** Bytes of all incomplete packets together. */
@@ -30,27 +32,31 @@ final class Reassembler implements AutoCloseable {
   private record Key(long guest, int source, int destination, int protocol, int identification) {}
 
   private final StackCounters counters;
+  private final MemoryAccount memory;
+  private final ByteBufAllocator allocator;
   private final Map<Key, Partial> partials = new LinkedHashMap<>();
   private final Ipv4Packet whole = new Ipv4Packet();
   private int usedBytes;
 
-  Reassembler(StackCounters counters) {
+  Reassembler(StackCounters counters, MemoryAccount memory, ByteBufAllocator allocator) {
     this.counters = counters;
+    this.memory = memory;
+    this.allocator = allocator;
   }
 
   /** A packet that is not whole yet. Its payload begins where the longest header would end. */
   private static final class Partial {
     final ByteBuf buf;
+    final GuestMemory guest;
     final BitSet units = new BitSet();
     final long begunNanos;
     int headerLength;
     int payloadLength = -1;
 
-    Partial(long nowNanos) {
+    Partial(ByteBuf buf, GuestMemory guest, long nowNanos) {
+      this.buf = buf;
+      this.guest = guest;
       begunNanos = nowNanos;
-      buf =
-          ByteBufAllocator.DEFAULT.buffer(
-              2048, Ipv4Packet.MAX_HEADER_LENGTH + Ipv4Packet.MAX_LENGTH);
     }
 
     boolean isWhole() {
@@ -77,7 +83,11 @@ final class Reassembler implements AutoCloseable {
             fragment.destination(),
             fragment.protocol(),
             fragment.identification());
-    var partial = partials.computeIfAbsent(key, k -> begin(nowNanos));
+    var partial = partials.get(key);
+    if (partial == null) {
+      partial = begin(guest, nowNanos);
+      partials.put(key, partial);
+    }
     if (!put(partial, fragment, frame)) {
       counters.drop(Drop.FRAGMENT_OVERLAP);
       forget(key);
@@ -85,17 +95,27 @@ final class Reassembler implements AutoCloseable {
     }
     if (partial.isWhole()) {
       partials.remove(key);
-      usedBytes -= partial.buf.capacity();
+      charge(partial, -MemoryFootprint.of(partial.buf));
       return finish(partial);
     }
     makeRoom(key);
     return null;
   }
 
-  private Partial begin(long nowNanos) {
-    var partial = new Partial(nowNanos);
-    usedBytes += partial.buf.capacity();
+  private Partial begin(long guest, long nowNanos) {
+    var buf = allocator.buffer(2048, Ipv4Packet.MAX_HEADER_LENGTH + Ipv4Packet.MAX_LENGTH);
+    var partial = new Partial(buf, memory.guest(guest), nowNanos);
+    charge(partial, MemoryFootprint.of(buf));
     return partial;
+  }
+
+  private void charge(Partial partial, int bytes) {
+    usedBytes += bytes;
+    if (bytes >= 0) {
+      partial.guest.chargeFragments(bytes);
+    } else {
+      partial.guest.releaseFragments(-bytes);
+    }
   }
 
   private boolean put(Partial partial, Ipv4Packet fragment, ByteBuf frame) {
@@ -108,16 +128,19 @@ final class Reassembler implements AutoCloseable {
     if (overlap >= 0 && overlap < endUnit || pastEnd) {
       return false;
     }
-    if (!fragment.moreFragments()) {
-      if (partial.payloadLength >= 0 || partial.units.length() > endUnit) {
-        return false;
-      }
+    boolean isLast = !fragment.moreFragments();
+    if (isLast && (partial.payloadLength >= 0 || partial.units.length() > endUnit)) {
+      return false;
+    }
+    // Before anything counts as here: there may be no memory for it.
+    int before = MemoryFootprint.of(partial.buf);
+    partial.buf.ensureWritable(Ipv4Packet.MAX_HEADER_LENGTH + to);
+    charge(partial, MemoryFootprint.of(partial.buf) - before);
+    if (isLast) {
       partial.payloadLength = to;
     }
     partial.units.set(firstUnit, endUnit);
-    int before = partial.buf.capacity();
     int index = Ipv4Packet.MAX_HEADER_LENGTH + from;
-    partial.buf.ensureWritable(Ipv4Packet.MAX_HEADER_LENGTH + to);
     partial.buf.setBytes(index, frame, fragment.payloadOffset(), fragment.payloadLength());
     if (from == 0) {
       partial.headerLength = fragment.headerLength();
@@ -127,7 +150,6 @@ final class Reassembler implements AutoCloseable {
           fragment.offset(),
           partial.headerLength);
     }
-    usedBytes += partial.buf.capacity() - before;
     return partial.headerLength + Math.max(to, partial.payloadLength) <= Ipv4Packet.MAX_LENGTH;
   }
 
@@ -151,14 +173,27 @@ final class Reassembler implements AutoCloseable {
   }
 
   private void makeRoom(Key newest) {
-    var oldest = partials.entrySet().iterator();
-    while (usedBytes > CAPACITY && oldest.hasNext()) {
-      var entry = oldest.next();
-      if (!entry.getKey().equals(newest)) {
-        oldest.remove();
-        giveUp(entry.getValue());
+    while (usedBytes > CAPACITY) {
+      var victim = oldestOfTheGuestWithMost(newest);
+      var partial = victim == null ? null : partials.remove(victim);
+      if (partial == null) {
+        return;
+      }
+      giveUp(partial);
+    }
+  }
+
+  private @Nullable Key oldestOfTheGuestWithMost(Key newest) {
+    Key victim = null;
+    int most = 0;
+    for (var entry : partials.entrySet()) {
+      int bytes = entry.getValue().guest.fragmentBytes();
+      if (bytes > most && !entry.getKey().equals(newest)) {
+        most = bytes;
+        victim = entry.getKey();
       }
     }
+    return victim;
   }
 
   private void giveUp(Partial partial) {
@@ -174,7 +209,7 @@ final class Reassembler implements AutoCloseable {
   }
 
   private void release(Partial partial) {
-    usedBytes -= partial.buf.capacity();
+    charge(partial, -MemoryFootprint.of(partial.buf));
     partial.buf.release();
   }
 

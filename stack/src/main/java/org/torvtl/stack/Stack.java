@@ -2,6 +2,8 @@
 package org.torvtl.stack;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
+import io.netty.util.internal.PlatformDependent;
 import java.io.IOException;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
@@ -49,7 +51,8 @@ public final class Stack implements Link.Receiver, AutoCloseable {
   private final LongSupplier clock;
   private final StackCounters counters = new StackCounters();
   private final NeighborCache neighbors = new NeighborCache();
-  private final Reassembler reassembler = new Reassembler(counters);
+  private final MemoryAccount memory;
+  private final Reassembler reassembler;
   private final PacketWriter writer;
   private final IcmpResponder icmp;
   private final TimerWheel timers;
@@ -88,6 +91,8 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     this.clock = clock;
     long now = clock.getAsLong();
     failures = new FailureLog(counters, clock);
+    memory = new MemoryAccount(config.bufferBytes(), Stack::allocatedPart, this::cutForMemory);
+    reassembler = new Reassembler(counters, memory, ByteBufAllocator.DEFAULT);
     writer = new PacketWriter(link, config.mac(), counters, new FragmentIdentifications(secret));
     icmp = new IcmpResponder(config.address(), writer, counters, now);
     timers = new TimerWheel(alarm::accept, now);
@@ -102,7 +107,20 @@ public final class Stack implements Link.Receiver, AutoCloseable {
             timers,
             clock,
             new IsnGenerator(secret),
-            failures);
+            failures,
+            memory);
+  }
+
+  private void cutForMemory(GuestConnection connection) {
+    counters.drop(Drop.MEMORY_CUT);
+    handler.memoryIsShort(connection);
+    // One in TIME-WAIT, which nobody ends.
+    connection.drop();
+  }
+
+  /** How much of the memory for buffers the allocator has taken, 0 to 1. */
+  private static double allocatedPart() {
+    return (double) PlatformDependent.usedDirectMemory() / PlatformDependent.maxDirectMemory();
   }
 
   private static TcpConfig tcpConfig(TcpConfig config, Link link) {
@@ -134,7 +152,20 @@ public final class Stack implements Link.Receiver, AutoCloseable {
       frame(frame, clock.getAsLong());
     } catch (RuntimeException e) {
       failures.failed(e);
+    } catch (OutOfMemoryError e) {
+      memory.allocationFailed();
+      counters.drop(Drop.MEMORY);
     }
+    if (memory.hasAllocationFailed()) {
+      // Before the next frame, which would fail as well.
+      handler.allocationFailed();
+    }
+  }
+
+  @Override
+  public void allocationFailed() {
+    memory.allocationFailed();
+    handler.allocationFailed();
   }
 
   private void frame(ByteBuf frame, long now) {
@@ -321,14 +352,24 @@ public final class Stack implements Link.Receiver, AutoCloseable {
   public void sendDatagram(DatagramFlow flow, ByteBuf payload) {
     if (closed) {
       counters.drop(Drop.CLOSED);
-    } else {
+      return;
+    }
+    try {
       writer.udp(flow, payload);
+    } catch (OutOfMemoryError e) {
+      memory.allocationFailed();
+      counters.drop(Drop.MEMORY);
     }
   }
 
   /** The time the alarm was set to has come. */
   public void onDeadline() {
     timers.advance(clock.getAsLong());
+  }
+
+  /** What is held for the guests. */
+  public MemoryAccount memory() {
+    return memory;
   }
 
   public StackCounters counters() {

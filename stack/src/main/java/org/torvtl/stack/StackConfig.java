@@ -14,9 +14,10 @@ import org.torvtl.wire.Ipv4Address;
  * @param address the gateway's own IPv4 address, the one that answers ping; network byte order
  * @param maxConnections TCP connections open at a time; requests beyond are dropped
  * @param maxPending TCP connection requests waiting for an answer at a time, part of those
- * @param bufferBytes what the payload of all connections may take, it is shared out so that the
- *     first connections get {@link #MAX_SHARE} for each direction, and the more there are the less
- *     each new one, down to {@link #MIN_SHARE}
+ * @param bufferBytes what may be held for all guests, by what it pins in memory; {@link
+ *     MemoryAccount} keeps it and shares it out among guests. For windows it is shared out so that
+ *     the first connections get {@link #MAX_SHARE} for each direction, and the more there are the
+ *     less each new one, down to {@link #MIN_SHARE}
  * @param tcp how the TCP engine behaves; segment size and capacities are set for each connection
  * @param hostAddresses IPv4 addresses that the host answers ARP for on this link itself, in network
  *     byte order; none where the host has no part in the link
@@ -89,8 +90,8 @@ public record StackConfig(
    * @param connections how many there are besides
    */
   int share(int connections) {
-    // A sixteenth: half of all is for each direction, and shares of so much, one less than the
-    // other, with the least share for the many that come last, add up to about that half.
+    // A sixteenth: shares of so much, one less than the other, add up to about a third of all for
+    // each direction before they reach the least share. What comes beyond, the account bounds.
     return Math.clamp(bufferBytes / 16 / (connections + 1), MIN_SHARE, MAX_SHARE);
   }
 }

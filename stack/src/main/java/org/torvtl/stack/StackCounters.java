@@ -55,12 +55,18 @@ public final class StackCounters {
     TCP_PENDING_FULL,
     /** A request that was answered and the guest has not confirmed, forgotten to make room. */
     TCP_HALF_OPEN,
+    /** A connection request of a guest that holds as much memory as it may. */
+    TCP_MEMORY,
     /** A TCP segment of no connection. */
     TCP_NO_CONNECTION,
     /** A question for an address of the host's own, which the host answers itself. */
     HOST_ADDRESS,
     /** A packet larger than the link carries. */
     TOO_LARGE,
+    /** A connection that was ended since it, or its guest, held too much memory. */
+    MEMORY_CUT,
+    /** A packet that no memory could be allocated for. */
+    MEMORY,
     /** A frame that came after the stack was closed. */
     CLOSED,
     /** A frame or timer whose handling failed: a defect of the gateway, and logged as one. */

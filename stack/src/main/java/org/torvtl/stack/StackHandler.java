@@ -29,6 +29,14 @@ public interface StackHandler {
     return false;
   }
 
+  /** A connection is to be ended: it, or its guest, holds more memory than it may. */
+  default void memoryIsShort(GuestConnection connection) {
+    connection.abort();
+  }
+
+  /** An allocation failed: {@link MemoryAccount#giveUp} is to be called. No frame is at hand. */
+  default void allocationFailed() {}
+
   /** No further frame is at hand: the time to flush what was written. */
   void endOfBatch();
 

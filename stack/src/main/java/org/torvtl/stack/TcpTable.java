@@ -44,6 +44,7 @@ final class TcpTable {
   private final LongSupplier clock;
   private final IsnGenerator isnGenerator;
   private final FailureLog failures;
+  private final MemoryAccount memory;
   private final TcpCounters tcpCounters = new TcpCounters();
   private final Map<GuestConnection.Key, GuestConnection> connections = new HashMap<>();
   private final TcpSegment segment = new TcpSegment();
@@ -65,7 +66,9 @@ final class TcpTable {
       TimerWheel timers,
       LongSupplier clock,
       IsnGenerator isnGenerator,
-      FailureLog failures) {
+      FailureLog failures,
+      MemoryAccount memory) {
+    this.memory = memory;
     this.config = config;
     this.tcpConfig = tcpConfig;
     this.handler = handler;
@@ -141,6 +144,8 @@ final class TcpTable {
     if (key.address() == config.address()) {
       // Nothing listens on the gateway itself.
       reset(key);
+    } else if (!memory.admitsConnection(key.guest())) {
+      counters.drop(Drop.TCP_MEMORY);
     } else if (connections.size() >= config.maxConnections()
         && !forgetOneThatIsOver()
         && !forgetOneHalfOpen()
@@ -256,6 +261,10 @@ final class TcpTable {
 
   void failed(RuntimeException cause) {
     failures.failed(cause);
+  }
+
+  MemoryAccount memory() {
+    return memory;
   }
 
   int size() {

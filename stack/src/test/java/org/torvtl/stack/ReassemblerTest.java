@@ -2,10 +2,13 @@
 package org.torvtl.stack;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.netty.buffer.AbstractByteBufAllocator;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
+import io.netty.buffer.UnpooledHeapByteBuf;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -22,13 +25,48 @@ class ReassemblerTest {
   private static final long GUEST = 0x0200_0000_0001L;
 
   private final StackCounters counters = new StackCounters();
-  private final Reassembler reassembler = new Reassembler(counters);
+  private final MemoryAccount memory = new MemoryAccount(64 << 20, () -> 0, connection -> {});
+  private final FailingAllocator allocator = new FailingAllocator();
+  private final Reassembler reassembler = new Reassembler(counters, memory, allocator);
   private final Ipv4Packet packet = new Ipv4Packet();
 
   @AfterEach
   void nothingIsHeldAfterClose() {
     reassembler.close();
     assertThat(reassembler.usedBytes()).isZero();
+    assertThat(memory.heldBytes()).isZero();
+    assertThat(memory.guests()).isZero();
+  }
+
+  /** Has no memory while it is told so. */
+  private static final class FailingAllocator extends AbstractByteBufAllocator {
+    private boolean fails;
+
+    @Override
+    protected ByteBuf newHeapBuffer(int initialCapacity, int maxCapacity) {
+      if (fails) {
+        throw new OutOfMemoryError("made by the test");
+      }
+      return new UnpooledHeapByteBuf(this, initialCapacity, maxCapacity) {
+        @Override
+        public ByteBuf capacity(int newCapacity) {
+          if (fails) {
+            throw new OutOfMemoryError("made by the test");
+          }
+          return super.capacity(newCapacity);
+        }
+      };
+    }
+
+    @Override
+    protected ByteBuf newDirectBuffer(int initialCapacity, int maxCapacity) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public boolean isDirectBufferPooled() {
+      return false;
+    }
   }
 
   private static ByteBuf fragment(int id, byte[] payload, int from, int to) {
@@ -126,6 +164,43 @@ class ReassemblerTest {
     assertThat(add(rest.get(0), 1000)).isNull();
     assertThat(add(rest.get(1), 1000)).isNull();
     var whole = add(rest.get(2), 1000);
+    assertThat(whole).isNotNull();
+    whole.release();
+  }
+
+  /** What was never copied does not count as here: it would be some other guest's bytes. */
+  @Test
+  void aFragmentThatThereIsNoMemoryForIsNotThere() {
+    byte[] payload = random(new Random(1), 60_000);
+    assertThat(add(fragment(1, payload, 0, 1024), 0)).isNull();
+    allocator.fails = true;
+    var rest = fragment(1, payload, 1024, 60_000);
+    assertThatThrownBy(() -> add(rest, 0)).isInstanceOf(OutOfMemoryError.class);
+    var other = fragment(2, payload, 1024, 2048);
+    assertThatThrownBy(() -> add(other, 0)).isInstanceOf(OutOfMemoryError.class);
+    allocator.fails = false;
+    assertThat(add(fragment(1, payload, 1024, 2048), 0)).isNull();
+    var whole = add(fragment(1, payload, 2048, 60_000), 0);
+    assertThat(whole).isNotNull();
+    packet.wrap(whole, whole.readerIndex(), whole.readableBytes());
+    assertThat(ByteBufUtil.getBytes(whole, packet.payloadOffset(), packet.payloadLength()))
+        .isEqualTo(payload);
+    whole.release();
+  }
+
+  @Test
+  void oneGuestsFragmentsDoNotPushOutAnothers() {
+    byte[] payload = random(new Random(1), 64);
+    var first = fragment(1, payload, 0, 32);
+    packet.wrap(first, 0, first.readableBytes());
+    assertThat(reassembler.add(GUEST + 1, packet, first, 0)).isNull();
+    for (int id = 0; id < 2000; id++) {
+      add(fragment(id, new byte[2048], 0, 1024), 1);
+    }
+    assertThat(counters.dropCount(Drop.FRAGMENT_EXPIRED)).isPositive();
+    var second = fragment(1, payload, 32, 64);
+    packet.wrap(second, 0, second.readableBytes());
+    var whole = reassembler.add(GUEST + 1, packet, second, 2);
     assertThat(whole).isNotNull();
     whole.release();
   }

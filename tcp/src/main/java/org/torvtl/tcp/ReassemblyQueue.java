@@ -6,11 +6,17 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Payload that arrived before what it should follow, in order, without overlaps. What is here was
- * or may have been reported to the peer as received, so it is never given up again: bytes that come
- * twice are dropped, and beyond the bound new ones are.
+ * Payload that arrived before what it should follow, in order, without overlaps. Bytes that come
+ * twice are dropped, and beyond the bound new ones are; a shortage of memory may take all of it
+ * back (RFC 2018, section 8).
+ *
+ * <p>A search starts at the end, where most segments belong, and is linear: the bound on the number
+ * of pieces bounds it.
  */
 final class ReassemblyQueue {
+  /** Answers of {@link #insert}. */
+  static final long FULL = -1, NO_MEMORY = -2;
+
   private static final int FIRST_SIZE = 8;
 
   /** What a connection starts with, and most never need more. */
@@ -19,6 +25,7 @@ final class ReassemblyQueue {
   private static final @Nullable ByteBuf[] NO_PIECES = {};
 
   private final int maxPieces;
+  private final PayloadAccount account;
   private long[] starts = NO_STARTS;
   private @Nullable ByteBuf[] pieces = NO_PIECES;
   private int count;
@@ -27,9 +34,11 @@ final class ReassemblyQueue {
    * Makes an empty queue.
    *
    * @param maxPieces the most pieces it takes; the bytes are bounded by the window already
+   * @param account is charged for what each piece pins
    */
-  ReassemblyQueue(int maxPieces) {
+  ReassemblyQueue(int maxPieces, PayloadAccount account) {
     this.maxPieces = maxPieces;
+    this.account = account;
   }
 
   boolean isEmpty() {
@@ -41,17 +50,21 @@ final class ReassemblyQueue {
     return end(count - 1);
   }
 
-  /** Makes the piece to keep: the {@code length} bytes of {@code payload} from {@code index}. */
+  /**
+   * Makes the piece to keep: the {@code length} bytes of {@code payload} from {@code index}; {@code
+   * null} if there is no memory for it.
+   */
   @FunctionalInterface
   interface Keeper {
-    ByteBuf keep(ByteBuf payload, int index, int length);
+    @Nullable ByteBuf keep(ByteBuf payload, int index, int length);
   }
 
   /**
    * Adds what is new of the bytes of {@code payload} from {@code index}, which belong at sequence
    * numbers {@code from} to {@code to}.
    *
-   * @return how many bytes were new and taken; -1 if some were not because of the bound
+   * @return how many bytes were new and taken; {@link #FULL} or {@link #NO_MEMORY} if some were not
+   *     because of the bound, or since the account or the keeper had no room
    */
   long insert(long from, long to, ByteBuf payload, int index, Keeper keeper) {
     long taken = 0;
@@ -61,10 +74,18 @@ final class ReassemblyQueue {
       long gapEnd = position < count ? Math.min(to, starts[position]) : to;
       if (at < gapEnd) {
         if (count >= maxPieces) {
-          return -1;
+          return FULL;
         }
         int length = (int) (gapEnd - at);
-        put(position, at, keeper.keep(payload, index + (int) (at - from), length));
+        var piece = keeper.keep(payload, index + (int) (at - from), length);
+        if (piece == null) {
+          return NO_MEMORY;
+        }
+        if (!account.chargeOutOfOrder(MemoryFootprint.of(piece))) {
+          piece.release();
+          return NO_MEMORY;
+        }
+        put(position, at, piece);
         taken += length;
       }
       at = Math.max(gapEnd, end(position));
@@ -119,6 +140,7 @@ final class ReassemblyQueue {
     while (passed < count && starts[passed] <= next && found == null) {
       var piece = piece(passed);
       int skip = (int) Math.min(piece.readableBytes(), next - starts[passed]);
+      account.releaseOutOfOrder(MemoryFootprint.of(piece));
       if (skip == piece.readableBytes()) {
         piece.release();
       } else {
@@ -155,10 +177,13 @@ final class ReassemblyQueue {
 
   /** Releases everything. */
   void clear() {
-    for (int i = 0; i < count; i++) {
-      piece(i).release();
-      pieces[i] = null;
-    }
+    int held = count;
     count = 0;
+    for (int i = 0; i < held; i++) {
+      var piece = piece(i);
+      pieces[i] = null;
+      account.releaseOutOfOrder(MemoryFootprint.of(piece));
+      piece.release();
+    }
   }
 }

@@ -21,6 +21,7 @@ final class Receiver {
   private final TcpConfig config;
   private final TcpCounters counters;
   private final Timestamps timestamps;
+  private final PayloadAccount account;
   private final ReassemblyQueue queue;
   private final ReceiveWindow window;
   private final DelayedAck ack;
@@ -45,8 +46,10 @@ final class Receiver {
       TcpConfig config,
       TcpCounters counters,
       Timestamps timestamps,
+      PayloadAccount account,
       int synSequence,
       long nowNanos) {
+    this.account = account;
     this.config = config;
     this.counters = counters;
     this.timestamps = timestamps;
@@ -54,7 +57,7 @@ final class Receiver {
     next = first;
     lastAckSent = first;
     maxPieces = Math.max(LEAST_PIECES, config.receiveCapacityBytes() / PIECE_COST);
-    queue = new ReassemblyQueue(maxPieces);
+    queue = new ReassemblyQueue(maxPieces, account);
     var tuner =
         new ReceiveBufferTuner(
             config.initialReceiveBytes(), config.receiveCapacityBytes(), first, nowNanos);
@@ -187,7 +190,11 @@ final class Receiver {
     counters.outOfOrder++;
     long taken = queue.insert(from, end, payload, index, this::keep);
     if (taken < 0) {
-      counters.droppedByBound++;
+      if (taken == ReassemblyQueue.FULL) {
+        counters.droppedByBound++;
+      } else {
+        counters.droppedForMemory++;
+      }
       return;
     }
     if (taken == 0) {
@@ -204,19 +211,34 @@ final class Receiver {
       ack.request();
       return null;
     }
+    var data = keep(payload, index, length);
+    if (data == null || !account.admits(MemoryFootprint.of(data))) {
+      if (data != null) {
+        data.release();
+      }
+      counters.droppedForMemory++;
+      ack.request();
+      return null;
+    }
     if (!queue.isEmpty()) {
       ack.request();
     }
     ack.received(length, window.size(), nowNanos);
-    return deliver(keep(payload, index, length));
+    return deliver(data);
   }
 
-  private ByteBuf keep(ByteBuf payload, int index, int length) {
-    // A small part must not keep a large packet alive, or overlaps pin many times our capacity.
-    if (length >= config.copyBelowBytes() && length >= payload.readableBytes() / 2) {
+  /** Bytes to hold, which the caller owns; {@code null} if there is no memory for them. */
+  private @Nullable ByteBuf keep(ByteBuf payload, int index, int length) {
+    // A few bytes must not pin a large buffer: what is held would be many times our capacity.
+    if (length >= config.copyBelowBytes() && !MemoryFootprint.isWasteful(payload, length)) {
       return payload.retainedSlice(index, length);
     }
-    return payload.alloc().buffer(length, length).writeBytes(payload, index, length);
+    try {
+      return payload.alloc().buffer(length).writeBytes(payload, index, length);
+    } catch (OutOfMemoryError e) {
+      account.allocationFailed(e);
+      return null;
+    }
   }
 
   private ByteBuf deliver(ByteBuf data) {
@@ -248,6 +270,18 @@ final class Receiver {
     ack.request();
     release();
     return true;
+  }
+
+  /**
+   * Memory is short: gives up what arrived out of order, which the peer must be ready to send again
+   * although it was reported. RFC 2018, section 8.
+   */
+  void dropOutOfOrder() {
+    if (!queue.isEmpty()) {
+      counters.reneged++;
+      queue.clear();
+      blocks.clear();
+    }
   }
 
   /** Whether the bytes up to {@code end} hold one that was not received in order. */

@@ -57,6 +57,11 @@ final class SackBlocks {
     count = kept;
   }
 
+  /** Nothing is held any more that was reported. */
+  void clear() {
+    count = 0;
+  }
+
   /** How many blocks {@link #fill} would write into a header with room for {@code most}. */
   int size(int most) {
     return Math.min(most, count + (hasDuplicate() ? 1 : 0));

@@ -22,6 +22,7 @@ final class SendQueue {
   private static final long[] NO_STARTS = {};
 
   private final int copyBelowBytes;
+  private final PayloadAccount account;
 
   /**
    * A ring: {@code count} buffers from index {@code head}, and the sequence number each starts at.
@@ -36,7 +37,8 @@ final class SendQueue {
   private long end;
   private @Nullable ByteBuf gathering;
 
-  SendQueue(long first, int copyBelowBytes) {
+  SendQueue(long first, int copyBelowBytes, PayloadAccount account) {
+    this.account = account;
     this.first = first;
     this.end = first;
     this.copyBelowBytes = copyBelowBytes;
@@ -62,8 +64,11 @@ final class SendQueue {
     if (length == 0) {
       data.release();
     } else if (length < copyBelowBytes) {
-      gather(data, length);
-      data.release();
+      try {
+        gather(data, length);
+      } finally {
+        data.release();
+      }
     } else {
       gathering = null;
       push(data);
@@ -90,6 +95,7 @@ final class SendQueue {
     buffers[index] = buffer;
     starts[index] = end;
     count++;
+    account.charge(MemoryFootprint.of(buffer));
   }
 
   private void grow() {
@@ -191,6 +197,7 @@ final class SendQueue {
       // What is gathered in is always the last buffer.
       gathering = null;
     }
+    account.release(MemoryFootprint.of(buffer));
     buffer.release();
   }
 }

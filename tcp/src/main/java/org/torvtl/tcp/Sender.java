@@ -96,7 +96,7 @@ final class Sender {
     unacknowledged = queue.first();
     next = unacknowledged;
     probedTo = next;
-    log = new TransmissionLog(next);
+    log = new TransmissionLog(next, config.sendCapacityBytes());
     long handshakeNanos = timeout.smoothedNanos();
     rack = peer.sack() ? new Rack(receiver.timestamps(), next, handshakeNanos, nowNanos) : null;
     tail = peer.sack() ? new TailLossProbe(config.minRtoNanos()) : null;

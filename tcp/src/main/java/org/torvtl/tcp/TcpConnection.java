@@ -30,6 +30,7 @@ public final class TcpConnection {
   private final Timestamps timestamps;
   private final RetransmissionTimeout timeout;
   private final ChallengeAckLimiter challengeLimiter = new ChallengeAckLimiter();
+  private final PayloadAccount account;
   private final SendQueue queue;
   private final KeepAliveTimer keepAlive;
 
@@ -67,7 +68,9 @@ public final class TcpConnection {
       InitialNumbers numbers,
       ConnectionHandler handler,
       SegmentTransmitter transmitter,
+      PayloadAccount account,
       boolean active) {
+    this.account = account;
     this.config = config;
     this.counters = counters;
     this.handler = handler;
@@ -76,7 +79,7 @@ public final class TcpConnection {
     synSequence = Integer.toUnsignedLong(numbers.sequence());
     timestamps = new Timestamps(numbers.timestampOffset());
     timeout = new RetransmissionTimeout(config);
-    queue = new SendQueue(synSequence + 1, config.copyBelowBytes());
+    queue = new SendQueue(synSequence + 1, config.copyBelowBytes(), account);
     keepAlive = new KeepAliveTimer(config.keepAlive());
     state = active ? TcpState.SYN_SENT : TcpState.HELD;
     counters.opened++;
@@ -87,6 +90,7 @@ public final class TcpConnection {
    * {@link #accept}, {@link #refuse} or {@link #drop}.
    *
    * @param syn a segment with SYN and neither ACK nor RST; only read during the call
+   * @param account what is charged for the payload it holds
    * @throws IllegalArgumentException if it is another segment
    */
   public static TcpConnection passive(
@@ -96,13 +100,28 @@ public final class TcpConnection {
       TcpSegment syn,
       ConnectionHandler handler,
       SegmentTransmitter transmitter,
+      PayloadAccount account,
       long nowNanos) {
     if (!syn.has(TcpSegment.SYN) || syn.has(TcpSegment.ACK) || syn.has(TcpSegment.RST)) {
       throw new IllegalArgumentException("not a SYN: " + syn);
     }
-    var connection = new TcpConnection(config, counters, numbers, handler, transmitter, false);
+    var connection =
+        new TcpConnection(config, counters, numbers, handler, transmitter, account, false);
     connection.readSyn(syn, nowNanos);
     return connection;
+  }
+
+  /** The same, for a connection whose memory nobody accounts for. */
+  public static TcpConnection passive(
+      TcpConfig config,
+      TcpCounters counters,
+      InitialNumbers numbers,
+      TcpSegment syn,
+      ConnectionHandler handler,
+      SegmentTransmitter transmitter,
+      long nowNanos) {
+    return passive(
+        config, counters, numbers, syn, handler, transmitter, PayloadAccount.UNLIMITED, nowNanos);
   }
 
   /** A connection we ask for: its SYN is sent at once. */
@@ -113,7 +132,9 @@ public final class TcpConnection {
       ConnectionHandler handler,
       SegmentTransmitter transmitter,
       long nowNanos) {
-    var connection = new TcpConnection(config, counters, numbers, handler, transmitter, true);
+    var connection =
+        new TcpConnection(
+            config, counters, numbers, handler, transmitter, PayloadAccount.UNLIMITED, true);
     connection.synSentNanos = nowNanos;
     connection.sendSyn(nowNanos);
     return connection;
@@ -249,6 +270,16 @@ public final class TcpConnection {
       default -> sendReset();
     }
     finish(CloseReason.ABORTED);
+  }
+
+  /**
+   * Gives up what arrived out of order and waits for what is missing before it: memory is short.
+   * The peer sends it again. RFC 2018, section 8.
+   */
+  public void dropOutOfOrder() {
+    if (receiver != null) {
+      receiver.dropOutOfOrder();
+    }
   }
 
   /** The state. */
@@ -423,7 +454,7 @@ public final class TcpConnection {
 
   private void readSyn(TcpSegment syn, long nowNanos) {
     var options = syn.options();
-    var fresh = new Receiver(config, counters, timestamps, syn.sequence(), nowNanos);
+    var fresh = new Receiver(config, counters, timestamps, account, syn.sequence(), nowNanos);
     if (options.hasTimestamps()) {
       timestamps.enable(options.timestampValue(), nowNanos);
     } else {

@@ -30,6 +30,8 @@ public final class TcpCounters {
   long badSackBlocks;
   long missingAck;
   long droppedByBound;
+  long droppedForMemory;
+  long reneged;
   long heldIgnored;
   long resetsReceived;
   long resetsSent;
@@ -60,6 +62,8 @@ public final class TcpCounters {
     sink.accept("bad_sack_blocks", badSackBlocks);
     sink.accept("missing_ack", missingAck);
     sink.accept("dropped_by_bound", droppedByBound);
+    sink.accept("dropped_for_memory", droppedForMemory);
+    sink.accept("reneged", reneged);
     sink.accept("held_ignored", heldIgnored);
     sink.accept("resets_received", resetsReceived);
     sink.accept("resets_sent", resetsSent);
@@ -175,6 +179,16 @@ public final class TcpCounters {
   /** Segments whose payload was dropped because too many small ones were kept already. */
   public long droppedByBound() {
     return droppedByBound;
+  }
+
+  /** Segments whose payload was dropped because the account or the allocator had no room for it. */
+  public long droppedForMemory() {
+    return droppedForMemory;
+  }
+
+  /** How often all that a connection held out of order was given up, for memory was short. */
+  public long reneged() {
+    return reneged;
   }
 
   /** Segments ignored while the connection was held. */

@@ -13,8 +13,11 @@ import java.util.Arrays;
  * is a few dozen. How many the peer's reports can make is bounded.
  */
 final class TransmissionLog {
-  /** So many ranges, and no report that makes more of them is taken. */
-  static final int MAX_RANGES = 1024;
+  /** The most ranges of a log, and the least that its bound may be. */
+  static final int MAX_RANGES = 1024, LEAST_RANGES = 64;
+
+  /** A full queue of segments of usual length needs fewer ranges. */
+  private static final int BYTES_PER_RANGE = 1024;
 
   /** The peer has reported it by SACK. */
   private static final byte REPORTED = 1;
@@ -37,6 +40,9 @@ final class TransmissionLog {
     void delivered(long end, long sentNanos, boolean resent);
   }
 
+  /** So many ranges, and no report that makes more of them is taken. */
+  private final int maxRanges;
+
   private long first;
   private int count;
   private long[] ends = new long[4];
@@ -46,7 +52,19 @@ final class TransmissionLog {
   private long lostBytes;
 
   TransmissionLog(long first) {
+    this(first, Integer.MAX_VALUE);
+  }
+
+  /**
+   * An empty log.
+   *
+   * @param first the sequence number of the first byte
+   * @param capacityBytes what may be queued to be sent; bounds the ranges, and so what a peer can
+   *     make of a connection that is allowed little memory
+   */
+  TransmissionLog(long first, int capacityBytes) {
     this.first = first;
+    this.maxRanges = Math.clamp(capacityBytes / BYTES_PER_RANGE, LEAST_RANGES, MAX_RANGES);
   }
 
   private long start(int index) {
@@ -110,7 +128,7 @@ final class TransmissionLog {
     boolean joins =
         last >= 0
             && marks[last] == 0
-            && (nowNanos - times[last] <= togetherNanos || count >= MAX_RANGES);
+            && (nowNanos - times[last] <= togetherNanos || count >= maxRanges);
     if (joins) {
       ends[last] = end;
     } else {
@@ -156,7 +174,7 @@ final class TransmissionLog {
   private void join(int index) {
     for (int i = Math.min(index + 1, count - 1); i > Math.max(0, index - 1); i--) {
       boolean alike = marks[i] == marks[i - 1];
-      if (alike && (is(i, REPORTED) || times[i] == times[i - 1] || count >= MAX_RANGES)) {
+      if (alike && (is(i, REPORTED) || times[i] == times[i - 1] || count >= maxRanges)) {
         ends[i - 1] = ends[i];
         remove(i, i + 1);
       }
@@ -198,7 +216,7 @@ final class TransmissionLog {
     }
     int tail = find(right - 1);
     long to = tail < count && is(tail, REPORTED) ? start(tail) : right;
-    if (count + 2 > MAX_RANGES && (start(find(from)) != from || ends[find(to - 1)] != to)) {
+    if (count + 2 > maxRanges && (start(find(from)) != from || ends[find(to - 1)] != to)) {
       return -1;
     }
     int index = cut(from);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.fail;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.UnpooledByteBufAllocator;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -38,6 +39,13 @@ final class Script {
   private final UnpooledByteBufAllocator allocator = new UnpooledByteBufAllocator(false, true);
   private final TcpSegment wire = new TcpSegment();
   private TcpConfig config = TcpConfig.defaults();
+  private PayloadAccount account = PayloadAccount.UNLIMITED;
+  private @Nullable ByteBufAllocator frames;
+  private int frameBytes;
+
+  /** Happens when a frame is here and before the connection gets it. */
+  private Runnable arrived = () -> {};
+
   private @Nullable TcpConnection connection;
   private long now = START;
 
@@ -79,6 +87,19 @@ final class Script {
 
   TcpConfig config() {
     return config;
+  }
+
+  /** What the connection is to be charged to. */
+  Script account(PayloadAccount ours) {
+    account = ours;
+    return this;
+  }
+
+  /** What the guest sends from now on comes in buffers of at least so many bytes. */
+  Script framesOf(ByteBufAllocator from, int bytes) {
+    frames = from;
+    frameBytes = bytes;
+    return this;
   }
 
   Script mss(int bytes) {
@@ -137,7 +158,7 @@ final class Script {
     var bytes = bytes(offer);
     connection =
         TcpConnection.passive(
-            config, counters, numbers(), wire, new Handler(), this::transmit, now);
+            config, counters, numbers(), wire, new Handler(), this::transmit, account, now);
     bytes.release();
     return this;
   }
@@ -270,15 +291,28 @@ final class Script {
       guestNext = Math.max(guestNext, end);
     }
     var bytes = bytes(segment);
+    arrived.run();
     var payload = bytes.slice(wire.payloadOffset(), wire.payloadLength());
     connection().receive(wire, payload, now);
     bytes.release();
     return this;
   }
 
+  /** As {@link #sends}, while the allocator of the frame has no memory for another buffer. */
+  Script failing(FailingAllocator allocator, Seg segment) {
+    arrived = () -> allocator.fails(true);
+    try {
+      return sends(segment);
+    } finally {
+      arrived = () -> {};
+      allocator.fails(false);
+    }
+  }
+
   /** Lays {@link #wire} over a segment of the guest, checksum and all. */
   private ByteBuf bytes(Seg segment) {
-    var bytes = allocator.buffer(2000 + segment.length);
+    var from = frames == null ? allocator : frames;
+    var bytes = from.buffer(Math.max(frameBytes, 2000 + segment.length));
     var options = new TcpOptions();
     if (segment.mss != null) {
       options.mss(segment.mss);

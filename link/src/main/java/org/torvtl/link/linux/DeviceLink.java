@@ -30,7 +30,10 @@ import org.torvtl.wire.EthernetFrame;
  *
  * <p>Where frames may be much longer than the MTU, each is read into two buffers: a small one that
  * most frames fit in, and a large one for the rest of a long frame, in which room is left to put
- * the beginning in front. So a receiver that keeps a part of a short frame does not keep 64 KiB.
+ * the beginning in front. So a receiver that keeps a short frame does not keep 64 KiB; one that
+ * keeps a part of a longer one looks at the buffer's capacity, and copies.
+ *
+ * <p>While there is no memory for a buffer, frames are dropped and counted.
  */
 public final class DeviceLink implements Link {
   /**
@@ -42,6 +45,9 @@ public final class DeviceLink implements Link {
   /** Parts of a frame written at once; a frame in more parts is copied together first. */
   private static final int MAX_VECTORS = 64;
 
+  /** Of a frame that is dropped for want of a buffer; the device discards the rest. */
+  private static final int SCRAP_BYTES = 64;
+
   private static final int VECTOR_LENGTH = 16;
   private static final int VLAN_TAG_LENGTH = 4;
 
@@ -52,6 +58,7 @@ public final class DeviceLink implements Link {
 
   private final Device in;
   private final Device out;
+  private final ByteBufAllocator allocator;
   private final int mtu;
   private final int shortFrameLength;
   private final int maxFrameLength;
@@ -61,6 +68,7 @@ public final class DeviceLink implements Link {
       arena.allocate((long) MAX_VECTORS * VECTOR_LENGTH, Long.BYTES);
   private final MemorySegment arriving = arena.allocate(3L * VECTOR_LENGTH, Long.BYTES);
   private final MemorySegment receivedHeader = arena.allocate(VnetHeader.LENGTH, Long.BYTES);
+  private final MemorySegment scrap = arena.allocate(SCRAP_BYTES, Long.BYTES);
   private final MemorySegment sentHeader = arena.allocate(VnetHeader.LENGTH, Long.BYTES);
   private @Nullable Receiver receiver;
   private @Nullable IoEventLoop loop;
@@ -78,6 +86,11 @@ public final class DeviceLink implements Link {
    * @throws IllegalArgumentException if one carries Ethernet frames and the other does not
    */
   public DeviceLink(Device in, Device out) throws SystemCallException {
+    this(in, out, ByteBufAllocator.DEFAULT);
+  }
+
+  DeviceLink(Device in, Device out, ByteBufAllocator allocator) throws SystemCallException {
+    this.allocator = allocator;
     if (in.medium() != out.medium()) {
       throw new IllegalArgumentException("devices of two kinds");
     }
@@ -137,8 +150,11 @@ public final class DeviceLink implements Link {
   private final class Handle implements EpollIoHandle {
     private final FileDescriptor descriptor = new FileDescriptor(in.fd());
     private final Receiver receiver;
-    private @Nullable ByteBuf shortBuffer;
-    private @Nullable ByteBuf longBuffer;
+
+    // One byte more than may come, so that a longer frame is seen to be one.
+    private final ReadBuffer shortBuffer = new ReadBuffer(allocator, shortFrameLength + 1);
+    private final @Nullable ReadBuffer longBuffer =
+        in.hasOffloads() ? new ReadBuffer(allocator, maxFrameLength + 1) : null;
 
     Handle(Receiver receiver) {
       this.receiver = receiver;
@@ -162,15 +178,9 @@ public final class DeviceLink implements Link {
     private void receive() {
       int bytes = 0;
       for (int i = 0; i < FRAMES_PER_TURN && bytes < BYTES_PER_TURN && !closed; i++) {
-        // One byte more than may come, so that a longer frame is seen to be one.
-        var first = unshared(shortBuffer, shortFrameLength + 1);
-        shortBuffer = first;
-        var rest = in.hasOffloads() ? unshared(longBuffer, maxFrameLength + 1) : null;
-        longBuffer = rest;
-        long length = read(first, rest);
+        long length = readAndDeliver();
         if (length >= 0) {
           bytes += (int) length;
-          frame(first, rest, (int) length);
         } else if (length == -Libc.EINVAL && in.hasOffloads()) {
           // Bundled in a way that the kernel has no virtio header for.
           counters.offloadDrops++;
@@ -182,6 +192,37 @@ public final class DeviceLink implements Link {
         }
       }
       receiver.endOfBatch();
+    }
+
+    /** Takes a frame; its length, or the negative error. */
+    private long readAndDeliver() {
+      ByteBuf first;
+      ByteBuf rest;
+      try {
+        first = shortBuffer.unshared();
+        rest = longBuffer == null ? null : longBuffer.unshared();
+      } catch (OutOfMemoryError e) {
+        return discard();
+      }
+      long length = read(first, rest);
+      if (length >= 0) {
+        frame(first, rest, (int) length);
+      }
+      return length;
+    }
+
+    private long discard() {
+      int count = 0;
+      if (in.hasOffloads()) {
+        count = vector(arriving, count, receivedHeader.address(), VnetHeader.LENGTH);
+      }
+      count = vector(arriving, count, scrap.address(), SCRAP_BYTES);
+      long length = Libc.readv(in.fd(), arriving.address(), count);
+      if (length >= 0) {
+        counters.memoryDrops++;
+        receiver.allocationFailed();
+      }
+      return length;
     }
 
     /** Reads a frame; its beginning is in {@code first}, the rest behind as much room. */
@@ -218,16 +259,7 @@ public final class DeviceLink implements Link {
         return;
       }
       rest.setBytes(0, first, 0, shortFrameLength + 1).setIndex(0, length);
-      if (length >= maxFrameLength / 4) {
-        deliver(rest, trusted);
-        return;
-      }
-      ByteBuf fitting = ByteBufAllocator.DEFAULT.directBuffer(length).writeBytes(rest);
-      try {
-        deliver(fitting, trusted);
-      } finally {
-        fitting.release();
-      }
+      deliver(rest, trusted);
     }
 
     private void deliver(ByteBuf frame, boolean trusted) {
@@ -240,26 +272,11 @@ public final class DeviceLink implements Link {
       }
     }
 
-    /** A buffer nobody else holds: the last one again, unless a part of it was kept. */
-    private static ByteBuf unshared(@Nullable ByteBuf last, int length) {
-      if (last != null) {
-        if (last.refCnt() == 1) {
-          return last;
-        }
-        last.release();
-      }
-      return ByteBufAllocator.DEFAULT.directBuffer(length);
-    }
-
     @Override
     public void unregistered() {
-      if (shortBuffer != null) {
-        shortBuffer.release();
-        shortBuffer = null;
-      }
+      shortBuffer.release();
       if (longBuffer != null) {
         longBuffer.release();
-        longBuffer = null;
       }
       closeDevices();
     }
@@ -385,7 +402,12 @@ public final class DeviceLink implements Link {
 
   private long writeCopy(int prefix, ByteBuf headers, ByteBuf payload) {
     int length = headers.readableBytes() + payload.readableBytes();
-    ByteBuf copy = ByteBufAllocator.DEFAULT.directBuffer(length);
+    ByteBuf copy;
+    try {
+      copy = allocator.directBuffer(length);
+    } catch (OutOfMemoryError e) {
+      return -Libc.ENOBUFS;
+    }
     try {
       copy.writeBytes(headers, headers.readerIndex(), headers.readableBytes());
       copy.writeBytes(payload, payload.readerIndex(), payload.readableBytes());

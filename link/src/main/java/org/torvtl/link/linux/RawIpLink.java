@@ -258,7 +258,13 @@ public final class RawIpLink implements Link {
       return;
     }
     int length = headers.readableBytes() + payload.readableBytes();
-    ByteBuf packet = ByteBufAllocator.DEFAULT.directBuffer(length);
+    ByteBuf packet;
+    try {
+      packet = ByteBufAllocator.DEFAULT.directBuffer(length);
+    } catch (OutOfMemoryError e) {
+      counters.sendDrops++;
+      return;
+    }
     try {
       packet.writeBytes(headers, headers.readerIndex(), headers.readableBytes());
       packet.writeBytes(payload, payload.readerIndex(), payload.readableBytes());
