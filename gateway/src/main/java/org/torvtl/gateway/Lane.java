@@ -23,7 +23,6 @@ import org.torvtl.gateway.dns.DnsCounters;
 import org.torvtl.gateway.dns.DnsEvent;
 import org.torvtl.gateway.dns.DnsLimits;
 import org.torvtl.gateway.dns.DnsService;
-import org.torvtl.gateway.dns.DnsTransport;
 import org.torvtl.gateway.dns.NameResolver;
 import org.torvtl.link.Link;
 import org.torvtl.stack.DatagramFlow;
@@ -158,7 +157,6 @@ final class Lane implements StackHandler {
     dns.answer(
         egress.isolationKey(flow.guest()),
         payload,
-        DnsTransport.UDP,
         answer -> {
           try {
             stack.sendDatagram(flow, answer);
