@@ -157,6 +157,7 @@ final class Lane implements StackHandler {
     dns.answer(
         egress.isolationKey(flow.guest()),
         payload,
+        stack::admitsRequest,
         answer -> {
           try {
             stack.sendDatagram(flow, answer);
