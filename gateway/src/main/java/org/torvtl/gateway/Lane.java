@@ -25,7 +25,6 @@ import org.torvtl.gateway.dns.DnsCounters;
 import org.torvtl.gateway.dns.DnsEvent;
 import org.torvtl.gateway.dns.DnsLimits;
 import org.torvtl.gateway.dns.DnsService;
-import org.torvtl.gateway.dns.DnsTransport;
 import org.torvtl.gateway.dns.NameResolver;
 import org.torvtl.link.Link;
 import org.torvtl.stack.DatagramFlow;
@@ -188,7 +187,7 @@ final class Lane implements StackHandler {
             new IsolationPolicy.Request(
                 flow.guest(), flow.guestAddress(), flow.address(), flow.port())),
         payload,
-        DnsTransport.UDP,
+        stack::admitsRequest,
         answer -> {
           try {
             stack.sendDatagram(flow, answer);

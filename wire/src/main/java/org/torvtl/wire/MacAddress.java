@@ -2,12 +2,14 @@
 package org.torvtl.wire;
 
 import io.netty.buffer.ByteBuf;
+import java.util.HexFormat;
 
 /** 48-bit Ethernet addresses as the low bits of a {@code long}, first byte on the wire highest. */
 public final class MacAddress {
   public static final int LENGTH = 6;
   public static final long BROADCAST = 0xFFFF_FFFF_FFFFL;
 
+  private static final HexFormat TEXT = HexFormat.ofDelimiter(":");
   private static final long GROUP_BIT = 0x0100_0000_0000L;
 
   private MacAddress() {}
@@ -30,13 +32,10 @@ public final class MacAddress {
 
   /** The usual text, such as {@code 02:00:5e:10:00:01}. */
   public static String toString(long address) {
-    return String.format(
-        "%02x:%02x:%02x:%02x:%02x:%02x",
-        address >>> 40 & 0xFF,
-        address >>> 32 & 0xFF,
-        address >>> 24 & 0xFF,
-        address >>> 16 & 0xFF,
-        address >>> 8 & 0xFF,
-        address & 0xFF);
+    var bytes = new byte[LENGTH];
+    for (int i = 0; i < LENGTH; i++) {
+      bytes[i] = (byte) (address >>> 8 * (LENGTH - 1 - i));
+    }
+    return TEXT.formatHex(bytes);
   }
 }

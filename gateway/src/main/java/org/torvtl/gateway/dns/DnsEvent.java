@@ -7,8 +7,14 @@ public enum DnsEvent {
   DROPPED_TRUNCATED,
   /** Dropped: a response, not a query. */
   DROPPED_RESPONSE,
-  /** FORMERR: cannot be parsed, or has not exactly one question. */
+  /** Dropped: needs a lookup beyond the guest's share of the lane's time; it will ask again. */
+  DROPPED_OVER_SHARE,
+  /** FORMERR: cannot be read, or has not exactly one question. */
   MALFORMED,
+  /** FORMERR: has other records than a question and one OPT. */
+  EXTRA_RECORDS,
+  /** FORMERR: longer than {@value DnsQuery#MAX_LENGTH} bytes. */
+  TOO_LONG,
   /** NOTIMP: another opcode than QUERY. */
   OPCODE_UNKNOWN,
   /** BADVERS: another version of EDNS than 0. */
@@ -21,7 +27,7 @@ public enum DnsEvent {
   NAME_ONION,
   /** NOERROR without records, unasked: a type Tor cannot ask for. */
   TYPE_EMPTY,
-  /** SERVFAIL: too many queries in flight. */
+  /** SERVFAIL: too many queries in flight, or of the same question. */
   OVERLOADED,
   /** Joined an equal query under way; counted besides its outcome. */
   COALESCED,
@@ -36,7 +42,5 @@ public enum DnsEvent {
   /** SERVFAIL: the way out did not answer in time. */
   LOOKUP_TIMED_OUT,
   /** SERVFAIL: the way out answered with what is no host name. */
-  ANSWER_INVALID,
-  /** A response was cut to fit; counted besides its outcome. */
-  TRUNCATED
+  ANSWER_INVALID
 }

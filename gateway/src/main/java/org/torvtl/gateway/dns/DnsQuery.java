@@ -2,59 +2,89 @@
 package org.torvtl.gateway.dns;
 
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
-import java.io.IOException;
-import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
-import org.xbill.DNS.Flags;
-import org.xbill.DNS.Header;
-import org.xbill.DNS.Message;
-import org.xbill.DNS.Name;
-import org.xbill.DNS.OPTRecord;
-import org.xbill.DNS.Opcode;
-import org.xbill.DNS.Rcode;
-import org.xbill.DNS.Record;
-import org.xbill.DNS.Section;
-import org.xbill.DNS.Type;
 
 /**
- * A query that deserves a response: its header, and what else of it could be read.
+ * A query that deserves a response, read in one pass over its bytes: one question without
+ * compression pointers and at most one OPT record. Any other record is refused unread, so the cost
+ * of a query is bounded by the length of one name, whatever a guest sends. RFC 1035, section 4.1;
+ * RFC 6891, section 6.1.
  *
- * @param header of the query
- * @param question null if it could not be read
- * @param opt its EDNS record; null if it has none
- * @param transport how it came
- * @param defect why it cannot be answered; null if it can
+ * <p>The content of the OPT record, such as a cookie, is skipped: RFC 7873, section 5.2, lets a
+ * server ignore the option. TSIG (RFC 8945) and SIG(0) (RFC 2931) are further records, and refused.
  */
-record DnsQuery(
-    Header header,
-    @Nullable Record question,
-    @Nullable OPTRecord opt,
-    DnsTransport transport,
-    @Nullable DnsEvent defect) {
-  /** What we can take in a datagram without fragments on any path. */
-  static final int OUR_PAYLOAD = 1232;
+final class DnsQuery {
+  /** Bytes of the longest query that is read. One with a question and cookies has some 300. */
+  static final int MAX_LENGTH = 4096;
 
-  private static final int MIN_PAYLOAD = 512;
-  private static final int MAX_PAYLOAD = 4096;
-  private static final int MAX_MESSAGE = 65535;
-  private static final int HEADER = 12,
-      FLAGS = 2,
-      QDCOUNT = 4,
-      ANCOUNT = 6,
-      NSCOUNT = 8,
-      ARCOUNT = 10;
-  private static final int QR = 0x80;
+  /** Bytes of the longest name, with its root label. RFC 1035, section 2.3.4. */
+  static final int MAX_NAME = 255;
 
-  /** The root, type, class: no question is shorter. */
-  private static final int MIN_QUESTION = 5;
+  /** Bytes of UDP payload that pass without fragments on any path; the response says so. */
+  private static final int OUR_PAYLOAD = 1232;
 
-  /** The root, type, class, TTL, length: no record is shorter. */
-  private static final int MIN_RECORD = 11;
+  private static final int FLAGS = 2, QDCOUNT = 4, ANCOUNT = 6, ARCOUNT = 10, HEADER = 12;
+  private static final int QR = 0x8000, OPCODE = 0x7800, RD = 0x0100, RA = 0x0080, CD = 0x0010;
+  private static final int MAX_LABEL = 63;
 
-  private static final int DNSSEC_OK = 0x8000;
-  private static final int BADVERS = 16;
+  /** Type and class. */
+  private static final int QUESTION_TAIL = 4;
+
+  private static final int CLASS_IN = 1, TYPE_OPT = 41;
+
+  /** Offsets in an OPT record, whose name is the root. */
+  private static final int OPT_TYPE = 1, OPT_VERSION = 6, OPT_FLAGS = 7, OPT_LENGTH = 9;
+
+  private static final int OPT_HEADER = 11, DNSSEC_OK = 0x8000;
+
+  /** A name that stands at the question's place. RFC 1035, section 4.1.4. */
+  private static final int POINTER_TO_QUESTION = 0xC000 | HEADER;
+
+  private static final int RECORD_HEADER = 12;
+  private static final byte[] UNREAD = {};
+
+  private final int id;
+  private final int flags;
+  private final byte[] question;
+  private final boolean edns;
+  private final boolean dnssecOk;
+  private final @Nullable DnsEvent defect;
+
+  private DnsQuery(
+      int id,
+      int flags,
+      byte[] question,
+      boolean edns,
+      boolean dnssecOk,
+      @Nullable DnsEvent defect) {
+    this.id = id;
+    this.flags = flags;
+    this.question = question;
+    this.edns = edns;
+    this.dnssecOk = dnssecOk;
+    this.defect = defect;
+  }
+
+  /** As in the header, 16 bits. */
+  int id() {
+    return id;
+  }
+
+  /** The question's bytes as they came: name, type and class; empty if it was not read. */
+  byte[] question() {
+    return question;
+  }
+
+  /** Whether the query has an OPT record; then the response has one too. RFC 6891. */
+  boolean hasEdns() {
+    return edns;
+  }
+
+  /** Why the query cannot be answered; {@code null} if it can. */
+  @Nullable DnsEvent defect() {
+    return defect;
+  }
 
   /** Whether it is long enough for a header. */
   static boolean hasHeader(ByteBuf message) {
@@ -63,124 +93,154 @@ record DnsQuery(
 
   /** Whether a message that has a header is a response. */
   static boolean isResponse(ByteBuf message) {
-    return (message.getByte(message.readerIndex() + FLAGS) & QR) != 0;
+    return (message.getUnsignedShort(message.readerIndex() + FLAGS) & QR) != 0;
   }
 
   /** Reads a message that has a header; the buffer's reader index does not move. */
-  static DnsQuery read(ByteBuf message, DnsTransport transport) {
-    var header = header(message);
-    if (header.getOpcode() != Opcode.QUERY) {
-      return new DnsQuery(header, null, null, transport, DnsEvent.OPCODE_UNKNOWN);
+  static DnsQuery read(ByteBuf message) {
+    int start = message.readerIndex();
+    int flags = message.getUnsignedShort(start + FLAGS);
+    int additional = message.getUnsignedShort(start + ARCOUNT);
+    if ((flags & OPCODE) != 0) {
+      return defective(message, DnsEvent.OPCODE_UNKNOWN);
     }
-    if (!isPlausible(message)) {
-      return new DnsQuery(header, null, null, transport, DnsEvent.MALFORMED);
+    if (message.readableBytes() > MAX_LENGTH) {
+      return defective(message, DnsEvent.TOO_LONG);
     }
-    Message parsed;
-    try {
-      var bytes = ByteBuffer.wrap(ByteBufUtil.getBytes(message));
-      parsed = new Message(bytes);
-      if (bytes.hasRemaining()) {
-        return new DnsQuery(header, null, null, transport, DnsEvent.MALFORMED);
-      }
-    } catch (IOException | RuntimeException e) {
-      // The parser meets hostile bytes here and has many ways to say so; all mean the same.
-      return new DnsQuery(header, null, null, transport, DnsEvent.MALFORMED);
+    if (message.getUnsignedShort(start + QDCOUNT) != 1) {
+      return defective(message, DnsEvent.MALFORMED);
     }
-    var question = parsed.getQuestion();
-    var opts =
-        parsed.getSection(Section.ADDITIONAL).stream()
-            .filter(r -> r.getType() == Type.OPT)
-            .toList();
-    var opt = parsed.getOPT();
-    if (opts.size() > 1 || (opt != null && !opt.getName().equals(Name.root))) {
-      return new DnsQuery(header, question, null, transport, DnsEvent.MALFORMED);
+    if (message.getInt(start + ANCOUNT) != 0 || additional > 1) {
+      // The count of authority records is the lower half of that.
+      return defective(message, DnsEvent.EXTRA_RECORDS);
     }
-    boolean badVersion = opt != null && opt.getVersion() != 0;
+    int at = start + HEADER;
+    int end = nameEnd(message, at) + QUESTION_TAIL;
+    if (end < at || end > message.writerIndex()) {
+      return defective(message, DnsEvent.MALFORMED);
+    }
+    var question = new byte[end - at];
+    message.getBytes(at, question);
+    if (additional == 0) {
+      boolean whole = end == message.writerIndex();
+      return new DnsQuery(
+          message.getUnsignedShort(start),
+          flags,
+          whole ? question : UNREAD,
+          false,
+          false,
+          whole ? null : DnsEvent.MALFORMED);
+    }
+    return withOpt(message, flags, question, end);
+  }
+
+  /** The query whose additional record, at {@code opt}, is the last. */
+  private static DnsQuery withOpt(ByteBuf message, int flags, byte[] question, int opt) {
+    int left = message.writerIndex() - opt;
+    if (left < OPT_HEADER || message.getByte(opt) != 0) {
+      return defective(message, DnsEvent.MALFORMED);
+    }
+    if (message.getUnsignedShort(opt + OPT_TYPE) != TYPE_OPT) {
+      return defective(message, DnsEvent.EXTRA_RECORDS);
+    }
+    if (message.getUnsignedShort(opt + OPT_LENGTH) != left - OPT_HEADER) {
+      return defective(message, DnsEvent.MALFORMED);
+    }
     return new DnsQuery(
-        header, question, opt, transport, badVersion ? DnsEvent.EDNS_VERSION_UNKNOWN : null);
+        message.getUnsignedShort(message.readerIndex()),
+        flags,
+        question,
+        true,
+        (message.getUnsignedShort(opt + OPT_FLAGS) & DNSSEC_OK) != 0,
+        message.getByte(opt + OPT_VERSION) == 0 ? null : DnsEvent.EDNS_VERSION_UNKNOWN);
   }
 
-  private static Header header(ByteBuf message) {
-    try {
-      return new Header(ByteBufUtil.getBytes(message, message.readerIndex(), HEADER));
-    } catch (IOException e) {
-      throw new IllegalArgumentException("a message without a header", e);
-    }
+  private static DnsQuery defective(ByteBuf message, DnsEvent defect) {
+    int start = message.readerIndex();
+    return new DnsQuery(
+        message.getUnsignedShort(start),
+        message.getUnsignedShort(start + FLAGS),
+        UNREAD,
+        false,
+        false,
+        defect);
   }
 
   /**
-   * Whether it has one question and no more records than bytes for them: the parser reserves memory
-   * for as many as the header says.
+   * Where the name at {@code from} ends; a large negative number if it has no end, or a pointer.
    */
-  private static boolean isPlausible(ByteBuf message) {
-    int at = message.readerIndex();
-    int records =
-        message.getUnsignedShort(at + ANCOUNT)
-            + message.getUnsignedShort(at + NSCOUNT)
-            + message.getUnsignedShort(at + ARCOUNT);
-    return message.getUnsignedShort(at + QDCOUNT) == 1
-        && message.readableBytes() >= HEADER + MIN_QUESTION + (long) records * MIN_RECORD;
+  private static int nameEnd(ByteBuf message, int from) {
+    int limit = Math.min(message.writerIndex(), from + MAX_NAME);
+    int at = from;
+    while (at < limit) {
+      int label = message.getUnsignedByte(at);
+      at++;
+      if (label == 0) {
+        return at;
+      }
+      if (label > MAX_LABEL) {
+        break;
+      }
+      at += label;
+    }
+    return Integer.MIN_VALUE;
   }
 
-  /** A response, and whether it had to be cut. */
-  record Response(ByteBuf bytes, boolean truncated) {}
-
   /**
-   * The response.
+   * The response: the question's bytes as they came, so that the case of its letters is the
+   * guest's, and at most one record of the question's name. It has no more than 512 bytes, which
+   * every guest takes: a name that has a pointer is short, as is the record of a long name.
    *
-   * @param rcode a plain one, as {@link Rcode#NXDOMAIN}, or BADVERS
+   * @param outcome what became of the query
    * @param answer the one record, if any
    */
-  Response respond(int rcode, @Nullable Record answer) {
-    var response = new Message(header.getID());
-    var flags = response.getHeader();
-    flags.setOpcode(header.getOpcode());
-    flags.setFlag(Flags.QR);
-    flags.setFlag(Flags.RA);
-    copy(Flags.RD, flags);
-    copy(Flags.CD, flags);
-    flags.setRcode(rcode & 0xF);
-    if (question != null) {
-      response.addRecord(question, Section.QUESTION);
-    }
+  ByteBuf respond(DnsEvent outcome, @Nullable DnsRecord answer) {
+    int rcode = rcode(outcome);
+    int length = HEADER + question.length;
+    length += answer == null ? 0 : RECORD_HEADER + answer.data().length;
+    length += edns ? OPT_HEADER : 0;
+    var response = Unpooled.buffer(length, length);
+    response.writeShort(id);
+    response.writeShort(QR | RA | flags & (OPCODE | RD | CD) | rcode & 0xF);
+    response.writeShort(question.length == 0 ? 0 : 1);
+    response.writeShort(answer == null ? 0 : 1);
+    response.writeShort(0);
+    response.writeShort(edns ? 1 : 0);
+    response.writeBytes(question);
     if (answer != null) {
-      response.addRecord(answer, Section.ANSWER);
+      response.writeShort(POINTER_TO_QUESTION);
+      response.writeShort(answer.type());
+      response.writeShort(CLASS_IN);
+      response.writeInt(DnsService.TTL_SECONDS);
+      response.writeShort(answer.data().length);
+      response.writeBytes(answer.data());
     }
-    if (opt != null) {
-      response.addRecord(
-          new OPTRecord(OUR_PAYLOAD, rcode >> 4, 0, opt.getFlags() & DNSSEC_OK),
-          Section.ADDITIONAL);
+    if (edns) {
+      response.writeByte(0);
+      response.writeShort(TYPE_OPT);
+      response.writeShort(OUR_PAYLOAD);
+      response.writeByte(rcode >> 4);
+      response.writeByte(0);
+      response.writeShort(dnssecOk ? DNSSEC_OK : 0);
+      response.writeShort(0);
     }
-    byte[] bytes = response.toWire(maxBytes());
-    boolean truncated = (bytes[FLAGS] & 0x02) != 0;
-    return new Response(Unpooled.wrappedBuffer(bytes), truncated);
+    return response;
   }
 
-  /** The response to a query with a {@link #defect}, or to one that is settled without asking. */
-  static int rcode(DnsEvent reason) {
-    return switch (reason) {
-      case MALFORMED -> Rcode.FORMERR;
-      case OPCODE_UNKNOWN -> Rcode.NOTIMP;
-      case EDNS_VERSION_UNKNOWN -> BADVERS;
-      case CLASS_REFUSED -> Rcode.REFUSED;
-      case NAME_INVALID, NAME_ONION, NAME_UNKNOWN -> Rcode.NXDOMAIN;
-      case TYPE_EMPTY, FAMILY_EMPTY, ANSWERED -> Rcode.NOERROR;
-      case OVERLOADED, LOOKUP_FAILED, LOOKUP_TIMED_OUT, ANSWER_INVALID -> Rcode.SERVFAIL;
-      case DROPPED_TRUNCATED, DROPPED_RESPONSE, COALESCED, TRUNCATED ->
-          throw new IllegalArgumentException("not an outcome with a response: " + reason);
+  /** The response code that an outcome is told with. RFC 1035, section 4.1.1; RFC 6891. */
+  private static int rcode(DnsEvent outcome) {
+    final int noError = 0, formErr = 1, servFail = 2, nxDomain = 3, notImp = 4, refused = 5;
+    final int badVers = 16;
+    return switch (outcome) {
+      case MALFORMED, EXTRA_RECORDS, TOO_LONG -> formErr;
+      case OPCODE_UNKNOWN -> notImp;
+      case EDNS_VERSION_UNKNOWN -> badVers;
+      case CLASS_REFUSED -> refused;
+      case NAME_INVALID, NAME_ONION, NAME_UNKNOWN -> nxDomain;
+      case TYPE_EMPTY, FAMILY_EMPTY, ANSWERED -> noError;
+      case OVERLOADED, LOOKUP_FAILED, LOOKUP_TIMED_OUT, ANSWER_INVALID -> servFail;
+      case DROPPED_TRUNCATED, DROPPED_RESPONSE, DROPPED_OVER_SHARE, COALESCED ->
+          throw new IllegalArgumentException("not an outcome with a response: " + outcome);
     };
-  }
-
-  private int maxBytes() {
-    if (transport == DnsTransport.TCP) {
-      return MAX_MESSAGE;
-    }
-    return opt == null ? MIN_PAYLOAD : Math.clamp(opt.getPayloadSize(), MIN_PAYLOAD, MAX_PAYLOAD);
-  }
-
-  private void copy(int flag, Header to) {
-    if (header.getFlag(flag)) {
-      to.setFlag(flag);
-    }
   }
 }

@@ -10,16 +10,11 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.tor.socks.SocksException;
 import org.torvtl.tor.socks.SocksReply;
-import org.xbill.DNS.ARecord;
-import org.xbill.DNS.DClass;
-import org.xbill.DNS.Name;
-import org.xbill.DNS.PTRRecord;
-import org.xbill.DNS.Record;
-import org.xbill.DNS.TextParseException;
 
 /**
  * Answers DNS queries of guests. Belongs to one event loop: every method is called there, and every
@@ -29,6 +24,9 @@ public final class DnsService {
   /** Of every record: Tor does not tell the real one. */
   public static final int TTL_SECONDS = 60;
 
+  /** Queries that share one lookup: what one answer sets off at once is bounded. */
+  static final int MAX_WAITERS = 32;
+
   private final EventExecutor loop;
   private final NameResolver resolver;
   private final DnsLimits limits;
@@ -37,7 +35,15 @@ public final class DnsService {
   private final Map<String, Integer> inFlightByKey = new HashMap<>();
   private int inFlight;
 
-  private record LookupKey(String isolationKey, DnsQuestion question) {}
+  private record LookupKey(String isolationKey, DnsQuestion question)
+      implements Comparable<LookupKey> {
+    /** Any order. A guest can choose names that hash alike; the map compares their keys then. */
+    @Override
+    public int compareTo(LookupKey other) {
+      int order = isolationKey.compareTo(other.isolationKey);
+      return order != 0 ? order : question.toString().compareTo(other.question.toString());
+    }
+  }
 
   private record Waiter(DnsQuery query, Consumer<ByteBuf> reply) {}
 
@@ -81,11 +87,13 @@ public final class DnsService {
    *
    * @param isolationKey of the guest that asks
    * @param query one message from reader index to writer index; stays the caller's, unchanged
+   * @param mayAsk asked before a new lookup, while the call lasts; if it says no, the query is
+   *     dropped
    * @param reply takes the response, and owns it; called once, at once or later, or never if the
    *     query does not deserve an answer
    */
   public void answer(
-      String isolationKey, ByteBuf query, DnsTransport transport, Consumer<ByteBuf> reply) {
+      String isolationKey, ByteBuf query, BooleanSupplier mayAsk, Consumer<ByteBuf> reply) {
     if (!DnsQuery.hasHeader(query)) {
       counters.add(DnsEvent.DROPPED_TRUNCATED);
       return;
@@ -94,16 +102,14 @@ public final class DnsService {
       counters.add(DnsEvent.DROPPED_RESPONSE);
       return;
     }
-    var read = DnsQuery.read(query, transport);
+    var read = DnsQuery.read(query);
     var waiter = new Waiter(read, reply);
     if (read.defect() != null) {
       settle(waiter, read.defect(), null);
-    } else if (read.question() == null) {
-      settle(waiter, DnsEvent.MALFORMED, null);
     } else {
       switch (DnsQuestion.of(read.question())) {
         case DnsQuestion.Settled(DnsEvent reason) -> settle(waiter, reason, null);
-        case DnsQuestion question -> await(new LookupKey(isolationKey, question), waiter);
+        case DnsQuestion question -> await(new LookupKey(isolationKey, question), waiter, mayAsk);
       }
     }
   }
@@ -115,15 +121,21 @@ public final class DnsService {
     }
   }
 
-  private void await(LookupKey key, Waiter waiter) {
+  private void await(LookupKey key, Waiter waiter, BooleanSupplier mayAsk) {
     int ofKey = inFlightByKey.getOrDefault(key.isolationKey, 0);
-    if (inFlight >= limits.inFlight() || ofKey >= limits.inFlightPerKey()) {
+    var underWay = lookups.get(key);
+    if (inFlight >= limits.inFlight()
+        || ofKey >= limits.inFlightPerKey()
+        || (underWay != null && underWay.waiters.size() >= MAX_WAITERS)) {
       settle(waiter, DnsEvent.OVERLOADED, null);
+      return;
+    }
+    if (underWay == null && !mayAsk.getAsBoolean()) {
+      counters.add(DnsEvent.DROPPED_OVER_SHARE);
       return;
     }
     inFlight++;
     inFlightByKey.put(key.isolationKey, ofKey + 1);
-    var underWay = lookups.get(key);
     if (underWay != null) {
       counters.add(DnsEvent.COALESCED);
       underWay.waiters.add(waiter);
@@ -181,31 +193,23 @@ public final class DnsService {
     }
     switch (done.getNow()) {
       case Inet4Address address ->
-          finish(
-              lookup,
-              DnsEvent.ANSWERED,
-              name -> new ARecord(name, DClass.IN, TTL_SECONDS, address));
+          finish(lookup, DnsEvent.ANSWERED, new DnsRecord(DnsRecord.A, address.getAddress()));
       case String text -> onPointer(lookup, text);
       default -> finish(lookup, DnsEvent.FAMILY_EMPTY, null);
     }
   }
 
   private void onPointer(Lookup lookup, String text) {
-    try {
-      var target = Name.fromString(text, Name.root);
-      if (DnsQuestion.isHostName(target)) {
-        finish(
-            lookup, DnsEvent.ANSWERED, name -> new PTRRecord(name, DClass.IN, TTL_SECONDS, target));
-        return;
-      }
-    } catch (TextParseException e) {
-      // The exit made it up; it is counted below.
+    byte[] target = WireName.ofHost(text);
+    if (target == null) {
+      finish(lookup, DnsEvent.ANSWER_INVALID, null);
+    } else {
+      finish(lookup, DnsEvent.ANSWERED, new DnsRecord(DnsRecord.PTR, target));
     }
-    finish(lookup, DnsEvent.ANSWER_INVALID, null);
   }
 
   /**
-   * Whether a refusal means that the far end does not know the name. Tor says "host unreachable"
+   * Whether a refusal means that the remote end does not know the name. Tor says "host unreachable"
    * for that; the codes about onion services say it of theirs.
    */
   private static boolean saysUnknown(SocksException.Refused refused) {
@@ -232,12 +236,7 @@ public final class DnsService {
     };
   }
 
-  private interface Answer {
-    /** The record, under the name as it was asked for: guests check its letters' case. */
-    Record of(Name name);
-  }
-
-  private void finish(Lookup lookup, DnsEvent outcome, @Nullable Answer answer) {
+  private void finish(Lookup lookup, DnsEvent outcome, @Nullable DnsRecord answer) {
     if (!lookups.remove(lookup.key, lookup)) {
       return;
     }
@@ -254,14 +253,8 @@ public final class DnsService {
     lookup.waiters.forEach(waiter -> settle(waiter, outcome, answer));
   }
 
-  private void settle(Waiter waiter, DnsEvent outcome, @Nullable Answer answer) {
+  private void settle(Waiter waiter, DnsEvent outcome, @Nullable DnsRecord answer) {
     counters.add(outcome);
-    var question = waiter.query.question();
-    var record = answer == null || question == null ? null : answer.of(question.getName());
-    var response = waiter.query.respond(DnsQuery.rcode(outcome), record);
-    if (response.truncated()) {
-      counters.add(DnsEvent.TRUNCATED);
-    }
-    waiter.reply.accept(response.bytes());
+    waiter.reply.accept(waiter.query.respond(outcome, answer));
   }
 }

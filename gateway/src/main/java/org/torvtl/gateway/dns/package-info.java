@@ -30,9 +30,14 @@
  * answer. A lookup that takes longer than a stub resolver waits is given up and answered SERVFAIL;
  * as this is well under Tor's own timeout, a Tor that has lost its network never shows as NXDOMAIN.
  *
- * <p>Queries in flight are bounded in all and for each isolation key. Every outcome is counted, see
- * {@link DnsEvent}. A query that has no header, or is a response, gets no answer at all, so that
- * two servers cannot be set on each other.
+ * <p>A query is read byte by byte here, never by a general parser, which follows what a guest makes
+ * up: one question without pointers, no record but one OPT, at most {@value DnsQuery#MAX_LENGTH}
+ * bytes. The response repeats the question's bytes. So the worst query costs little more than one
+ * that is refused unread.
+ *
+ * <p>Queries in flight are bounded in all, for each isolation key, and for one question. Every
+ * outcome is counted, see {@link DnsEvent}. A query that has no header, or is a response, gets no
+ * answer at all, so that two servers cannot be set on each other.
  */
 @NullMarked
 package org.torvtl.gateway.dns;
