@@ -8,6 +8,7 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Objects;
+import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -122,12 +123,16 @@ final class RunCommand implements Callable<Integer> {
         var recordedAs = places.size() == 1 ? null : place.name();
         devices.add(open(place, gatewayAddress, recordedAs, teardown));
       }
-      // Before any route is made: a proxy that is not there must not cost the host its network.
-      var peers = external == null ? null : ProxyOptions.reach(external, teardown);
       // The first device names the state, so that a device added later changes no guards.
       var first = places.getFirst();
-      if (!first.destinations().isEmpty()) {
-        var exempt = TorUser.check(first.name(), first.destinations(), external, user);
+      boolean isRouting = !first.destinations().isEmpty();
+      var exempt =
+          isRouting
+              ? TorUser.check(first.name(), first.destinations(), external, user)
+              : OptionalInt.empty();
+      // Before any route is made: a proxy that is not there must not cost the host its network.
+      var peers = external == null ? null : ProxyOptions.reach(external, teardown);
+      if (isRouting) {
         teardown.add(PolicyRoutes.prepare(first.in(), first.destinations(), exempt)).add();
       }
       var own = external != null ? null : prepareTor(teardown, first.name(), user);

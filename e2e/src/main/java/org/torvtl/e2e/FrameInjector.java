@@ -54,16 +54,6 @@ public final class FrameInjector {
     System.out.println("sent " + count);
   }
 
-  /** Sends frames out of an interface, in order. */
-  static void send(int interfaceIndex, List<byte[]> frames) throws Throwable {
-    try (var arena = Arena.ofConfined()) {
-      var injector = new FrameInjector(arena, interfaceIndex);
-      for (var frame : frames) {
-        injector.send(frame);
-      }
-    }
-  }
-
   private static int ipv4(String address) throws IOException {
     return ByteBuffer.wrap(InetAddress.getByName(address).getAddress()).getInt();
   }

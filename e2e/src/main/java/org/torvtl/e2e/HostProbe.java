@@ -2,6 +2,7 @@
 package org.torvtl.e2e;
 
 import java.io.ByteArrayOutputStream;
+import java.lang.foreign.Arena;
 import java.net.InetAddress;
 import java.net.NetworkInterface;
 import java.nio.ByteBuffer;
@@ -17,7 +18,7 @@ import java.util.List;
  *
  * <p>A program, to run inside a guest. Arguments: interface, MAC addresses of the host with commas
  * between, addresses of the host, source addresses; the last two of either family. Writes the
- * frames with {@link FrameInjector#send}, prints {@code sent N}.
+ * frames to a packet socket, prints {@code sent N}.
  */
 public final class HostProbe {
   /** In every payload, to be known again. */
@@ -49,7 +50,12 @@ public final class HostProbe {
         }
       }
     }
-    FrameInjector.send(device.getIndex(), probe.frames);
+    try (var arena = Arena.ofConfined()) {
+      var socket = FrameSocket.forSending(arena, device.getIndex(), HostileFrames.MAX_LENGTH);
+      for (var frame : probe.frames) {
+        socket.send(frame);
+      }
+    }
     System.out.println("sent " + probe.frames.size());
   }
 

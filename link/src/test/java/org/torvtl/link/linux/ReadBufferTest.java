@@ -107,7 +107,7 @@ class ReadBufferTest {
     try (var group = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory())) {
       var loop = group.next();
       link.start(loop, keeper);
-      var host = new DeviceLink(PacketSocket.openForSending(networkInterface));
+      var host = new DeviceLink(PacketSocket.openForSending(networkInterface, 0));
       send(host);
       var first = next(keeper);
       allocator.fails.set(true);
