@@ -32,10 +32,7 @@ public interface Link extends AutoCloseable {
       frame(frame);
     }
 
-    /** The device's queue is empty; {@link #endOfBatch} follows. */
-    default void drained() {}
-
-    /** No further frame is taken for now, whether or not the device has more. */
+    /** No further frame is at hand for now. */
     void endOfBatch();
 
     /**

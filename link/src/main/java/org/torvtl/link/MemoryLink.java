@@ -98,7 +98,6 @@ public final class MemoryLink implements Link {
       }
       delivered++;
     }
-    target.drained();
     target.endOfBatch();
     return delivered;
   }

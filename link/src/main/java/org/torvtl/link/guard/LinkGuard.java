@@ -139,7 +139,7 @@ public final class LinkGuard implements AutoCloseable {
       }
     } catch (IOException e) {
       throw new IOException(
-          "cannot keep this host off %s by nftables: %s (install nftables, run as root; --allow-host leaves the host on the guests' link)"
+          "cannot keep this host off %s by nftables: %s (apt-get install nftables, run as root; --allow-host leaves the host on the guests' link)"
               .formatted(device, e.getMessage()),
           e);
     }
