@@ -47,7 +47,11 @@ record OnionRoute(
 
   /** What ip says about what is not there. */
   private static final List<String> NOT_THERE =
-      List.of("No such process", "No such file or directory", "Cannot find device");
+      List.of(
+          "FIB table does not exist",
+          "No such process",
+          "No such file or directory",
+          "Cannot find device");
 
   /**
    * Makes what is not there yet. What is there stays in force meanwhile.

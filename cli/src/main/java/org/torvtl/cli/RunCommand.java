@@ -131,8 +131,7 @@ final class RunCommand implements Callable<Integer> {
               ? TorUser.check(first.name(), first.destinations(), external, user)
               : OptionalInt.empty();
       // Before any route is made: a proxy that is not there must not cost the host its network.
-      var peers =
-          isRouting && external != null ? ProxyOptions.reach(external, teardown) : null;
+      var peers = isRouting && external != null ? ProxyOptions.reach(external, teardown) : null;
       if (isRouting) {
         teardown.add(PolicyRoutes.prepare(first.in(), first.destinations(), exempt)).add();
       }
