@@ -152,7 +152,9 @@ final class RunCommand implements Callable<Integer> {
             "the MTU of %s is %d, and at least %d is needed (ip link set %1$s mtu 1500)"
                 .formatted(place.name(), mtu, MIN_MTU));
       }
-      var config = config(place, gatewayAddress);
+      var config =
+          Descriptors.fit(
+              config(place, gatewayAddress), links.size(), spec.commandLine().getErr());
       if (!place.destinations().isEmpty()) {
         var exempt = TorUser.check(place.name(), place.destinations(), external, user);
         teardown.add(PolicyRoutes.add(place.in(), place.destinations(), exempt));

@@ -26,7 +26,7 @@ public final class FlowCounters {
   /** Half-closed flows cut because the far end was silent for too long. */
   public long silent;
 
-  /** Half-closed flows cut to make room for others: the guest had all the far end had said. */
+  /** Open flows evicted to make room for others. */
   public long madeRoom;
 
   /** Flows cut because handling them failed: a defect of the gateway. */
@@ -49,6 +49,9 @@ public final class FlowCounters {
 
   /** Payload from the egress that waits for guests to acknowledge it, at this moment. */
   public long waitingBytesIn;
+
+  /** Requests left without an answer: no descriptor, port or memory was left to ask the egress. */
+  public long exhausted;
 
   /** Requests refused, and open flows cut, since all flows together held too much. */
   public long refusedForMemory, cutForMemory;
@@ -75,6 +78,7 @@ public final class FlowCounters {
     sink.accept("discarded_bytes_in", discardedBytesIn);
     sink.accept("waiting_bytes_out", waitingBytesOut);
     sink.accept("waiting_bytes_in", waitingBytesIn);
+    sink.accept("exhausted", exhausted);
     sink.accept("refused_for_memory", refusedForMemory);
     sink.accept("cut_for_memory", cutForMemory);
   }

@@ -9,10 +9,8 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.security.SecureRandom;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.SequencedSet;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.ObjLongConsumer;
@@ -51,8 +49,8 @@ final class Lane implements StackHandler {
   private final Consumer<IOException> onLinkFailure;
   private final int bufferBytes;
   private long failureLoggedNanos = System.nanoTime() - TimeUnit.SECONDS.toNanos(1);
+  private long exhaustionLoggedNanos = System.nanoTime() - TimeUnit.MINUTES.toNanos(1);
   private final List<Flow> unflushed = new ArrayList<>();
-  private final SequencedSet<Flow> mostLikelyDone = new LinkedHashSet<>();
   private @Nullable ScheduledFuture<?> alarm;
 
   Lane(
@@ -69,7 +67,7 @@ final class Lane implements StackHandler {
     this.timeouts = timeouts;
     this.onLinkFailure = onLinkFailure;
     this.bufferBytes = config.bufferBytes();
-    this.dns = new DnsService(loop, names(), DnsLimits.DEFAULT, dnsCounters);
+    this.dns = new DnsService(loop, names(), dnsLimits(config), dnsCounters);
     this.liveness = new LivenessCheck(loop, egress, this::hasConnections);
     var secret = new byte[IsnGenerator.SECRET_LENGTH];
     random.nextBytes(secret);
@@ -101,6 +99,19 @@ final class Lane implements StackHandler {
     }
   }
 
+  /** The egress could not be asked for a stream: this process has run out of something. */
+  void exhausted(Throwable cause) {
+    flowCounters.exhausted++;
+    long now = System.nanoTime();
+    if (now - exhaustionLoggedNanos >= TimeUnit.MINUTES.toNanos(1)) {
+      exhaustionLoggedNanos = now;
+      log.warn(
+          "requests of guests have to wait, {} up to now: {}",
+          flowCounters.exhausted,
+          cause.getMessage());
+    }
+  }
+
   private boolean hasConnections() {
     return stack.connections() > 0;
   }
@@ -112,6 +123,11 @@ final class Lane implements StackHandler {
     } catch (RuntimeException e) {
       linkFailed(new IOException("cannot start " + link.name() + ": " + e.getMessage(), e));
     }
+  }
+
+  /** A lookup takes a descriptor too, so there are fewer where there are few connections. */
+  private static DnsLimits dnsLimits(StackConfig config) {
+    return DnsLimits.DEFAULT.withAtMost(Math.max(1, config.maxConnections() / 2));
   }
 
   private NameResolver names() {
@@ -166,24 +182,6 @@ final class Lane implements StackHandler {
             answer.release();
           }
         });
-    return true;
-  }
-
-  /** Whether the flow is most likely done, so that it can make room for another. */
-  void mostLikelyDone(Flow flow, boolean isDone) {
-    if (isDone) {
-      mostLikelyDone.add(flow);
-    } else {
-      mostLikelyDone.remove(flow);
-    }
-  }
-
-  @Override
-  public boolean makeRoom() {
-    if (mostLikelyDone.isEmpty()) {
-      return false;
-    }
-    mostLikelyDone.removeFirst().makeRoom();
     return true;
   }
 

@@ -74,6 +74,9 @@ public final class TorEgress implements Egress {
         default -> Refusal.HOST_UNREACHABLE;
       };
     }
+    if (cause instanceof SocksException.Exhausted) {
+      return Refusal.NONE;
+    }
     // A proxy that answers too late means a far end not heard from; all else that there is no Tor.
     return cause instanceof SocksException.TimedOut ? Refusal.HOST_UNREACHABLE : Refusal.RESET;
   }

@@ -89,7 +89,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     long now = clock.getAsLong();
     failures = new FailureLog(counters, clock);
     writer = new PacketWriter(link, config.mac(), counters);
-    icmp = new IcmpResponder(config.address(), writer, counters, now);
+    icmp = new IcmpResponder(config, writer, counters, now);
     timers = new TimerWheel(alarm::accept, now);
     tcp =
         new TcpTable(

@@ -3,6 +3,7 @@ package org.torvtl.stack;
 
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntPredicate;
+import java.util.function.LongUnaryOperator;
 import org.torvtl.tcp.KeepAlive;
 import org.torvtl.tcp.TcpConfig;
 import org.torvtl.wire.Ipv4Address;
@@ -20,6 +21,8 @@ import org.torvtl.wire.Ipv4Address;
  * @param tcp how the TCP engine behaves; segment size and capacities are set for each connection
  * @param hostAddresses IPv4 addresses that the host answers ARP for on this link itself, in network
  *     byte order; none where the host has no part in the link
+ * @param owners gives the owner of a guest, by its MAC address: what is shared out among guests is
+ *     shared out by owner, so guests that may be one and the same count as one
  */
 public record StackConfig(
     long mac,
@@ -28,7 +31,8 @@ public record StackConfig(
     int maxPending,
     int bufferBytes,
     TcpConfig tcp,
-    IntPredicate hostAddresses) {
+    IntPredicate hostAddresses,
+    LongUnaryOperator owners) {
   /** Bytes a connection may buffer in each direction. */
   public static final int MAX_SHARE = 1 << 20, MIN_SHARE = 16 << 10;
 
@@ -38,6 +42,10 @@ public record StackConfig(
   public static final int DEFAULT_ADDRESS = Ipv4Address.parse("10.0.0.1");
   public static final int DEFAULT_MAX_CONNECTIONS = 16_384;
   public static final int DEFAULT_MAX_PENDING = 1024;
+
+  /** Of the requests that wait for an answer, what each of several stacks may have at least. */
+  static final int MIN_PENDING = 256;
+
   public static final int DEFAULT_BUFFER_BYTES = 384 << 20;
 
   /**
@@ -47,6 +55,26 @@ public record StackConfig(
    */
   static final KeepAlive KEEP_ALIVE =
       new KeepAlive(TimeUnit.MINUTES.toNanos(5), TimeUnit.SECONDS.toNanos(15), 8);
+
+  /** One where each guest is an owner. */
+  public StackConfig(
+      long mac,
+      int address,
+      int maxConnections,
+      int maxPending,
+      int bufferBytes,
+      TcpConfig tcp,
+      IntPredicate hostAddresses) {
+    this(
+        mac,
+        address,
+        maxConnections,
+        maxPending,
+        bufferBytes,
+        tcp,
+        hostAddresses,
+        LongUnaryOperator.identity());
+  }
 
   /** The defaults, with the given address of the gateway. */
   public static StackConfig of(int address) {
@@ -63,24 +91,47 @@ public record StackConfig(
   /** This, on a link where the host has addresses of its own. */
   public StackConfig withHostAddresses(IntPredicate hostAddresses) {
     return new StackConfig(
-        mac, address, maxConnections, maxPending, bufferBytes, tcp, hostAddresses);
+        mac, address, maxConnections, maxPending, bufferBytes, tcp, hostAddresses, owners);
   }
 
-  /** This, for one of so many stacks that together may have as much, and no more. */
+  /** This, with another answer to which guests are one and the same. */
+  public StackConfig withOwners(LongUnaryOperator owners) {
+    return new StackConfig(
+        mac, address, maxConnections, maxPending, bufferBytes, tcp, hostAddresses, owners);
+  }
+
+  /** This, with fewer connections: {@code most}, or as many as before if that is less. */
+  public StackConfig withMaxConnections(int most) {
+    return new StackConfig(
+        mac,
+        address,
+        Math.min(maxConnections, most),
+        Math.min(maxPending, most),
+        bufferBytes,
+        tcp,
+        hostAddresses,
+        owners);
+  }
+
+  /**
+   * This, for one of so many stacks that together may have as much, and no more; but each may have
+   * {@link #MIN_PENDING} requests waiting, since those of a guest may all be with one.
+   */
   public StackConfig dividedBy(int stacks) {
     return new StackConfig(
         mac,
         address,
         maxConnections / stacks,
-        maxPending / stacks,
+        Math.max(maxPending / stacks, Math.min(maxPending, MIN_PENDING)),
         bufferBytes / stacks,
         tcp,
-        hostAddresses);
+        hostAddresses,
+        owners);
   }
 
-  /** Of the connection requests that may wait for an answer, how many may be of one guest. */
-  int maxPendingOfOneGuest() {
-    return Math.max(1, maxPending / 4);
+  /** Of the connection requests that may wait for an answer, how many may be of one owner. */
+  int maxPendingOfOneOwner() {
+    return Math.max(1, maxPending / 2);
   }
 
   /**

@@ -53,8 +53,14 @@ public final class StackCounters {
     TCP_TABLE_FULL,
     /** A connection request beyond the number that may wait for an answer. */
     TCP_PENDING_FULL,
-    /** A request that was answered and the guest has not confirmed, forgotten to make room. */
+    /** A request that waited for an answer, evicted to make room. */
+    TCP_PENDING_EVICTED,
+    /** A request that waited for an answer, and that its guest no longer repeats. */
+    TCP_GIVEN_UP,
+    /** A request that was answered and the guest has not confirmed, evicted to make room. */
     TCP_HALF_OPEN,
+    /** An open connection, evicted to make room: reset. */
+    TCP_EVICTED,
     /** A TCP segment of no connection. */
     TCP_NO_CONNECTION,
     /** A question for an address of the host's own, which the host answers itself. */

@@ -21,8 +21,10 @@ public enum DnsEvent {
   NAME_ONION,
   /** NOERROR without records, unasked: a type Tor cannot ask for. */
   TYPE_EMPTY,
-  /** SERVFAIL: too many queries in flight. */
+  /** SERVFAIL: too many queries in flight, or no descriptor, port or memory for another. */
   OVERLOADED,
+  /** SERVFAIL: evicted, for a guest with fewer queries in flight. */
+  EVICTED,
   /** Joined an equal query under way; counted besides its outcome. */
   COALESCED,
   /** Answered with a record. */

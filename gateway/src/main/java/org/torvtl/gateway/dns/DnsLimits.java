@@ -17,6 +17,12 @@ public record DnsLimits(int inFlight, int inFlightPerKey, Duration timeout) {
    */
   public static final DnsLimits DEFAULT = new DnsLimits(512, 128, Duration.ofSeconds(30));
 
+  /** This, with no more than {@code most} queries in flight. */
+  public DnsLimits withAtMost(int most) {
+    return new DnsLimits(
+        Math.min(inFlight, most), Math.min(inFlightPerKey, Math.max(1, most / 2)), timeout);
+  }
+
   public DnsLimits {
     if (inFlight < 1 || inFlightPerKey < 1 || !timeout.isPositive()) {
       throw new IllegalArgumentException("limits are positive");

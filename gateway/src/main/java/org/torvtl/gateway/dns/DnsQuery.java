@@ -165,7 +165,7 @@ record DnsQuery(
       case CLASS_REFUSED -> Rcode.REFUSED;
       case NAME_INVALID, NAME_ONION, NAME_UNKNOWN -> Rcode.NXDOMAIN;
       case TYPE_EMPTY, FAMILY_EMPTY, ANSWERED -> Rcode.NOERROR;
-      case OVERLOADED, LOOKUP_FAILED, LOOKUP_TIMED_OUT, ANSWER_INVALID -> Rcode.SERVFAIL;
+      case OVERLOADED, EVICTED, LOOKUP_FAILED, LOOKUP_TIMED_OUT, ANSWER_INVALID -> Rcode.SERVFAIL;
       case DROPPED_TRUNCATED, DROPPED_RESPONSE, COALESCED, TRUNCATED ->
           throw new IllegalArgumentException("not an outcome with a response: " + reason);
     };

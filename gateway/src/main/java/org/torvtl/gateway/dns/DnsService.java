@@ -34,27 +34,11 @@ public final class DnsService {
   private final DnsLimits limits;
   private final DnsCounters counters;
   private final Map<LookupKey, Lookup> lookups = new HashMap<>();
-  private final Map<String, Integer> inFlightByKey = new HashMap<>();
-  private int inFlight;
+  private final LookupShares shares;
 
-  private record LookupKey(String isolationKey, DnsQuestion question) {}
+  record LookupKey(String isolationKey, DnsQuestion question) {}
 
-  private record Waiter(DnsQuery query, Consumer<ByteBuf> reply) {}
-
-  /** One question under way, and those who wait for its answer. */
-  private static final class Lookup {
-    final LookupKey key;
-    final List<Waiter> waiters = new ArrayList<>(1);
-    @Nullable Future<?> answer;
-    @Nullable Future<?> timer;
-
-    /** It is not believed at first that a name is unknown. */
-    boolean doubted;
-
-    Lookup(LookupKey key) {
-      this.key = key;
-    }
-  }
+  record Waiter(DnsQuery query, Consumer<ByteBuf> reply) {}
 
   /**
    * A service with nothing in flight.
@@ -68,12 +52,13 @@ public final class DnsService {
     this.loop = loop;
     this.resolver = resolver;
     this.limits = limits;
+    this.shares = new LookupShares(limits, loop.ticker());
     this.counters = counters;
   }
 
   /** Queries that wait for the way out. */
   public int inFlight() {
-    return inFlight;
+    return shares.inFlight();
   }
 
   /**
@@ -116,22 +101,25 @@ public final class DnsService {
   }
 
   private void await(LookupKey key, Waiter waiter) {
-    int ofKey = inFlightByKey.getOrDefault(key.isolationKey, 0);
-    if (inFlight >= limits.inFlight() || ofKey >= limits.inFlightPerKey()) {
-      settle(waiter, DnsEvent.OVERLOADED, null);
-      return;
+    if (!shares.hasPlace(key.isolationKey)) {
+      var evicted = shares.toEvict(key.isolationKey);
+      if (evicted == null) {
+        settle(waiter, DnsEvent.OVERLOADED, null);
+        return;
+      }
+      finish(evicted, DnsEvent.EVICTED, null);
     }
-    inFlight++;
-    inFlightByKey.put(key.isolationKey, ofKey + 1);
     var underWay = lookups.get(key);
     if (underWay != null) {
       counters.add(DnsEvent.COALESCED);
       underWay.waiters.add(waiter);
+      shares.add(underWay);
       return;
     }
     var lookup = new Lookup(key);
     lookup.waiters.add(waiter);
     lookups.put(key, lookup);
+    shares.add(lookup);
     start(lookup);
   }
 
@@ -176,7 +164,11 @@ public final class DnsService {
         ask(lookup);
         return;
       }
-      finish(lookup, unknown ? DnsEvent.NAME_UNKNOWN : DnsEvent.LOOKUP_FAILED, null);
+      var outcome =
+          done.cause() instanceof SocksException.Exhausted
+              ? DnsEvent.OVERLOADED
+              : DnsEvent.LOOKUP_FAILED;
+      finish(lookup, unknown ? DnsEvent.NAME_UNKNOWN : outcome, null);
       return;
     }
     switch (done.getNow()) {
@@ -247,10 +239,7 @@ public final class DnsService {
     if (lookup.answer != null) {
       lookup.answer.cancel(false);
     }
-    int waiting = lookup.waiters.size();
-    inFlight -= waiting;
-    inFlightByKey.computeIfPresent(
-        lookup.key.isolationKey, (key, count) -> count == waiting ? null : count - waiting);
+    shares.remove(lookup, lookup.waiters.size());
     lookup.waiters.forEach(waiter -> settle(waiter, outcome, answer));
   }
 

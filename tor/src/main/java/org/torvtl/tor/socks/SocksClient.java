@@ -168,6 +168,7 @@ public final class SocksClient {
    * for the next {@link #connect} with credentials.
    *
    * @param timeout for the answer
+   * @return fails with {@link SocksException.Exhausted} if it could not be asked, and only then
    */
   public Future<Boolean> isAlive(EventLoop loop, Duration timeout) {
     Promise<Channel> promise = loop.newPromise();
@@ -175,6 +176,10 @@ public final class SocksClient {
     promise.addListener((Future<Channel> greeted) -> {
       if (greeted.isSuccess()) {
         ready(loop).put(greeted.getNow());
+      }
+      if (greeted.cause() instanceof SocksException.Exhausted exhausted) {
+        alive.setFailure(exhausted);
+        return;
       }
       // One that does not want to be asked like this is there, too.
       alive.setSuccess(
@@ -201,7 +206,8 @@ public final class SocksClient {
    * end of the proxy is seen there at once, however long it takes until a stream's shows.
    *
    * @param longest for how long
-   * @return whether the proxy was there all the time; never fails
+   * @return whether the proxy was there all the time; fails with {@link SocksException.Exhausted}
+   *     if there can be no connection, and only then
    */
   public Future<Boolean> watch(EventLoop loop, Duration longest) {
     Promise<Boolean> stayed = loop.newPromise();
@@ -209,7 +215,10 @@ public final class SocksClient {
         .connect(proxy)
         .addListener(connected -> {
           if (!connected.isSuccess()) {
-            stayed.trySuccess(false);
+            switch (SocksException.notConnected(proxy, connected.cause())) {
+              case SocksException.Exhausted exhausted -> stayed.tryFailure(exhausted);
+              default -> stayed.trySuccess(false);
+            }
           }
         });
     return stayed;

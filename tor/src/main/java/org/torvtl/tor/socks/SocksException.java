@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Why a request to a SOCKS proxy failed. The cases are closed, so that a {@code switch} over them
- * is complete. Only {@link Refused} says something about the destination; all others say that the
- * proxy itself is at fault or gone.
+ * is complete. Only {@link Refused} says something about the destination, and {@link Exhausted} that
+ * it was not even asked for; all others say that the proxy itself is at fault or gone.
  *
  * <p>They carry no stack trace: a guest can cause them at will, and the place is always the same.
  */
@@ -32,6 +32,11 @@ public abstract sealed class SocksException extends IOException {
    */
   public static Refused refused(int code) {
     return new Refused(code);
+  }
+
+  /** That a proxy could not be asked for want of something on this side, for those who play it. */
+  public static Exhausted exhausted(SocketAddress proxy, String reason) {
+    return new Exhausted(proxy, reason, null);
   }
 
   private static String text(SocketAddress proxy) {
@@ -73,6 +78,24 @@ public abstract sealed class SocksException extends IOException {
               .formatted(text(proxy), cause == null ? "closed" : cause.getMessage()),
           cause);
     }
+  }
+
+  /**
+   * No TCP connection to the proxy: this process, or its kernel, has run out of descriptors, ports or
+   * memory. It says nothing about the proxy, and may pass.
+   */
+  public static final class Exhausted extends SocksException {
+    Exhausted(SocketAddress proxy, String reason, @Nullable Throwable cause) {
+      super("cannot connect to the SOCKS proxy %s now: %s".formatted(text(proxy), reason), cause);
+    }
+  }
+
+  /** Why no TCP connection to the proxy came about. */
+  static SocksException notConnected(SocketAddress proxy, @Nullable Throwable cause) {
+    var exhausted = LocalExhaustion.reason(cause);
+    return exhausted == null
+        ? new ProxyUnreachable(proxy, cause)
+        : new Exhausted(proxy, exhausted, cause);
   }
 
   /** The proxy closed or reset the connection before its reply. */
