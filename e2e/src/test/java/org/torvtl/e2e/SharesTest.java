@@ -159,14 +159,15 @@ class SharesTest {
     try (var gateway = gateway(device, 8192);
         var guest = guest("guest-" + device, device, 2)) {
       Transfers.down(guest, "192.0.2.1", 10_000);
+      machine.script("mkfifo \"/run/go-$1\"", device);
       // Open before, and at its end while nobody can ask whether the proxy is there.
       try (var download =
           guest.start(
               List.of(
                   "bash",
                   "-c",
-                  "exec 3<>/dev/tcp/192.0.2.1/$0; echo open; until [ -e /run/go-$1 ]; do sleep"
-                      + " 0.1; done; echo 100000 >&3; cat <&3 | wc -c",
+                  "exec 3<>/dev/tcp/192.0.2.1/$0; echo open; read -r </run/go-$1; echo 100000 >&3;"
+                      + " cat <&3 | wc -c",
                   "" + TransferWorld.SOURCE,
                   device))) {
         download.awaitLine("open", SOON);
@@ -174,7 +175,7 @@ class SharesTest {
         machine.script(take, process);
         try (var flood = flood(guest, 400, TransferWorld.HOLD)) {
           gateway.awaitOutput(message, text -> text.contains(message), SOON);
-          machine.script("touch \"/run/go-$1\"", device);
+          machine.script("echo >\"/run/go-$1\"", device);
           assertThat(flood.isRunning()).isTrue();
           var query = guest.run(SOON, "dig", "+tries=1", "+time=10", "some.example", "A");
           assertThat(query.out()).contains("SERVFAIL");

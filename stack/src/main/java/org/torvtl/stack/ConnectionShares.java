@@ -120,9 +120,8 @@ final class ConnectionShares {
       counters.drop(Drop.TCP_PENDING_FULL);
       return false;
     }
-    if (size >= config.maxConnections() && !makeRoom(owner, nowNanos)) {
-      counters.drop(Drop.TCP_TABLE_FULL);
-      return false;
+    if (size >= config.maxConnections()) {
+      makeRoom(owner, nowNanos);
     }
     return true;
   }
@@ -156,29 +155,26 @@ final class ConnectionShares {
     return true;
   }
 
-  private boolean makeRoom(@Nullable Owner newcomer, long nowNanos) {
+  private void makeRoom(@Nullable Owner newcomer, long nowNanos) {
     if (!over.isEmpty()) {
       over.getFirst().connection.drop();
-      return true;
+      return;
     }
     var loser = held.largest();
-    if (newcomer != null
-        && (isFloodedBy(newcomer)
-            || loser == null
-            || held.amount(newcomer) == held.amount(loser))) {
-      loser = newcomer;
-    }
     if (loser == null) {
-      return false;
+      return;
+    }
+    if (newcomer != null
+        && (isFloodedBy(newcomer) || held.amount(newcomer) == held.amount(loser))) {
+      loser = newcomer;
     }
     for (var standing : EVICTION_ORDER) {
       var candidates = loser.with(standing);
       if (!candidates.isEmpty()) {
         evict(candidates.getFirst(), nowNanos);
-        return true;
+        return;
       }
     }
-    return false;
   }
 
   /** Whether an owner has so many half-open connections that no open one has to go for another. */

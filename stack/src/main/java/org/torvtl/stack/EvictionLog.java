@@ -28,10 +28,11 @@ final class EvictionLog {
       return;
     }
     log.warn(
-        "{} {} were evicted since the table is full; the last one is of the guest with most, {}",
-        untold,
+        "too many {} at a time: the stalest of the guest with most are evicted, of {} now ({} since"
+            + " the last such line)",
         what,
-        MacAddress.toString(guest));
+        MacAddress.toString(guest),
+        untold);
     nextLineNanos = nowNanos + PERIOD_NANOS;
     untold = 0;
   }

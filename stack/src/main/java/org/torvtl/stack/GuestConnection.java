@@ -71,7 +71,6 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     this.syn = syn;
     this.synSchedule = new SynSchedule(nowNanos);
     this.receivedNanos = nowNanos;
-    this.place = table.shares().add(this, nowNanos);
     var config = table.nextConfig();
     this.sendCapacityBytes = config.sendCapacityBytes();
     this.tcp =
@@ -83,6 +82,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
             this,
             this,
             nowNanos);
+    this.place = table.shares().add(this, nowNanos);
   }
 
   /** The guest's MAC address, 0 on a TUN. */

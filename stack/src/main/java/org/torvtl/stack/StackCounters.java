@@ -49,8 +49,6 @@ public final class StackCounters {
     FRAGMENT_OVERLAP,
     /** A fragment of a packet given up because it was not whole in time, or to make room. */
     FRAGMENT_EXPIRED,
-    /** A connection request beyond the number of connections that may be open. */
-    TCP_TABLE_FULL,
     /** A connection request beyond the number that may wait for an answer. */
     TCP_PENDING_FULL,
     /** A request that waited for an answer, evicted to make room. */
