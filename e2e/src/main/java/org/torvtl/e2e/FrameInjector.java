@@ -63,7 +63,7 @@ public final class FrameInjector {
   private final MemorySegment frame;
   private final int socket;
 
-  private FrameInjector(Arena arena, int interfaceIndex) throws Throwable {
+  FrameInjector(Arena arena, int interfaceIndex) throws Throwable {
     state = arena.allocate(CAPTURED_STATE);
     frame = arena.allocate(HostileFrames.MAX_LENGTH);
     address = arena.allocate(SOCKADDR_LL, 8);
@@ -98,23 +98,26 @@ public final class FrameInjector {
   }
 
   private void send(byte[] bytes) throws Throwable {
-    MemorySegment.copy(bytes, 0, frame, JAVA_BYTE, 0, bytes.length);
     long endNanos = System.nanoTime() + FULL_QUEUE_DEADLINE.toNanos();
-    while (true) {
-      long sent =
-          (long)
-              SENDTO.invokeExact(
-                  state, socket, frame, (long) bytes.length, 0, address, SOCKADDR_LL);
-      if (sent >= 0) {
-        return;
-      }
-      int errno = (int) ERRNO.get(state, 0L);
-      boolean transientError = errno == ENOBUFS || errno == EAGAIN || errno == EINTR;
-      if (!transientError || System.nanoTime() - endNanos > 0) {
-        throw new IOException("cannot send " + bytes.length + " bytes: errno " + errno);
+    while (!trySend(bytes)) {
+      if (System.nanoTime() - endNanos > 0) {
+        throw new IOException("the device takes no frame of " + bytes.length + " bytes");
       }
       LockSupport.parkNanos(RETRY_NANOS);
     }
+  }
+
+  /** Sends a frame, unless the device's queue is full. */
+  boolean trySend(byte[] bytes) throws Throwable {
+    MemorySegment.copy(bytes, 0, frame, JAVA_BYTE, 0, bytes.length);
+    long sent =
+        (long)
+            SENDTO.invokeExact(state, socket, frame, (long) bytes.length, 0, address, SOCKADDR_LL);
+    int errno = (int) ERRNO.get(state, 0L);
+    if (sent < 0 && errno != ENOBUFS && errno != EAGAIN && errno != EINTR) {
+      throw new IOException("cannot send " + bytes.length + " bytes: errno " + errno);
+    }
+    return sent >= 0;
   }
 
   /** The command that runs this program, in a project that is at {@code project} and is built. */
