@@ -77,6 +77,10 @@ public record Figure(String row, String title, String unit, int decimals) {
     return new Figure("neighbor", "ping beside %s, lost".formatted(packet.title()), "%", 1);
   }
 
+  static Figure neighborAfter(WorstPacket packet) {
+    return new Figure("neighbor", "ping after %s".formatted(packet.title()), "ms", 2);
+  }
+
   static Figure flood(WorstPacket packet) {
     return new Figure("neighbor", "frames of the flood of %s".formatted(packet.title()), "1/s", 0);
   }
