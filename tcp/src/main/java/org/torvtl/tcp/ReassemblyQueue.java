@@ -10,8 +10,9 @@ import org.jspecify.annotations.Nullable;
  * twice are dropped, and beyond the bound new ones are; a shortage of memory may take all of it
  * back (RFC 2018, section 8).
  *
- * <p>A search starts at the end, where most segments belong, and is linear: the bound on the number
- * of pieces bounds it.
+ * <p>What a segment can cost is bounded by the number of pieces: a place is found by halving, but
+ * to insert there moves what is behind it, and the ends of a run without gaps are found step by
+ * step. ReassemblyQueueBenchmark measures the worst of each.
  */
 final class ReassemblyQueue {
   /** Answers of {@link #insert}. */
@@ -96,11 +97,21 @@ final class ReassemblyQueue {
 
   /** Position of the first piece that ends above {@code sequence}. */
   private int firstEndingAbove(long sequence) {
-    int position = count;
-    while (position > 0 && end(position - 1) > sequence) {
-      position--;
+    if (count == 0 || end(count - 1) <= sequence) {
+      // Where most segments belong.
+      return count;
     }
-    return position;
+    int low = 0;
+    int high = count - 1;
+    while (low < high) {
+      int middle = (low + high) >>> 1;
+      if (end(middle) > sequence) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    return low;
   }
 
   private void put(int position, long start, ByteBuf piece) {

@@ -16,8 +16,8 @@ import java.util.function.Consumer;
  * @param receiveCapacityBytes bounds what arrives and is not consumed yet, the reassembly queue
  *     included; the largest window we announce. 1 to 2^30
  * @param sendCapacityBytes above so many queued bytes {@link TcpConnection#isWritable} answers no
- * @param copyBelowBytes payload that must be kept and is shorter than this, or than half of what it
- *     came with, is copied rather than retained, lest a few bytes keep a whole receive buffer alive
+ * @param copyBelowBytes payload that must be kept and is shorter than this, or than a quarter of
+ *     what it would pin, is copied rather than retained
  * @param initialRtoNanos retransmission timeout before the first measurement; 1 s. RFC 6298,
  *     section 2.1
  * @param minRtoNanos least retransmission timeout. RFC 6298, section 2.4 asks for 1 s; 200 ms is

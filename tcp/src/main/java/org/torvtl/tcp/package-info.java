@@ -28,9 +28,11 @@
  * arrives is extended to the {@code long} nearest to one already known ({@code
  * SequenceNumbers.extend}). From there on plain {@code <} and {@code -} are right, whatever wraps.
  *
- * <p><b>Buffers.</b> Payload is never copied on its way through, unless it is small: then keeping
- * it could pin a much larger buffer. The engine holds references to what it queues and gives every
+ * <p><b>Buffers.</b> Payload is never copied on its way through, unless it is small, or a small
+ * part of what keeping it would pin. The engine holds references to what it queues and gives every
  * one of them back when the bytes are acknowledged or the connection ends, whatever way it ends.
+ * What each pins is charged to a {@link org.torvtl.tcp.PayloadAccount}, which may refuse what
+ * arrives, and may ask for what arrived out of order to be given up.
  *
  * <p><b>Passive opens are held.</b> A gateway does not know whether it can accept before the far
  * end has answered. So a connection made from a SYN says nothing until its owner calls {@code

@@ -225,6 +225,17 @@ class TransmissionLogTest {
     assertThat(log.report(10, 20, (end, sent, resent) -> {})).isEqualTo(10);
   }
 
+  /** What a peer can make of one that may queue little is little. */
+  @Test
+  void aSmallQueueHasFewRanges() {
+    var log = new TransmissionLog(0, 16 << 10);
+    log.sent(16 << 10, 0, 0);
+    for (int i = 0; i < 16 << 10; i += 2) {
+      log.report(i, i + 1, (end, sent, resent) -> {});
+    }
+    assertThat(log.ranges()).isLessThanOrEqualTo(TransmissionLog.LEAST_RANGES);
+  }
+
   @Test
   void theNumberOfRangesIsBoundedHoweverSlowlyWeSend() {
     var log = new TransmissionLog(0);
