@@ -255,6 +255,11 @@ final class GuestHost implements Link.Receiver {
   public void endOfBatch() {}
 
   @Override
+  public void allocationFailed() {
+    // It holds nothing that it could free.
+  }
+
+  @Override
   public void failed(IOException cause) {
     throw new AssertionError(cause);
   }

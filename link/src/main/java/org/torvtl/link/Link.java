@@ -39,7 +39,7 @@ public interface Link extends AutoCloseable {
      * There was no memory for a frame, which is dropped and counted: the receiver should free some.
      * {@link #endOfBatch} follows.
      */
-    default void allocationFailed() {}
+    void allocationFailed();
 
     /** The device is gone; nothing more will arrive, and nothing can be sent. */
     void failed(IOException cause);

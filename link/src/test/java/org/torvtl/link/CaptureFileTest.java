@@ -182,6 +182,11 @@ class CaptureFileTest {
     public void endOfBatch() {}
 
     @Override
+    public void allocationFailed() {
+      // It holds nothing that it could free.
+    }
+
+    @Override
     public void failed(IOException cause) {
       throw new IllegalStateException(cause);
     }

@@ -63,6 +63,11 @@ class FaultInjectionLinkTest {
     }
 
     @Override
+    public void allocationFailed() {
+      // It holds nothing that it could free.
+    }
+
+    @Override
     public void failed(IOException cause) {
       throw new IllegalStateException(cause);
     }
@@ -318,6 +323,11 @@ class FaultInjectionLinkTest {
 
     @Override
     public void endOfBatch() {}
+
+    @Override
+    public void allocationFailed() {
+      // It holds nothing that it could free.
+    }
 
     @Override
     public void failed(IOException cause) {

@@ -60,6 +60,11 @@ class PcapngLinkTest {
     }
 
     @Override
+    public void allocationFailed() {
+      // It holds nothing that it could free.
+    }
+
+    @Override
     public void failed(IOException cause) {
       throw new IllegalStateException(cause);
     }

@@ -83,6 +83,11 @@ public final class GuardedLink implements Link {
       }
 
       @Override
+      public void allocationFailed() {
+        receiver.allocationFailed();
+      }
+
+      @Override
       public void failed(IOException cause) {
         receiver.failed(cause);
       }

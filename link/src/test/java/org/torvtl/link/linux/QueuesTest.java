@@ -154,6 +154,11 @@ class QueuesTest {
     public void endOfBatch() {}
 
     @Override
+    public void allocationFailed() {
+      // It holds nothing that it could free.
+    }
+
+    @Override
     public void failed(IOException cause) {
       throw new AssertionError(cause);
     }

@@ -281,6 +281,11 @@ public final class ProxyNode implements AutoCloseable {
     }
 
     @Override
+    public void allocationFailed() {
+      // It holds nothing that it could free.
+    }
+
+    @Override
     public void failed(IOException cause) {
       log.write(String.valueOf(cause.getMessage()));
       onDeviceFailure.accept(cause);

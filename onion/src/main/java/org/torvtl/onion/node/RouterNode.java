@@ -211,6 +211,11 @@ public final class RouterNode implements AutoCloseable {
     }
 
     @Override
+    public void allocationFailed() {
+      // It holds nothing that it could free.
+    }
+
+    @Override
     public void failed(IOException cause) {
       log.write(String.valueOf(cause.getMessage()));
       ended.completeExceptionally(cause);
