@@ -209,7 +209,9 @@ final class Guests {
             out.name());
         return null;
       }
-      boolean isAlone = in == out && !own.isEmpty() && !HostOnly.isSharedWithHost(in);
+      boolean isAlone =
+          medium == Link.Medium.IP
+              || (in == out && !own.isEmpty() && !HostOnly.isSharedWithHost(in));
       if (isAlone && !Privileges.has(Privileges.Capability.NET_ADMIN)) {
         log.warn(
             "this host is not kept off {}, that takes CAP_NET_ADMIN: move the device into the"
@@ -219,7 +221,7 @@ final class Guests {
       }
       return LinkGuard.put(
           attachments(own),
-          new SecureRandom().nextInt() | 1,
+          new SecureRandom().ints().filter(mark -> mark != 0).findFirst().orElseThrow(),
           StackConfig.DEFAULT_MAC,
           this::objection);
     }

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
@@ -308,6 +309,20 @@ class HostIsolationTest {
             .await(DEADLINE);
     assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
     assertThat(result.err()).contains("br0", "nftables", "--allow-host");
+  }
+
+  /** A TAP or TUN of its own takes no privilege, and neither does serving it. */
+  @ParameterizedTest
+  @CsvSource({"tap, -d", "tun, --tun"})
+  void aDeviceOfItsOwnIsServedWithoutPrivilege(String kind, String option) throws Exception {
+    machine.script("ip tuntap add dev own0 mode \"$1\" user 0; ip link set own0 up", kind);
+    var command =
+        new ArrayList<>(List.of("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"));
+    command.addAll(Machine.torvtl("run", option, "own0", "-a", "127.0.0.1", "-p", "9055"));
+    try (var gateway = machine.start(command)) {
+      gateway.awaitLine("ready", DEADLINE);
+      assertThat(gateway.output()).contains("this host is not kept off own0");
+    }
   }
 
   /** The device and its ports under other names, and a port that was not there. */

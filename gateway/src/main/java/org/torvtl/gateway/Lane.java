@@ -271,6 +271,7 @@ final class Lane implements StackHandler {
     sink.accept("link.sent_bytes", frames.sentBytes);
     sink.accept("link.send_drops", frames.sendDrops);
     sink.accept("link.memory_drops", frames.memoryDrops);
+    sink.accept("link.guard_drops", frames.guardDrops);
     sink.accept("link.oversized_drops", frames.oversizedDrops);
     sink.accept("link.offload_drops", frames.offloadDrops);
     sink.accept("link.misdirected_drops", frames.misdirectedDrops);

@@ -17,7 +17,7 @@ final class ReadBuffer {
   }
 
   /**
-   * A buffer nobody else holds; this still owns it.
+   * A buffer without another holder; this still owns it.
    *
    * @throws OutOfMemoryError if there is no memory for a new one; another call may succeed
    */
