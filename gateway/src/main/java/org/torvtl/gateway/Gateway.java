@@ -60,7 +60,11 @@ public final class Gateway implements AutoCloseable {
   }
 
   private Served served(GuestDevice device, int devices, Egress egress, SecureRandom random) {
-    var share = device.config().dividedBy(devices * device.links().size());
+    var share =
+        device
+            .config()
+            .dividedBy(devices * device.links().size())
+            .withOwners(device.isolation()::ownerOf);
     var lanes = new ArrayList<Lane>();
     var served = new Served(device, lanes, new AtomicBoolean());
     for (var link : device.links()) {

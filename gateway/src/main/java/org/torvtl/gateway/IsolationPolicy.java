@@ -22,6 +22,17 @@ public interface IsolationPolicy {
   /** The isolation key of a request: printable ASCII, at most 255 characters. */
   String keyOf(Request request);
 
+  /**
+   * Who is accountable for what a guest takes of the gateway: guests with the same owner share one
+   * part. Guests with different keys may have one owner, not the other way round. Asked for each
+   * frame.
+   *
+   * @param guest the guest's MAC address, 0 on a TUN
+   */
+  default long ownerOf(long guest) {
+    return guest;
+  }
+
   /** Gives every counter to {@code sink} with its name; from any thread. */
   void count(ObjLongConsumer<String> sink);
 }

@@ -16,6 +16,9 @@ import org.slf4j.LoggerFactory;
  * of its own, and the one key is not given any more.
  */
 public final class PerDeviceIsolation implements IsolationPolicy {
+  /** The owner of all that a device makes up, no MAC address. */
+  private static final long DEVICE = -1;
+
   private static final Logger log = LoggerFactory.getLogger(PerDeviceIsolation.class);
 
   private final String device;
@@ -23,7 +26,7 @@ public final class PerDeviceIsolation implements IsolationPolicy {
   private final String key;
   private final IsolationKeys keys;
   private final PerGuestIsolation perGuest;
-  private boolean shared;
+  private volatile boolean shared;
 
   /**
    * A policy for a device that is one guest.
@@ -50,6 +53,11 @@ public final class PerDeviceIsolation implements IsolationPolicy {
           device);
     }
     return shared ? perGuest.keyOf(request) : key;
+  }
+
+  @Override
+  public long ownerOf(long guest) {
+    return shared ? guest : DEVICE;
   }
 
   @Override

@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongUnaryOperator;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
@@ -223,7 +224,8 @@ class GatewayTest {
             StackConfig.DEFAULT_MAX_PENDING,
             StackConfig.DEFAULT_BUFFER_BYTES,
             TcpConfig.defaults(),
-            address -> false);
+            address -> false,
+            LongUnaryOperator.identity());
     assertThat(config.dividedBy(2).bufferBytes()).isEqualTo(StackConfig.DEFAULT_BUFFER_BYTES / 2);
     assertThat(config.dividedBy(2).maxPending()).isEqualTo(StackConfig.DEFAULT_MAX_PENDING / 2);
     try (var proxy = new SocksServer()) {

@@ -14,6 +14,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongUnaryOperator;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -251,7 +252,8 @@ class GuestDevicesTest {
             StackConfig.DEFAULT_MAX_PENDING,
             StackConfig.DEFAULT_BUFFER_BYTES,
             TcpConfig.defaults(),
-            address -> false);
+            address -> false,
+            LongUnaryOperator.identity());
     var running =
         start(
             device("tap0", 2, config, new PerGuestIsolation("tap0", random)),

@@ -58,6 +58,17 @@ class IsolationPolicyTest {
   }
 
   @Test
+  void whateverMacAddressesADeviceMakesUpTheDeviceOwnsThem() {
+    var shared = new AtomicBoolean();
+    var policy = new PerDeviceIsolation("tap0", random, shared::get);
+    assertThat(policy.ownerOf(1)).isEqualTo(policy.ownerOf(2));
+    shared.set(true);
+    policy.keyOf(from(1));
+    assertThat(policy.ownerOf(1)).isNotEqualTo(policy.ownerOf(2));
+    assertThat(new PerGuestIsolation("br0", random).ownerOf(1)).isNotEqualTo(policy.ownerOf(2));
+  }
+
+  @Test
   void onceItIsSharedNobodyLooksAgain() {
     var looks = new AtomicInteger();
     var policy = new PerDeviceIsolation("tap0", random, () -> looks.incrementAndGet() == 3);

@@ -13,6 +13,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.function.LongUnaryOperator;
 import java.util.function.UnaryOperator;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.tcp.TcpConfig;
@@ -81,7 +82,8 @@ final class LaneWorld implements AutoCloseable {
                 StackConfig.DEFAULT_MAX_PENDING,
                 bufferBytes,
                 TcpConfig.defaults(),
-                address -> false),
+                address -> false,
+                LongUnaryOperator.identity()),
             egress.apply(new TorEgress(proxy.address(), PeerCheck.ANY)),
             new PerGuestIsolation("cable0", new SecureRandom()),
             new SecureRandom(),

@@ -5,13 +5,15 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.DoubleSupplier;
+import java.util.function.LongUnaryOperator;
 import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a lane holds for its guests, in bytes that are pinned, by guest. Everything that waits is
- * charged here: out-of-order data, data on its way in either direction, IP fragments, and a fixed
- * amount for each connection.
+ * What a lane holds for its guests, in bytes that are pinned, by their owner ({@link
+ * StackConfig#owners}), who is the guest meant below. Everything that waits is charged here:
+ * out-of-order data, data on its way in either direction, IP fragments, and a fixed amount for each
+ * connection.
  *
  * <p>Each guest may hold up to a multiple of what is <em>free</em> (dynamic thresholds; Choudhury
  * and Hahne, 1998). So one guest alone may hold a lot, and some always stays free. The multiple is
@@ -53,6 +55,7 @@ public final class MemoryAccount {
   private static final int WORTHWHILE_PART = 16;
 
   private final long limitBytes;
+  private final LongUnaryOperator owners;
   private final DoubleSupplier allocated;
   private final Consumer<GuestConnection> cut;
   private final Map<Long, GuestMemory> guests = new HashMap<>();
@@ -63,10 +66,16 @@ public final class MemoryAccount {
    * An empty account.
    *
    * @param limitBytes what all guests may hold
+   * @param owners who a guest belongs to, by its MAC address
    * @param allocated the part of the memory for buffers that the allocator has taken, 0 to 1
    * @param cut ends a connection that holds too much
    */
-  MemoryAccount(long limitBytes, DoubleSupplier allocated, Consumer<GuestConnection> cut) {
+  MemoryAccount(
+      long limitBytes,
+      LongUnaryOperator owners,
+      DoubleSupplier allocated,
+      Consumer<GuestConnection> cut) {
+    this.owners = owners;
     this.cut = cut;
     this.limitBytes = limitBytes;
     this.allocated = allocated;
@@ -82,21 +91,22 @@ public final class MemoryAccount {
     return limitBytes;
   }
 
-  /** Bytes that a guest holds. */
+  /** Bytes that the owner of a guest holds. */
   public long heldBytes(long guest) {
-    var memory = guests.get(guest);
+    var memory = guests.get(owners.applyAsLong(guest));
     return memory == null ? 0 : memory.heldBytes();
   }
 
-  /** What a guest, by its MAC address, holds; a new entry if it holds nothing. */
+  /** What the owner of a guest holds; a new entry if it holds nothing. */
   GuestMemory guest(long guest) {
-    return guests.computeIfAbsent(guest, key -> new GuestMemory(this, key));
+    return guests.computeIfAbsent(owners.applyAsLong(guest), key -> new GuestMemory(this, key));
   }
 
   /** Whether a guest may have one more connection. */
   boolean admitsConnection(long guest) {
-    var memory = guests.get(guest);
-    return (memory == null ? new GuestMemory(this, guest) : memory).admits(CONNECTION_BYTES);
+    long owner = owners.applyAsLong(guest);
+    var memory = guests.get(owner);
+    return (memory == null ? new GuestMemory(this, owner) : memory).admits(CONNECTION_BYTES);
   }
 
   /** An allocation failed; something is to be given up. */

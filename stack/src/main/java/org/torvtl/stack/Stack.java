@@ -91,7 +91,9 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     this.clock = clock;
     long now = clock.getAsLong();
     failures = new FailureLog(counters, clock);
-    memory = new MemoryAccount(config.bufferBytes(), Stack::allocatedPart, this::cutForMemory);
+    memory =
+        new MemoryAccount(
+            config.bufferBytes(), config.owners(), Stack::allocatedPart, this::cutForMemory);
     reassembler = new Reassembler(counters, memory, ByteBufAllocator.DEFAULT);
     writer = new PacketWriter(link, config.mac(), counters, new FragmentIdentifications(secret));
     icmp = new IcmpResponder(config.address(), writer, counters, now);

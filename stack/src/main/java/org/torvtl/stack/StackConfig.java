@@ -3,6 +3,7 @@ package org.torvtl.stack;
 
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntPredicate;
+import java.util.function.LongUnaryOperator;
 import org.torvtl.tcp.KeepAlive;
 import org.torvtl.tcp.TcpConfig;
 import org.torvtl.wire.Ipv4Address;
@@ -21,6 +22,9 @@ import org.torvtl.wire.Ipv4Address;
  * @param tcp how the TCP engine behaves; segment size and capacities are set for each connection
  * @param hostAddresses IPv4 addresses that the host answers ARP for on this link itself, in network
  *     byte order; none where the host has no part in the link
+ * @param owners who a guest belongs to, by its MAC address. What is shared out among guests is
+ *     shared out by owner, so the MAC addresses that one guest makes up count as one. Asked for
+ *     each frame, on the lane's thread
  */
 public record StackConfig(
     long mac,
@@ -29,7 +33,8 @@ public record StackConfig(
     int maxPending,
     int bufferBytes,
     TcpConfig tcp,
-    IntPredicate hostAddresses) {
+    IntPredicate hostAddresses,
+    LongUnaryOperator owners) {
   /** Bytes a connection may buffer in each direction. */
   public static final int MAX_SHARE = 1 << 20, MIN_SHARE = 16 << 10;
 
@@ -58,13 +63,20 @@ public record StackConfig(
         DEFAULT_MAX_PENDING,
         DEFAULT_BUFFER_BYTES,
         TcpConfig.defaults().withKeepAlive(KEEP_ALIVE),
-        none -> false);
+        none -> false,
+        LongUnaryOperator.identity());
   }
 
   /** This, on a link where the host has addresses of its own. */
   public StackConfig withHostAddresses(IntPredicate hostAddresses) {
     return new StackConfig(
-        mac, address, maxConnections, maxPending, bufferBytes, tcp, hostAddresses);
+        mac, address, maxConnections, maxPending, bufferBytes, tcp, hostAddresses, owners);
+  }
+
+  /** This, with another answer to whom a guest belongs. */
+  public StackConfig withOwners(LongUnaryOperator owners) {
+    return new StackConfig(
+        mac, address, maxConnections, maxPending, bufferBytes, tcp, hostAddresses, owners);
   }
 
   /** This, for one of so many stacks that together may have as much, and no more. */
@@ -76,7 +88,8 @@ public record StackConfig(
         maxPending / stacks,
         bufferBytes / stacks,
         tcp,
-        hostAddresses);
+        hostAddresses,
+        owners);
   }
 
   /** Of the connection requests that may wait for an answer, how many may be of one guest. */

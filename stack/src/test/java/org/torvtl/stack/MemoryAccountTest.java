@@ -9,6 +9,7 @@ import io.netty.util.ResourceLeakDetector;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongUnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.torvtl.link.Link;
@@ -59,7 +60,8 @@ class MemoryAccountTest {
                 defaults.maxPending(),
                 LIMIT,
                 TcpConfig.defaults(),
-                none -> false),
+                none -> false,
+                LongUnaryOperator.identity()),
             new Accepter(),
             System::nanoTime,
             deadline -> {},
@@ -266,7 +268,9 @@ class MemoryAccountTest {
   @Test
   void whereTheAllocatorIsShortAGuestWithMoreThanItsShareGetsNothing() {
     var allocated = new double[] {0.5};
-    var account = new MemoryAccount(LIMIT, () -> allocated[0], connection -> {});
+    var account =
+        new MemoryAccount(
+            LIMIT, LongUnaryOperator.identity(), () -> allocated[0], connection -> {});
     account.guest(GUEST).charge(1000);
     account.guest(GUEST + 1).charge(LIMIT / 4);
     assertThat(account.admitsConnection(GUEST + 1)).isTrue();

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import java.util.function.LongUnaryOperator;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import org.jspecify.annotations.Nullable;
@@ -25,7 +26,8 @@ class ReassemblerTest {
   private static final long GUEST = 0x0200_0000_0001L;
 
   private final StackCounters counters = new StackCounters();
-  private final MemoryAccount memory = new MemoryAccount(64 << 20, () -> 0, connection -> {});
+  private final MemoryAccount memory =
+      new MemoryAccount(64 << 20, LongUnaryOperator.identity(), () -> 0, connection -> {});
   private final FailingAllocator allocator = new FailingAllocator();
   private final Reassembler reassembler = new Reassembler(counters, memory, allocator);
   private final Ipv4Packet packet = new Ipv4Packet();
