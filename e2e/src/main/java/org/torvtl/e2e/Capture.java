@@ -19,7 +19,13 @@ import java.util.regex.Pattern;
  */
 public final class Capture implements Closeable {
   private static final Duration DEADLINE = Duration.ofSeconds(20);
-  private static final Pattern DROPPED = Pattern.compile("(\\d+) packets? dropped by kernel");
+
+  /** The statistics that tcpdump prints on SIGUSR1, on one line, and at its end, on three. */
+  private static final Pattern STATISTICS =
+      Pattern.compile(
+          "(\\d+) packets? captured,?\\s+(\\d+) packets? received by filter,?\\s+"
+              + "(\\d+) packets? dropped by kernel");
+
   private static final AtomicInteger COUNT = new AtomicInteger();
 
   /** libpcap's file format: a file header, then a header before each packet. */
@@ -28,7 +34,7 @@ public final class Capture implements Closeable {
   private static final int LINK_TYPE = 20, CAPTURED_LENGTH = 8;
   private static final int LINKTYPE_ETHERNET = 1, LINKTYPE_LINUX_SLL2 = 276;
 
-  /** A datagram to this loopback port marks the end of a capture. */
+  /** A datagram to this loopback port marks the end of a capture of all interfaces. */
   private static final int END_MARK_PORT = 61_009;
 
   private final Machine machine;
@@ -94,14 +100,39 @@ public final class Capture implements Closeable {
       machine.script("echo end >/dev/udp/127.0.0.1/" + END_MARK_PORT);
       Waiting.until(
           "the capture to catch up", DEADLINE, () -> read().stream().anyMatch(Capture::isEndMark));
+    } else {
+      long received = statistics().received();
+      Waiting.until("the capture to catch up", DEADLINE, () -> statistics().captured() >= received);
     }
     Signal.INT.to(Machine.processOf(tcpdump));
     var result = tcpdump.await(DEADLINE).orThrow();
-    var dropped = DROPPED.matcher(result.err());
-    if (!dropped.find() || !dropped.group(1).equals("0")) {
+    if (allStatistics(result.err()).getLast().dropped() != 0) {
       throw new IllegalStateException("the capture has gaps: " + result);
     }
     return read().stream().filter(packet -> !isEndMark(packet)).toList();
+  }
+
+  /** What tcpdump wrote to the file, what the kernel has for it with that, and what it lost. */
+  private record Statistics(long captured, long received, long dropped) {}
+
+  /** Those of now. On loopback, where it sees each packet twice, tcpdump writes down half. */
+  private Statistics statistics() throws IOException, InterruptedException {
+    int before = allStatistics(tcpdump.output()).size();
+    Signal.USR1.to(Machine.processOf(tcpdump));
+    tcpdump.awaitOutput("statistics", text -> allStatistics(text).size() > before, DEADLINE);
+    return allStatistics(tcpdump.output()).getLast();
+  }
+
+  private static List<Statistics> allStatistics(String output) {
+    return STATISTICS
+        .matcher(output)
+        .results()
+        .map(found ->
+            new Statistics(
+                Long.parseLong(found.group(1)),
+                Long.parseLong(found.group(2)),
+                Long.parseLong(found.group(3))))
+        .toList();
   }
 
   /** The mark itself, and the kernel's answer that nobody listens there. */

@@ -11,6 +11,7 @@ public enum Signal {
   TERM,
   HUP,
   KILL,
+  USR1,
   STOP,
   CONT;
 

@@ -76,25 +76,33 @@ class HoardingGuestsTest {
 
   private void attack(String device, int mtu, int guests, List<String> environment)
       throws Exception {
-    machine.script(
-        "ip tuntap add dev \"$1\" mode tap; ip link set \"$1\" mtu \"$2\"",
-        device,
-        Integer.toString(mtu));
     var command = new ArrayList<>(environment);
     command.addAll(
         Machine.torvtl(
             "run", "-v", "-d", device, "-a", "127.0.0.1", "-p", Integer.toString(PROXY)));
-    try (var guest = new NetworkNamespace(machine, device);
-        var gateway = machine.start(command)) {
-      gateway.awaitLine("ready", SOON);
+    try (var guest = new NetworkNamespace(machine, device)) {
+      // Several guests, so the device is a bridge's: alone it would be one guest.
       machine.script(
           """
-          ip link set "$1" netns "$1"
+          ip link add "b$1" mtu "$2" type bridge
+          ip tuntap add dev "$1" mode tap
+          ip link set "$1" mtu "$2" master "b$1"
+          ip link add "p$1" mtu "$2" type veth peer name "$1" mtu "$2" netns "$1"
+          ip link set "p$1" master "b$1" up
+          ip link set "b$1" up
           ip -n "$1" address add 10.0.0.2/24 dev "$1"
           ip -n "$1" link set "$1" up
           ip -n "$1" route add default via 10.0.0.1 dev "$1"
           """,
-          device);
+          device,
+          Integer.toString(mtu));
+      attack(guest, guests, command);
+    }
+  }
+
+  private void attack(NetworkNamespace guest, int guests, List<String> command) throws Exception {
+    try (var gateway = machine.start(command)) {
+      gateway.awaitLine("ready", SOON);
       var process = Machine.processOf(gateway);
       try {
         attack(guest, guests, gateway, process);
@@ -103,7 +111,7 @@ class HoardingGuestsTest {
         COUNTERS
             .matcher(gateway.await(SOON).err())
             .results()
-            .forEach(counters -> System.out.println(device + ": " + counters.group()));
+            .forEach(counters -> System.out.println(guest.name() + ": " + counters.group()));
       }
     }
   }
