@@ -44,6 +44,9 @@ record KillSwitch(
     CoveredDestinations covered,
     OptionalInt exempt,
     String more) {
+  /** The chain that ends the packets; every {@link #text} adds it anew. */
+  static final String REFUSED = "refused";
+
   private static final String PREFIX = "torvtl_tun_";
   private static final Pattern AROUND_TUN =
       Pattern.compile("(?m)^table inet " + PREFIX + "(\\d{1,9})$");

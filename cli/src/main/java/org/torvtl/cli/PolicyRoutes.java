@@ -10,10 +10,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
+import org.torvtl.link.guard.TableWatch;
 import org.torvtl.link.linux.NetworkInterface;
 import org.torvtl.tor.lab.Command;
 import org.torvtl.wire.Ipv4Network;
@@ -30,7 +32,8 @@ import org.torvtl.wire.Ipv4Network;
  * gone.
  *
  * <p>To remove them takes root, which the gateway gives away. So a child process keeps it: it waits
- * for the word to remove them, and does; if it hears the gateway's end instead, it ends too.
+ * for the word to remove them, and does; if it hears the gateway's end instead, it ends too. By
+ * another word it puts the kill switch back, which another program has removed.
  *
  * <p>Ours are told by their priorities, their protocol number, and the tables' numbers.
  */
@@ -58,14 +61,24 @@ final class PolicyRoutes implements AutoCloseable {
   private static final Pattern ROUTE = Pattern.compile(" dev (\\S+) (?:.* )?table (\\d+) ");
 
   private static final Duration DEADLINE = Duration.ofSeconds(5);
-  private static final String WORD = "remove";
+  private static final String REMOVE_WORD = "remove", RESTORE_WORD = "restore", DONE = "ok";
 
-  /** Arguments: the routing table, what nft is told at the end or nothing, and the priorities. */
+  /**
+   * Arguments: the routing table, what nft is told at the end or nothing, and the priorities.
+   * Input: the kill switch, a line with a dot, and then words.
+   */
   private static final String REMOVE =
       """
-      read -r line && [ "$line" = %s ] || exit 0
-      table=$1 filter=$2 status=0
+      table=$1 filter=$2 status=0 text=
       shift 2
+      while IFS= read -r line && [ "$line" != . ]; do
+        text="$text$line
+      "
+      done
+      while [ "$line" != %1$s ]; do
+        read -r line || exit 0
+        [ "$line" != %3$s ] || { printf '%%s' "$text" | nft -f - 2>&1 && echo %4$s; } | head -n 1
+      done
       ours() { ip "$family" -N rule show priority "$priority" 2>/dev/null | grep -w 'proto %2$s'; }
       for family in -4 -6; do
         for priority; do
@@ -80,7 +93,7 @@ final class PolicyRoutes implements AutoCloseable {
       [ "$status" = 0 ] || exit 1
       [ -z "$filter" ] || nft "$filter"
       """
-          .formatted(WORD, PROTOCOL);
+          .formatted(REMOVE_WORD, PROTOCOL, RESTORE_WORD, DONE);
 
   private final NetworkInterface tun;
   private final int number;
@@ -88,6 +101,7 @@ final class PolicyRoutes implements AutoCloseable {
   private final OptionalInt exempt;
   private final KillSwitch killSwitch;
   private final Process remover;
+  private final TableWatch watch;
 
   /** Whether there is something to remove. */
   private boolean made;
@@ -105,7 +119,13 @@ final class PolicyRoutes implements AutoCloseable {
     this.covered = covered;
     this.exempt = exempt;
     this.killSwitch = killSwitch;
-    this.remover = remover(number, KillSwitch.removal(killSwitch.table()));
+    this.watch =
+        TableWatch.open(
+            killSwitch.table(),
+            KillSwitch.REFUSED,
+            "the packet filter that refuses what would pass %s by".formatted(tun.name()),
+            this::restoreKillSwitch);
+    this.remover = remover();
   }
 
   /**
@@ -133,6 +153,7 @@ final class PolicyRoutes implements AutoCloseable {
     }
     checkOthers();
     boolean before = closeWaysAround();
+    watch.start();
     made = true;
     unfinished = before || rules("-4").stream().anyMatch(this::isMine);
     remove(number);
@@ -168,6 +189,17 @@ final class PolicyRoutes implements AutoCloseable {
           "cannot route into %s: nftables cannot close the ways around it: %s (apt-get install nftables; the kernel must have nf_tables)"
               .formatted(tun.name(), e.getMessage()),
           e);
+    }
+  }
+
+  private void restoreKillSwitch() throws IOException {
+    var input = remover.outputWriter(StandardCharsets.UTF_8);
+    input.write(RESTORE_WORD + "\n");
+    input.flush();
+    var answer = remover.inputReader(StandardCharsets.UTF_8).readLine();
+    if (!DONE.equals(answer)) {
+      throw new IOException(
+          Objects.requireNonNullElse(answer, "the process that keeps it has ended"));
     }
   }
 
@@ -287,7 +319,7 @@ final class PolicyRoutes implements AutoCloseable {
   }
 
   private static void remove(int number) throws IOException, InterruptedException {
-    Command.runWithInput(WORD + "\n", removal(number, ""));
+    Command.runWithInput(".\n" + REMOVE_WORD + "\n", removal(number, ""));
   }
 
   private static List<String> removal(int number, String filter) {
@@ -303,26 +335,30 @@ final class PolicyRoutes implements AutoCloseable {
   }
 
   /** Starts the child, in a session of its own, so that Ctrl-C does not end it before us. */
-  private static Process remover(int number, String filter) throws IOException {
+  private Process remover() throws IOException {
     var command = new ArrayList<>(List.of("setsid"));
-    command.addAll(removal(number, filter));
+    command.addAll(removal(number, KillSwitch.removal(killSwitch.table())));
     var builder =
         new ProcessBuilder(command)
             .directory(new File("/"))
-            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
             .redirectError(ProcessBuilder.Redirect.DISCARD);
     builder.environment().clear();
     builder.environment().put("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-    return builder.start();
+    var process = builder.start();
+    var input = process.outputWriter(StandardCharsets.UTF_8);
+    input.write(killSwitch.text() + ".\n");
+    input.flush();
+    return process;
   }
 
   /** Has all of it removed; returns when that is done. */
   @Override
   public synchronized void close() throws IOException {
     closed = true;
+    watch.close();
     try {
       try (var input = remover.outputWriter(StandardCharsets.UTF_8)) {
-        input.write(made && !unfinished ? WORD + "\n" : "");
+        input.write(made && !unfinished ? REMOVE_WORD + "\n" : "");
       }
       if (!remover.waitFor(DEADLINE.toMillis(), TimeUnit.MILLISECONDS)
           || remover.exitValue() != 0

@@ -28,6 +28,7 @@ final class ThisProgram {
     var command = new ArrayList<String>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(JVM_OPTIONS);
+    command.add("-Djava.library.path=" + System.getProperty("java.library.path"));
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), Torvtl.class.getName()));
     command.addAll(List.of(arguments));
     return command;

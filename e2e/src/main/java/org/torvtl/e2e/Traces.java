@@ -35,8 +35,10 @@ public record Traces(List<String> lines) {
         .out()
         .lines()
         .map(String::strip)
-        // A zombie has ended; whether its parent has looked is no trace of it.
-        .filter(line -> !line.startsWith("Z") && !line.endsWith(String.join(" ", LIST_PROCESSES)))
+        // A zombie has ended; whether its parent has looked is no trace of it. One without
+        // arguments is about to be one: it has given its memory back.
+        .filter(line -> !line.startsWith("Z") && !line.matches("\\S+\\s+\\[.*\\]"))
+        .filter(line -> !line.endsWith(String.join(" ", LIST_PROCESSES)))
         .map(line -> "process: " + line.replaceFirst("^\\S+\\s+", ""))
         .forEach(lines::add);
     machine.script(LIST, Machine.HOME, Machine.CHANGES).out().lines().forEach(lines::add);

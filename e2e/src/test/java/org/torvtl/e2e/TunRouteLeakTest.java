@@ -154,6 +154,42 @@ class TunRouteLeakTest {
   }
 
   @Test
+  void theKillSwitchIsPutBackWhenAnotherProgramRemovesOrChangesIt() throws Exception {
+    var before = machine.traces();
+    try (var gateway = gateway("default")) {
+      var table = killSwitch(gateway);
+      var changes =
+          List.of(
+              "nft flush ruleset",
+              "nft insert rule inet torvtl_tun_%1$d around accept",
+              "nft delete chain inet torvtl_tun_%1$d around",
+              "nft flush chain inet torvtl_tun_%1$d refused",
+              "nft delete table inet torvtl_tun_%1$d");
+      for (int i = 0; i < changes.size(); i++) {
+        int times = i + 1;
+        machine.script(changes.get(i).formatted(gateway.deviceIndex()));
+        Waiting.until(
+            "the packet filter to be back",
+            DEADLINE,
+            () -> gateway.log().split("and is back", -1).length > times);
+        assertThat(killSwitch(gateway)).as(changes.get(i)).isEqualTo(table);
+      }
+      tryAll(WAYS_AROUND + OF_ALL);
+      onlyTorIsSeen(7001);
+      // Its own change is no reason to look again.
+      assertThat(gateway.log().split("and is back", -1)).hasSize(changes.size() + 1);
+      assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    }
+    assertThat(machine.traces().since(before)).isEmpty();
+  }
+
+  private String killSwitch(Gateway gateway) throws Exception {
+    return machine
+        .script("nft -s list table inet torvtl_tun_%d".formatted(gateway.deviceIndex()))
+        .out();
+  }
+
+  @Test
   void nothingPassesANetworksRouteByAndAllElseWorks() throws Exception {
     try (var gateway = gateway("203.0.113.0/24,192.0.2.0/24")) {
       tryAll(WAYS_AROUND);
