@@ -211,6 +211,11 @@ final class DoctorCommand implements Callable<Integer> {
         "with --allow-host, guests reach this host's addresses and services there, and its kernel"
             + " may answer what they forge over its real network",
         "leave out --allow-host: the host is then off the link while torvtl run serves");
+    problem(
+        name,
+        "with --allow-host, guests on this segment can read and impersonate each other",
+        "leave out --allow-host, or give each guest a device of its own: torvtl run -d tap0 -d"
+            + " tap1");
     if (HostOnly.tellsOtherAddresses(chosen)) {
       problem(
           name,

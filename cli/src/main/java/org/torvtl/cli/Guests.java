@@ -205,7 +205,9 @@ final class Guests {
       if (allowHost) {
         log.warn(
             "this host stays on the link of {} (--allow-host): guests reach its addresses and"
-                + " services there, and its kernel may answer what they forge over its real network",
+                + " services there, and its kernel may answer what they forge over its real network;"
+                + " guests on this segment can read and impersonate each other (give each a device"
+                + " of its own: run -d tap0 -d tap1)",
             out.name());
         return null;
       }

@@ -8,6 +8,7 @@ import java.net.NetworkInterface;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 
@@ -18,13 +19,14 @@ import java.util.List;
  *
  * <p>A program, to run inside a guest. Arguments: interface, MAC addresses of the host with commas
  * between, addresses of the host, source addresses; the last two of either family. Writes the
- * frames to a packet socket, prints {@code sent N}.
+ * frames to a packet socket, or the packets alone if the interface is a TUN; prints {@code sent N}.
  */
 public final class HostProbe {
   /** In every payload, to be known again. */
   static final byte[] PAYLOAD = "torvtl host probe".getBytes(StandardCharsets.US_ASCII);
 
   private static final int ECHO = 8, ECHO6 = 128, ROUTER_SOLICITATION = 133, NEIGHBOR = 135;
+  private static final int HEADER = 14, ARP = 0x0806;
   private static final int ICMP = 1, TCP = 6, UDP = 17, ICMP6 = 58;
   private static final int[] PORTS = {22, 53, 9050, 33_434};
   private static final String[] GROUPS4 = {"224.0.0.1", "224.0.0.251", "255.255.255.255"};
@@ -39,8 +41,9 @@ public final class HostProbe {
 
   public static void main(String[] arguments) throws Throwable {
     var device = NetworkInterface.getByName(arguments[0]);
-    var probe = new HostProbe(device.getHardwareAddress());
-    var macs = macs(arguments[1].split(",", -1));
+    boolean isTun = device.getHardwareAddress() == null;
+    var probe = new HostProbe(isTun ? new byte[6] : device.getHardwareAddress());
+    var macs = isTun ? List.of(new byte[6]) : macs(arguments[1].split(",", -1));
     for (var target : addresses(arguments[2])) {
       for (var source : addresses(arguments[3])) {
         if (target.getAddress().length == source.getAddress().length) {
@@ -52,11 +55,18 @@ public final class HostProbe {
     }
     try (var arena = Arena.ofConfined()) {
       var socket = FrameSocket.forSending(arena, device.getIndex(), HostileFrames.MAX_LENGTH);
+      int sent = 0;
       for (var frame : probe.frames) {
-        socket.send(frame);
+        if (!isTun) {
+          socket.send(frame);
+          sent++;
+        } else if (ByteBuffer.wrap(frame).getShort(12) != ARP) {
+          socket.send(Arrays.copyOfRange(frame, HEADER, frame.length));
+          sent++;
+        }
       }
+      System.out.println("sent " + sent);
     }
-    System.out.println("sent " + probe.frames.size());
   }
 
   /** The host's own, broadcast, groups of IP, and the sixteen that a bridge keeps for itself. */
@@ -108,12 +118,12 @@ public final class HostProbe {
       add(mac, source, target, ICMP6, icmp(ROUTER_SOLICITATION, 4, new byte[0]));
       add(mac, source, target, ICMP6, icmp(NEIGHBOR, 4, target));
     } else {
-      frames.add(frame(mac, 0x0806, arp(source, target)));
+      frames.add(frame(mac, ARP, arp(source, target)));
     }
   }
 
   private byte[] frame(byte[] mac, int etherType, byte[] payload) {
-    return ByteBuffer.allocate(14 + payload.length)
+    return ByteBuffer.allocate(HEADER + payload.length)
         .put(mac)
         .put(ownMac)
         .putShort((short) etherType)

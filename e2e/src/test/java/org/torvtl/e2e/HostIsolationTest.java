@@ -186,36 +186,36 @@ class HostIsolationTest {
     }
   }
 
-  private Seen probe() throws Exception {
+  /** Sends all of {@link HostProbe}, with some words before the command. */
+  private void sendAll(List<String> prefix, String device) throws Exception {
     var macs =
         machine
             .script(
                 "cat /sys/class/net/*/address | grep -v 00:00:00:00:00:00 | sort -u | paste -sd,")
             .line();
+    var command = new ArrayList<>(prefix);
+    command.addAll(
+        List.of(
+            System.getProperty("java.home") + "/bin/java",
+            "--enable-native-access=ALL-UNNAMED",
+            "-XX:-UsePerfData",
+            "-cp",
+            Machine.PROJECT + "/e2e/target/classes",
+            HostProbe.class.getName(),
+            device,
+            macs,
+            TARGETS,
+            String.join(",", SOURCES)));
+    machine.start(command).await(DEADLINE).orThrow();
+    // What the host had to say, it has said: this comes behind it.
+    machine.script("ping -n -c 1 -W 5 10.99.0.2");
+  }
+
+  private Seen probe() throws Exception {
     var guestMac = machine.script("ip netns exec guest cat /sys/class/net/e/address").line();
     try (var outside = Capture.of(machine, "out0");
         var inside = Capture.in(machine, "guest", "e")) {
-      machine
-          .start(
-              List.of(
-                  "ip",
-                  "netns",
-                  "exec",
-                  "guest",
-                  System.getProperty("java.home") + "/bin/java",
-                  "--enable-native-access=ALL-UNNAMED",
-                  "-XX:-UsePerfData",
-                  "-cp",
-                  Machine.PROJECT + "/e2e/target/classes",
-                  HostProbe.class.getName(),
-                  "e",
-                  macs,
-                  TARGETS,
-                  String.join(",", SOURCES)))
-          .await(DEADLINE)
-          .orThrow();
-      // What the host had to say, it has said: this comes behind it.
-      machine.script("ping -n -c 1 -W 5 10.99.0.2");
+      sendAll(List.of("ip", "netns", "exec", "guest"), "e");
       return new Seen(outside.end(), inside.end(), guestMac);
     }
   }
@@ -252,6 +252,79 @@ class HostIsolationTest {
     assertThat(again.stop(Signal.TERM).exitStatus()).isIn(0, 143);
     assertThat(machine.script("nft list ruleset; bridge fdb show | grep 02:54: || :").out().strip())
         .isEmpty();
+  }
+
+  /**
+   * A TAP or TUN of the gateway's own that stays in this host's namespace, and what is behind it
+   * sends all it can. While nobody has it open, nothing comes from it.
+   */
+  @ParameterizedTest
+  @CsvSource({"tap, -d", "tun, --tun"})
+  void nothingOfTheHostAnswersAtADeviceOfItsOwn(String kind, String option) throws Exception {
+    machine.script(
+        """
+        ip tuntap add dev own0 mode "$1"
+        ip address add 192.168.50.1/24 dev own0
+        ip address add fd50::1/64 dev own0 nodad
+        ip link set own0 up
+        """,
+        kind);
+    var arguments = new ArrayList<>(List.of(option, "own0"));
+    arguments.addAll(List.of(PROXY));
+    var gateway = Gateway.startWith(machine, "own0", arguments);
+    assertHeardByNobodyElse("while the gateway serves", List.of());
+    machine.script("nft flush ruleset");
+    Waiting.until("the guard to come back", DEADLINE, () -> gateway.log().contains("is off"));
+    assertHeardByNobodyElse("after nft flush ruleset", List.of());
+    gateway.process().destroyForcibly();
+    Waiting.until("the gateway to end", DEADLINE, () -> !gateway.isRunning());
+    assertThat(machine.script("nft list ruleset").out()).contains("torvtl_guard_own0");
+
+    var again = Gateway.startWith(machine, "own0", arguments);
+    assertHeardByNobodyElse("after a new start", List.of());
+    if (kind.equals("tun")) {
+      machine.script("ping -n -c 1 -W 5 -I own0 10.0.0.1");
+    } else {
+      // The host hears nothing there; a capture does.
+      try (var cable = Capture.of(machine, "own0")) {
+        machine.script("arping -c 1 -w 5 -I own0 10.0.0.1 || :");
+        assertThat(cable.end()).anyMatch(packet -> packet.hardwareSource().equals(GATEWAY_MAC));
+      }
+    }
+    assertThat(again.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    assertThat(machine.script("nft list ruleset").out().strip()).isEmpty();
+  }
+
+  /** A TAP or TUN that the gateway made, and that is given to a guest. */
+  @ParameterizedTest
+  @CsvSource({"-d", "--tun"})
+  void nothingOfTheHostAnswersAtADeviceInAGuest(String option) throws Exception {
+    var arguments = new ArrayList<>(List.of(option, "own0"));
+    arguments.addAll(List.of(PROXY));
+    var gateway = Gateway.startWith(machine, "own0", arguments);
+    machine.script(
+        """
+        ip link set own0 netns guest
+        ip -n guest address add 192.168.50.10/24 dev own0
+        ip -n guest address add fd50::10/64 dev own0 nodad
+        ip -n guest link set own0 up
+        ip -n guest route add default via 192.168.50.77 dev own0
+        """);
+    var guest = List.of("ip", "netns", "exec", "guest");
+    assertHeardByNobodyElse("while the gateway serves", guest);
+    assertThat(ping()).contains(" 0% packet loss");
+    machine.script("nft flush ruleset");
+    assertHeardByNobodyElse("after nft flush ruleset", guest);
+    assertThat(ping()).contains(" 0% packet loss");
+    assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    assertThat(machine.script("nft list ruleset").out().strip()).isEmpty();
+  }
+
+  private void assertHeardByNobodyElse(String when, List<String> prefix) throws Exception {
+    try (var outside = Capture.of(machine, "out0")) {
+      sendAll(prefix, "own0");
+      assertThat(new Seen(outside.end(), List.of(), "").leaks()).as(when).isEmpty();
+    }
   }
 
   private String ping() throws Exception {

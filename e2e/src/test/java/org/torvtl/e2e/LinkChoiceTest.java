@@ -128,6 +128,18 @@ class LinkChoiceTest {
   @Test
   void allDevicesOrNone() throws Exception {
     machine.script("ip route add default via 192.168.77.2 dev vmnet1");
+    // An address has its route once no other computer is found to have it.
+    Waiting.until(
+        "link-local addresses",
+        DEADLINE,
+        () ->
+            machine
+                    .script("ip -6 -o address show scope link -tentative; :")
+                    .out()
+                    .lines()
+                    .filter(line -> line.contains("vmnet1") || line.contains("far"))
+                    .count()
+                == 2);
     var before = machine.traces();
     refused(run("-d", "tap7", "-d", "vmnet1"), "vmnet1 carries this host's default route");
     assertThat(machine.traces().since(before)).isEmpty();
@@ -368,6 +380,7 @@ class LinkChoiceTest {
   void theDoctorNamesAForwardingInterface() throws Exception {
     machine.script("sysctl -q -w net.ipv4.conf.vmnet1.forwarding=1");
     finds(torvtl("doctor", "-d", "vmnet1", "--allow-host"), "forwards", "vmnet1.forwarding=0");
+    finds(torvtl("doctor", "-d", "vmnet1", "--allow-host"), "read and impersonate", "tap1");
   }
 
   @Test

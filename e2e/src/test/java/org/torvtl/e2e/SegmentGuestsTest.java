@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Guests on one bridge: neither hears a frame to or from the other, from the very first one on, and
+ * neither can take the other's MAC address, or the gateway's.
+ */
+class SegmentGuestsTest {
+  private static final Duration DEADLINE = Duration.ofSeconds(40);
+  private static final String GATEWAY_MAC = "02:54:6f:72:56:4c";
+  private static final int PROXY = 9055;
+
+  private static final String SEGMENT =
+      """
+      ip link add name br0 type bridge
+      ip link set br0 up
+      ip tuntap add tap1 mode tap
+      ip link set tap1 master br0
+      """;
+
+  /** No frame leaves before a program sends one: neither IPv6 nor an address announces itself. */
+  private static final String GUEST =
+      """
+      ip link add "p$2" type veth peer name e address "02:00:00:00:00:0$2" netns "$1"
+      ip link set "p$2" master br0 up
+      ip netns exec "$1" sysctl -q -w net.ipv6.conf.e.disable_ipv6=1
+      ip -n "$1" link set e up
+      ip -n "$1" address add "10.0.0.$2/24" dev e
+      ip -n "$1" route add default via 10.0.0.1 dev e
+      """;
+
+  private static final String EXCHANGE =
+      """
+      exec 3<>/dev/tcp/192.0.2.1/%d && echo >&3 && cat <&3
+      """
+          .formatted(HoldingProxy.HELLO);
+
+  /** How the gateway is on the bridge. */
+  enum Kind {
+    SOCKET("br0", "-d", "br0"),
+    TAP("tap1", "-d", "tap1"),
+    XEN("tap1", "-r", "tap1", "-t", "br0");
+
+    private final String device;
+    private final String options;
+
+    Kind(String device, String... options) {
+      this.device = device;
+      this.options = String.join(" ", options);
+    }
+  }
+
+  @SuppressWarnings("NullAway.Init") // @BeforeEach
+  private Machine machine;
+
+  @SuppressWarnings("NullAway.Init") // @BeforeEach
+  private NetworkNamespace one;
+
+  @SuppressWarnings("NullAway.Init") // @BeforeEach
+  private NetworkNamespace two;
+
+  @BeforeEach
+  void boot() throws Exception {
+    machine = Machine.boot();
+    machine.start(HoldingProxy.command(Machine.PROJECT, PROXY)).awaitLine("listening", DEADLINE);
+    machine.script(SEGMENT);
+    one = guest("one", 2);
+    two = guest("two", 3);
+  }
+
+  @AfterEach
+  void powerOff() throws Exception {
+    machine.close();
+  }
+
+  private NetworkNamespace guest(String name, int number) throws Exception {
+    var guest = new NetworkNamespace(machine, name);
+    machine.script(GUEST, name, Integer.toString(number));
+    return guest;
+  }
+
+  private Gateway start(Kind kind) throws Exception {
+    var arguments = new ArrayList<>(List.of(kind.options.split(" ", -1)));
+    arguments.addAll(List.of("-a", "127.0.0.1", "-p", Integer.toString(PROXY)));
+    return Gateway.startWith(machine, kind.device, arguments);
+  }
+
+  private static CommandResult exchange(NetworkNamespace guest, Duration patience)
+      throws Exception {
+    return guest.script(
+        DEADLINE, "timeout \"$1\" bash -c \"$2\"", patience.toSeconds() + "s", EXCHANGE);
+  }
+
+  private static void assertServed(NetworkNamespace guest) throws Exception {
+    var result = exchange(guest, DEADLINE);
+    assertThat(result.out()).as("%s", result).isEqualTo("hello\n");
+  }
+
+  /** Frames that are neither the guest's own nor the gateway's to this guest. */
+  private static List<CapturedPacket> foreign(
+      List<CapturedPacket> capture, String mac, String address) {
+    return capture.stream()
+        .filter(packet ->
+            !packet.hardwareSource().equals(mac)
+                && !(packet.hardwareSource().equals(GATEWAY_MAC)
+                    && packet.destination().equals(address)))
+        .toList();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void nothingOfOneIsHeardByTheOther(Kind kind) throws Exception {
+    try (var gateway = start(kind);
+        var atOne = Capture.in(machine, "one", "e");
+        var atTwo = Capture.in(machine, "two", "e")) {
+      var all =
+          List.of(
+              "arping -c 1 -w 5 -I e 10.0.0.1",
+              "timeout 20 bash -c '" + EXCHANGE + "'",
+              "dig +tries=1 +time=1 @10.0.0.1 secret.test",
+              "ping -n -c 1 -W 5 10.0.0.1",
+              "arping -U -c 1 -w 2 -I e 10.0.0.77",
+              "ping -n -b -c 1 -W 1 10.0.0.255",
+              "ping -n -c 1 -W 1 -I e 224.0.0.1");
+      for (var command : all) {
+        try (var first = one.start(List.of("bash", "-c", command));
+            var second = two.start(List.of("bash", "-c", command))) {
+          first.await(DEADLINE);
+          second.await(DEADLINE);
+        }
+      }
+      assertServed(one);
+      assertServed(two);
+      var heardByOne = atOne.end();
+      var heardByTwo = atTwo.end();
+      assertThat(heardByOne).anyMatch(packet -> packet.hardwareSource().equals(GATEWAY_MAC));
+      assertThat(heardByTwo).anyMatch(packet -> packet.hardwareSource().equals(GATEWAY_MAC));
+      assertThat(foreign(heardByOne, "02:00:00:00:00:02", "10.0.0.2")).isEmpty();
+      assertThat(foreign(heardByTwo, "02:00:00:00:00:03", "10.0.0.3")).isEmpty();
+      assertThat(gateway.isRunning()).isTrue();
+    }
+  }
+
+  /** One with a neighbour's MAC address is not served, and the neighbour is. */
+  @ParameterizedTest
+  @EnumSource
+  void aMacAddressIsThePortsThatHadItFirst(Kind kind) throws Exception {
+    try (var gateway = start(kind)) {
+      assertServed(one);
+      machine.script("ip -n two link set e address 02:00:00:00:00:02");
+      try (var atTwo = Capture.in(machine, "two", "e")) {
+        var attempt = exchange(two, Duration.ofSeconds(3));
+        assertThat(attempt.out()).as("%s", attempt).isEmpty();
+        assertServed(one);
+        assertThat(atTwo.end())
+            .isNotEmpty()
+            .allMatch(packet -> packet.hardwareSource().equals("02:00:00:00:00:02"));
+      }
+      // One that no other port has may be taken.
+      machine.script("ip -n two link set e address 02:00:00:00:00:44");
+      assertServed(two);
+      assertServed(one);
+      assertThat(gateway.isRunning()).isTrue();
+    }
+  }
+
+  /** Nothing is led to a guest that says it is the gateway. */
+  @ParameterizedTest
+  @EnumSource
+  void theGatewaysMacAddressIsNotMoved(Kind kind) throws Exception {
+    try (var gateway = start(kind)) {
+      assertServed(one);
+      machine.script("ip -n two link set e address " + GATEWAY_MAC);
+      try (var atTwo = Capture.in(machine, "two", "e")) {
+        two.run(DEADLINE, "arping", "-U", "-c", "3", "-w", "3", "-I", "e", "10.0.0.1");
+        assertServed(one);
+        assertThat(foreign(atTwo.end(), GATEWAY_MAC, "10.0.0.3")).isEmpty();
+      }
+      assertThat(one.run(DEADLINE, "ping", "-n", "-c", "3", "-i", "0.2", "10.0.0.1").out())
+          .contains(" 0% packet loss");
+      assertThat(gateway.isRunning()).isTrue();
+    }
+  }
+}
