@@ -211,17 +211,21 @@ class HostIsolationTest {
     machine.script("ping -n -c 1 -W 5 10.99.0.2");
   }
 
-  private Seen probe() throws Exception {
+  private Seen probe(boolean isServed) throws Exception {
     var guestMac = machine.script("ip netns exec guest cat /sys/class/net/e/address").line();
     try (var outside = Capture.of(machine, "out0");
         var inside = Capture.in(machine, "guest", "e")) {
       sendAll(List.of("ip", "netns", "exec", "guest"), "e");
+      if (isServed) {
+        // And the gateway: it answers in the order in which it was asked.
+        machine.script("ip netns exec guest arping -q -f -w 20 -I e 10.0.0.1");
+      }
       return new Seen(outside.end(), inside.end(), guestMac);
     }
   }
 
   private void assertIsolated(String when, boolean isServed) throws Exception {
-    var seen = probe();
+    var seen = probe(isServed);
     assertThat(seen.leaks()).as("on the LAN, %s", when).isEmpty();
     assertThat(seen.ofTheHost()).as("at the guest, %s", when).isEmpty();
     if (isServed) {
@@ -338,7 +342,7 @@ class HostIsolationTest {
     make(kind);
     var gateway = start(kind, "--allow-host", "--force");
     assertThat(gateway.log()).contains("this host stays on the link of " + kind.device);
-    var seen = probe();
+    var seen = probe(true);
     assertThat(seen.leaks()).isNotEmpty();
     assertThat(seen.ofTheHost()).isNotEmpty();
     gateway.close();
@@ -422,6 +426,8 @@ class HostIsolationTest {
         DEADLINE,
         () -> machine.script("nft list ruleset").out().contains("\"p1\""));
     assertThat(ping()).contains(" 0% packet loss");
-    gateway.close();
+    assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    assertThat(machine.script("nft list ruleset; bridge fdb show | grep 02:54: || :").out().strip())
+        .isEmpty();
   }
 }

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.torvtl.link.guard.Segment.Port;
 
 /**
@@ -17,29 +18,44 @@ final class ForwardingEntries {
 
   private ForwardingEntries() {}
 
-  /** Pairs of a device and the table its entry stands in: {@code self} or {@code master}. */
-  static List<String> of(Segment segment) {
-    var entries = new ArrayList<String>();
+  /**
+   * An entry.
+   *
+   * @param device which it is for
+   * @param table where it stands: {@code self} for the device's own, {@code master} for that of the
+   *     bridge it is a port of
+   */
+  private record Entry(Port device, String table) {}
+
+  private static List<Entry> entries(Segment segment) {
+    var entries = new ArrayList<Entry>();
     if (!segment.bridges().isEmpty()) {
-      segment.sending().forEach(port -> entries.addAll(List.of(port.name(), MASTER)));
-      segment.deaf().forEach(port -> entries.addAll(List.of(port.name(), MASTER)));
+      segment.sending().forEach(port -> entries.add(new Entry(port, MASTER)));
+      segment.deaf().forEach(port -> entries.add(new Entry(port, MASTER)));
     }
     if (entries.isEmpty()) {
-      for (Port bridge : segment.bridges()) {
-        entries.addAll(List.of(bridge.name(), SELF));
-      }
+      segment.bridges().forEach(bridge -> entries.add(new Entry(bridge, SELF)));
     }
     return entries;
   }
 
+  /**
+   * Where they are: pairs of the index of a device, whatever name it gets, and {@code self} or
+   * {@code master}.
+   */
+  static List<String> of(Segment segment) {
+    return entries(segment).stream()
+        .flatMap(entry -> Stream.of(Integer.toString(entry.device.index()), entry.table))
+        .toList();
+  }
+
   /** Adds them; a sticky one is not moved by a frame with that address from another port. */
   static void add(Segment segment, String mac) throws IOException {
-    var entries = of(segment);
-    for (int i = 0; i < entries.size(); i += 2) {
+    for (var entry : entries(segment)) {
       var command =
-          new ArrayList<>(List.of("bridge", "fdb", "replace", mac, "dev", entries.get(i)));
+          new ArrayList<>(List.of("bridge", "fdb", "replace", mac, "dev", entry.device.name()));
       command.addAll(
-          entries.get(i + 1).equals(SELF)
+          entry.table.equals(SELF)
               ? List.of(SELF, "permanent")
               : List.of(MASTER, "static", "sticky"));
       run(command);

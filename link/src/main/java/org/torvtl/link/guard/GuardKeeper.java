@@ -25,8 +25,8 @@ final class GuardKeeper implements AutoCloseable {
   private static final String END = ".";
 
   /**
-   * Arguments: the tables' name, the device's name, the gateway's MAC address, then pairs of a
-   * device and {@code self} or {@code master}: entries of forwarding tables to remove.
+   * Arguments: the tables' name, the device's name, the gateway's MAC address, then pairs of the
+   * index of a device and {@code self} or {@code master}: entries of forwarding tables to remove.
    */
   private static final String SCRIPT =
       """
@@ -71,7 +71,8 @@ final class GuardKeeper implements AutoCloseable {
         remove)
           remove || exit
           while [ $# -gt 0 ]; do
-            bridge fdb delete "$mac" dev "$1" "$2" 2>/dev/null
+            name=$(ip -o link show | sed -n "s/^$1: \\([^:@]*\\)[:@].*/\\1/p")
+            [ -z "$name" ] || bridge fdb delete "$mac" dev "$name" "$2" 2>/dev/null
             shift 2
           done
           exit 0
@@ -96,8 +97,8 @@ final class GuardKeeper implements AutoCloseable {
   /**
    * Starts it, in a session of its own, so that Ctrl-C does not end it before the gateway.
    *
-   * @param entries pairs of a device and {@code self} or {@code master}: where the gateway's MAC
-   *     address stands in a forwarding table, to be removed at the end
+   * @param entries pairs of the index of a device and {@code self} or {@code master}: where the
+   *     gateway's MAC address stands in a forwarding table, to be removed at the end
    */
   static GuardKeeper start(String table, String device, String mac, List<String> entries)
       throws IOException {
