@@ -4,6 +4,8 @@ package org.torvtl.stack;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.stack.ConnectionShares.Place;
+import org.torvtl.stack.ConnectionShares.Standing;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.ConnectionHandler;
 import org.torvtl.tcp.SegmentTransmitter;
@@ -57,11 +59,20 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   /** The beginning of the SYN, for an ICMP error about it; {@code null} once it was answered. */
   private byte @Nullable [] syn;
 
+  private final SynSchedule synSchedule;
+  private final Place place;
+  private long receivedNanos;
+  private boolean forgotten;
+  private boolean likelyDone;
+  private boolean evicted;
+
   GuestConnection(TcpTable table, Key key, TcpSegment synSegment, byte[] syn, long nowNanos) {
     this.table = table;
     this.key = key;
     this.syn = syn;
-    var config = table.nextConfig();
+    this.synSchedule = new SynSchedule(nowNanos);
+    this.receivedNanos = nowNanos;
+    var config = table.nextConfig(key.guest);
     this.sendCapacityBytes = config.sendCapacityBytes();
     this.memory = new ConnectionMemory(table.memory().guest(key.guest), this);
     this.tcp =
@@ -74,6 +85,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
             this,
             memory,
             nowNanos);
+    this.place = table.shares().add(this, nowNanos);
   }
 
   /** The guest's MAC address, 0 on a TUN. */
@@ -107,14 +119,14 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
 
   /** Answers the guest's request: the connection is open. See {@link TcpConnection#accept}. */
   public void accept() {
-    answered();
+    syn = null;
     tcp.accept(table.nowNanos());
     settle();
   }
 
   /** Answers the guest's request: the port is closed. See {@link TcpConnection#refuse}. */
   public void refuse() {
-    answered();
+    syn = null;
     tcp.refuse(table.nowNanos());
     settle();
   }
@@ -139,7 +151,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
             Unpooled.wrappedBuffer(quote),
             code,
             table.nowNanos());
-    answered();
+    syn = null;
     tcp.drop();
     settle();
   }
@@ -207,11 +219,37 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     return tcp.state();
   }
 
+  /**
+   * Tells whether the guest has ended its side and has all that came, so that the connection is
+   * evicted before those of its guest that are in use.
+   */
+  public void likelyDone(boolean isLikelyDone) {
+    if (likelyDone != isLikelyDone) {
+      likelyDone = isLikelyDone;
+      settle();
+    }
+  }
+
+  /** Whether the connection was ended to make room for another. */
+  public boolean isEvicted() {
+    return evicted;
+  }
+
+  /**
+   * Leaves the guest's request without an answer: the guest repeats it. For what is no fault of the
+   * remote end and may pass. Does nothing to a connection that was answered.
+   */
+  public void ignore() {
+    if (tcp.state() == TcpState.HELD) {
+      drop();
+    }
+  }
+
   void receive(TcpSegment segment, ByteBuf payload, long nowNanos) {
+    receivedNanos = nowNanos;
     var quote = syn;
     if (quote != null && segment.has(TcpSegment.SYN)) {
-      // The last bytes of the quote. A guest that has started anew waits for errors about that.
-      Unpooled.wrappedBuffer(quote).setInt(quote.length - Integer.BYTES, segment.sequence());
+      repeated(quote, segment.sequence(), nowNanos);
     }
     try {
       tcp.receive(segment, payload, nowNanos);
@@ -221,6 +259,19 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     } catch (OutOfMemoryError e) {
       outOfMemory(e);
     }
+  }
+
+  /** The guest asks again. One that has started anew waits for errors about its last SYN. */
+  private void repeated(byte[] quote, int sequence, long nowNanos) {
+    var quoted = Unpooled.wrappedBuffer(quote);
+    int at = quote.length - Integer.BYTES;
+    if (quoted.getInt(at) != sequence) {
+      quoted.setInt(at, sequence);
+      synSchedule.restart(nowNanos);
+    } else {
+      synSchedule.repeated(nowNanos);
+    }
+    table.shares().touch(place, nowNanos);
   }
 
   /** See {@link TcpConnection#packetTooLarge}. */
@@ -280,26 +331,28 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     settle();
   }
 
-  private void answered() {
-    if (syn != null) {
-      syn = null;
-      table.answered(key.guest);
+  /** Ends the connection to make room: with a RST if the guest takes it for open. */
+  void evict() {
+    evicted = true;
+    switch (tcp.state()) {
+      case HELD, SYN_RECEIVED -> drop();
+      default -> end();
     }
   }
 
   /** What must follow every call to the engine: the timer is moved, or the connection forgotten. */
-  private void settle() {
-    if (tcp.state() == TcpState.CLOSED) {
-      answered();
-      table.forget(key, this);
-      memory.close();
-      table.timers().cancel(timeout);
+  void settle() {
+    var state = tcp.state();
+    if (state == TcpState.CLOSED) {
+      syn = null;
+      forget();
       return;
     }
-    if (tcp.state() == TcpState.TIME_WAIT) {
-      table.isOver(this);
+    var now = Standing.of(state, likelyDone);
+    if (now != place.standing()) {
+      table.shares().moved(place, now, table.nowNanos());
     }
-    long deadline = tcp.deadlineNanos();
+    long deadline = state == TcpState.HELD ? synSchedule.deadlineNanos() : tcp.deadlineNanos();
     // A deadline that has moved away is looked at when the old one fires: most of them move with
     // every packet, and nearly none is ever reached.
     if (deadline != Long.MAX_VALUE && (!timeout.isSet() || deadline - timeout.deadlineNanos < 0)) {
@@ -308,14 +361,32 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     }
   }
 
+  private void forget() {
+    if (!forgotten) {
+      forgotten = true;
+      table.forget(key, place);
+      memory.close();
+      table.timers().cancel(timeout);
+    }
+  }
+
+  private void onDeadline(long nowNanos) {
+    if (tcp.state() != TcpState.HELD) {
+      tcp.onDeadline(nowNanos);
+    } else if (nowNanos - synSchedule.deadlineNanos() >= 0) {
+      table.givenUp();
+      tcp.drop();
+    }
+    settle();
+  }
+
   private final class Timeout extends TimerWheel.Timer {
     long deadlineNanos;
 
     @Override
     void fire(long nowNanos) {
       try {
-        tcp.onDeadline(nowNanos);
-        settle();
+        GuestConnection.this.onDeadline(nowNanos);
       } catch (RuntimeException e) {
         fail(e);
       } catch (OutOfMemoryError e) {
@@ -365,6 +436,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
 
   @Override
   public void data(ByteBuf data) {
+    table.shares().touch(place, receivedNanos);
     handler().data(data);
   }
 
@@ -375,6 +447,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
 
   @Override
   public void acknowledged(int bytes) {
+    table.shares().touch(place, receivedNanos);
     handler().acknowledged(bytes);
   }
 
