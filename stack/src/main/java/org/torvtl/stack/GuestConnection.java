@@ -2,7 +2,6 @@
 package org.torvtl.stack;
 
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.stack.ConnectionShares.Place;
 import org.torvtl.stack.ConnectionShares.Standing;
@@ -56,10 +55,9 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   private final Timeout timeout = new Timeout();
   private @Nullable ConnectionHandler handler;
 
-  /** The beginning of the SYN, for an ICMP error about it; {@code null} once it was answered. */
-  private byte @Nullable [] syn;
+  /** The guest's request; {@code null} once it was answered. */
+  private @Nullable HeldSyn syn;
 
-  private final SynSchedule synSchedule;
   private final Place place;
   private long receivedNanos;
   private boolean forgotten;
@@ -69,8 +67,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   GuestConnection(TcpTable table, Key key, TcpSegment synSegment, byte[] syn, long nowNanos) {
     this.table = table;
     this.key = key;
-    this.syn = syn;
-    this.synSchedule = new SynSchedule(nowNanos);
+    this.syn = new HeldSyn(syn, nowNanos);
     this.receivedNanos = nowNanos;
     var config = table.nextConfig(key.guest);
     this.sendCapacityBytes = config.sendCapacityBytes();
@@ -138,19 +135,14 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
    *     org.torvtl.wire.Icmpv4Message}
    */
   public void unreachable(int code) {
-    var quote = syn;
-    if (quote == null || tcp.state() != TcpState.HELD) {
+    var held = syn;
+    if (held == null || tcp.state() != TcpState.HELD) {
       return;
     }
     table
         .icmp()
         .unreachable(
-            key.guest,
-            key.guestAddress,
-            key.address,
-            Unpooled.wrappedBuffer(quote),
-            code,
-            table.nowNanos());
+            key.guest, key.guestAddress, key.address, held.quote(), code, table.nowNanos());
     syn = null;
     tcp.drop();
     settle();
@@ -247,9 +239,10 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
 
   void receive(TcpSegment segment, ByteBuf payload, long nowNanos) {
     receivedNanos = nowNanos;
-    var quote = syn;
-    if (quote != null && segment.has(TcpSegment.SYN)) {
-      repeated(quote, segment.sequence(), nowNanos);
+    var held = syn;
+    if (held != null && segment.has(TcpSegment.SYN)) {
+      held.repeated(segment.sequence(), nowNanos);
+      table.shares().touch(place, nowNanos);
     }
     try {
       tcp.receive(segment, payload, nowNanos);
@@ -259,19 +252,6 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     } catch (OutOfMemoryError e) {
       outOfMemory(e);
     }
-  }
-
-  /** The guest asks again. One that has started anew waits for errors about its last SYN. */
-  private void repeated(byte[] quote, int sequence, long nowNanos) {
-    var quoted = Unpooled.wrappedBuffer(quote);
-    int at = quote.length - Integer.BYTES;
-    if (quoted.getInt(at) != sequence) {
-      quoted.setInt(at, sequence);
-      synSchedule.restart(nowNanos);
-    } else {
-      synSchedule.repeated(nowNanos);
-    }
-    table.shares().touch(place, nowNanos);
   }
 
   /** See {@link TcpConnection#packetTooLarge}. */
@@ -344,15 +324,21 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   void settle() {
     var state = tcp.state();
     if (state == TcpState.CLOSED) {
-      syn = null;
-      forget();
+      if (!forgotten) {
+        forgotten = true;
+        syn = null;
+        table.forget(key, place);
+        memory.close();
+        table.timers().cancel(timeout);
+      }
       return;
     }
     var now = Standing.of(state, likelyDone);
     if (now != place.standing()) {
       table.shares().moved(place, now, table.nowNanos());
     }
-    long deadline = state == TcpState.HELD ? synSchedule.deadlineNanos() : tcp.deadlineNanos();
+    var held = syn;
+    long deadline = held != null ? held.deadlineNanos() : tcp.deadlineNanos();
     // A deadline that has moved away is looked at when the old one fires: most of them move with
     // every packet, and nearly none is ever reached.
     if (deadline != Long.MAX_VALUE && (!timeout.isSet() || deadline - timeout.deadlineNanos < 0)) {
@@ -361,32 +347,20 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     }
   }
 
-  private void forget() {
-    if (!forgotten) {
-      forgotten = true;
-      table.forget(key, place);
-      memory.close();
-      table.timers().cancel(timeout);
-    }
-  }
-
-  private void onDeadline(long nowNanos) {
-    if (tcp.state() != TcpState.HELD) {
-      tcp.onDeadline(nowNanos);
-    } else if (nowNanos - synSchedule.deadlineNanos() >= 0) {
-      table.givenUp();
-      tcp.drop();
-    }
-    settle();
-  }
-
   private final class Timeout extends TimerWheel.Timer {
     long deadlineNanos;
 
     @Override
     void fire(long nowNanos) {
       try {
-        GuestConnection.this.onDeadline(nowNanos);
+        var held = syn;
+        if (held == null) {
+          tcp.onDeadline(nowNanos);
+        } else if (nowNanos - held.deadlineNanos() >= 0) {
+          table.givenUp();
+          tcp.drop();
+        }
+        settle();
       } catch (RuntimeException e) {
         fail(e);
       } catch (OutOfMemoryError e) {

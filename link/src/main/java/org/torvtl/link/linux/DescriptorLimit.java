@@ -18,8 +18,7 @@ public record DescriptorLimit(long most, long open) {
   /**
    * As it is now.
    *
-   * @throws IOException if {@code /proc} does not tell, as it does not for a process that has given
-   *     root away
+   * @throws IOException if {@code /proc} cannot be read
    */
   public static DescriptorLimit current() throws IOException {
     return new DescriptorLimit(
