@@ -8,10 +8,12 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.link.linux.DescriptorLimit;
 import org.torvtl.link.linux.HostOnly;
 import org.torvtl.link.linux.NetworkInterface;
 import org.torvtl.link.linux.Privileges;
 import org.torvtl.link.linux.TunDevice;
+import org.torvtl.stack.StackConfig;
 import org.torvtl.tor.lab.Command;
 import org.torvtl.tor.process.PrivateDirectory;
 import org.torvtl.tor.process.SupervisedTor;
@@ -56,6 +58,7 @@ final class DoctorCommand implements Callable<Integer> {
   public Integer call() throws IOException, InterruptedException {
     var chosen = device == null ? null : Arguments.networkInterface(spec, device);
     privileges();
+    descriptors();
     tunDriver();
     tor();
     runDirectory();
@@ -91,6 +94,20 @@ final class DoctorCommand implements Callable<Integer> {
           "privileges",
           "CAP_NET_RAW is missing, so no interface other than a TAP or TUN can be used",
           "run as root, or grant CAP_NET_RAW");
+    }
+  }
+
+  private void descriptors() throws IOException {
+    var limit = DescriptorLimit.current();
+    int wanted = StackConfig.DEFAULT_MAX_CONNECTIONS;
+    if (Descriptors.connections(limit.left(), 1) >= wanted) {
+      ok("descriptors", "%d files may be open".formatted(limit.most()));
+    } else {
+      note(
+          "descriptors",
+          "%s: %s"
+              .formatted(
+                  Descriptors.shortage(limit, 1, wanted), Descriptors.advice(limit, 1, wanted)));
     }
   }
 

@@ -123,6 +123,7 @@ final class RunCommand implements Callable<Integer> {
         var recordedAs = places.size() == 1 ? null : place.name();
         devices.add(open(place, gatewayAddress, recordedAs, teardown));
       }
+      Descriptors.fit(devices, spec.commandLine().getErr());
       // The first device names the state, so that a device added later changes no guards.
       var first = places.getFirst();
       boolean isRouting = !first.destinations().isEmpty();

@@ -25,18 +25,20 @@ import java.util.SplittableRandom;
  * <p>The source sends so many random bytes. The sink takes so many, and answers their SHA-256 in a
  * line. The source's bytes depend on their number only: {@link #digest} tells their SHA-256.
  *
+ * <p>A connection to {@link #BLACK_HOLE} never opens, one to {@link #HOLD} opens and stays silent.
+ *
  * <p>Every name has the address {@link #ADDRESS}.
  *
  * <p>Arguments: the port to listen at on loopback. Prints {@code listening}.
  */
 public final class TransferWorld {
-  /** The ports of the two services. */
-  public static final int SOURCE = 1001, SINK = 1002;
+  /** The ports of the services. */
+  public static final int SOURCE = 1001, SINK = 1002, BLACK_HOLE = 1003, HOLD = 1004;
 
   /** What a name is resolved to. */
   public static final String ADDRESS = "203.0.113.7";
 
-  private static final int BUFFER = 64 << 10, BACKLOG = 64;
+  private static final int BUFFER = 64 << 10, BACKLOG = 1024;
   private static final byte[] METHOD = {5, 2}, LOGGED_IN = {1, 0};
   private static final byte[] CONNECTED = {5, 0, 0, 1, 0, 0, 0, 0, 0, 0};
   private static final byte[] REFUSED = {5, 5, 0, 1, 0, 0, 0, 0, 0, 0};
@@ -99,11 +101,19 @@ public final class TransferWorld {
     }
     in.skipNBytes(2 + IPV4_LENGTH);
     int port = in.readUnsignedShort();
-    if (port != SOURCE && port != SINK) {
+    if (port == BLACK_HOLE) {
+      in.transferTo(OutputStream.nullOutputStream());
+      return;
+    }
+    if (port != SOURCE && port != SINK && port != HOLD) {
       out.write(REFUSED);
       return;
     }
     out.write(CONNECTED);
+    if (port == HOLD) {
+      in.transferTo(OutputStream.nullOutputStream());
+      return;
+    }
     long count = Long.parseLong(line(in));
     if (port == SOURCE) {
       send(count, out);

@@ -424,6 +424,12 @@ class LinkChoiceTest {
     assertThat(result.out()).contains("CAP_NET_RAW is missing");
   }
 
+  @Test
+  void theDoctorNamesALowLimitOfDescriptors() throws Exception {
+    var result = doctorUnder("bash", "-c", "ulimit -n 200; exec \"$@\"", "bash");
+    assertThat(result.out()).contains("may have 200 files open", "LimitNOFILE=");
+  }
+
   private CommandResult doctorUnder(String... wrapper) throws Exception {
     var command = new ArrayList<>(List.of(wrapper));
     command.addAll(Machine.torvtl("doctor"));

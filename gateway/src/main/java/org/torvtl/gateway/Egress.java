@@ -45,6 +45,8 @@ public interface Egress {
   /**
    * Tells whether the egress is there. A stream that ended because the egress died looks the same
    * as one whose far end is done; asked after a stream has ended, this tells them apart.
+   *
+   * @return fails with what {@link #refusal} has {@link Refusal#NONE} for if it could not be asked
    */
   Future<Boolean> isAlive(EventLoop loop);
 
@@ -52,12 +54,18 @@ public interface Egress {
    * Watches for a while whether the egress goes away. A stream tells that only behind all that it
    * still has to bring, which may be long after, when the egress is there again.
    *
-   * @return whether there was no sign of it; if there was, {@link #isAlive} is to be asked
+   * @return whether there was no sign of it; if there was, {@link #isAlive} is to be asked. Fails
+   *     as that does if there can be no watch
    */
   Future<Boolean> watch(EventLoop loop);
 
   /** How a guest's request for a connection is refused. */
   enum Refusal {
+    /**
+     * Not at all: it is left without an answer, so the guest repeats it. The egress could not be
+     * asked for want of something, which says nothing about the remote end, and may pass.
+     */
+    NONE,
     /** As by a host where nothing listens on the port: with a RST. */
     RESET,
     /** As by a router that knows no way to the network. */

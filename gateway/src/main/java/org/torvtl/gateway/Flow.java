@@ -136,12 +136,18 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   }
 
   private void refuse(Throwable cause) {
-    counters.refused++;
+    log.debug("{} refused: {}", guest, cause.getMessage());
+    var refusal = lane.egress().refusal(cause);
+    if (refusal == Egress.Refusal.NONE) {
+      lane.exhausted(cause);
+    } else {
+      counters.refused++;
+    }
     if (lane.egress().isGone(cause)) {
       lane.liveness().noteGone(System.nanoTime());
     }
-    log.debug("{} refused: {}", guest, cause.getMessage());
-    switch (lane.egress().refusal(cause)) {
+    switch (refusal) {
+      case NONE -> guest.ignore();
       case RESET -> guest.refuse();
       case NETWORK_UNREACHABLE -> guest.unreachable(Icmpv4Message.NET_UNREACHABLE);
       case HOST_UNREACHABLE -> guest.unreachable(Icmpv4Message.HOST_UNREACHABLE);
@@ -251,7 +257,13 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
       case NORMAL -> counters.ended++;
       case RESET_BY_PEER, REFUSED_BY_PEER -> counters.resetByGuest++;
       case TIMED_OUT -> counters.guestVanished++;
-      case ABORTED, REFUSED, DROPPED -> counters.shutDown++;
+      case ABORTED, REFUSED, DROPPED -> {
+        if (guest.isEvicted()) {
+          counters.madeRoom++;
+        } else {
+          counters.shutDown++;
+        }
+      }
     }
     if (reason == CloseReason.NORMAL) {
       drain(stream);
@@ -432,12 +444,6 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     }
   }
 
-  /** Makes room for another: the guest has ended its side, and has all that came. */
-  void makeRoom() {
-    counters.madeRoom++;
-    cut("its place is needed");
-  }
-
   /** Ends the flow since it, or its guest, holds too much memory. */
   void cutForMemory() {
     counters.cutForMemory += guestClosed ? 0 : 1;
@@ -489,7 +495,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     var timeouts = lane.timeouts();
     var longest = farEndSpokeLast ? timeouts.linger() : timeouts.answer();
     waitFrom(System.nanoTime(), longest.toNanos());
-    lane.mostLikelyDone(this, farEndSpokeLast && waitingIn == 0);
+    guest.likelyDone(farEndSpokeLast && waitingIn == 0);
   }
 
   /** Moves the end of the wait; a timer that is set for an earlier time finds that out itself. */
@@ -527,7 +533,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
 
   private void stopWait() {
     if (guestEnded) {
-      lane.mostLikelyDone(this, false);
+      guest.likelyDone(false);
     }
     if (wait != null) {
       wait.cancel(false);

@@ -26,7 +26,7 @@ public final class FlowCounters {
   /** Half-closed flows cut because the far end was silent for too long. */
   public long silent;
 
-  /** Half-closed flows cut to make room for others: the guest had all the far end had said. */
+  /** Open flows evicted to make room for others. */
   public long madeRoom;
 
   /** Flows cut because handling them failed: a defect of the gateway. */
@@ -49,6 +49,12 @@ public final class FlowCounters {
 
   /** Payload from the egress that waits for guests to acknowledge it, at this moment. */
   public long waitingBytesIn;
+
+  /**
+   * Requests left without an answer: the egress could not be asked for want of a descriptor, a port
+   * or memory, or since it was busy.
+   */
+  public long exhausted;
 
   /** Flows cut since their guest, or all together, held more memory than they may. */
   public long cutForMemory;
@@ -75,6 +81,7 @@ public final class FlowCounters {
     sink.accept("discarded_bytes_in", discardedBytesIn);
     sink.accept("waiting_bytes_out", waitingBytesOut);
     sink.accept("waiting_bytes_in", waitingBytesIn);
+    sink.accept("exhausted", exhausted);
     sink.accept("cut_for_memory", cutForMemory);
   }
 }

@@ -23,4 +23,9 @@ public record GuestDevice(
     }
     links = List.copyOf(links);
   }
+
+  /** This, with other limits. */
+  public GuestDevice withConfig(StackConfig config) {
+    return new GuestDevice(name, links, config, isolation);
+  }
 }

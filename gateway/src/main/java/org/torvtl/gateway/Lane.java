@@ -11,10 +11,8 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.security.SecureRandom;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.SequencedSet;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.ObjLongConsumer;
@@ -53,8 +51,8 @@ final class Lane implements StackHandler {
   private final Consumer<IOException> onLinkFailure;
   private final PausedFlows pausedFlows;
   private long failureLoggedNanos = System.nanoTime() - TimeUnit.SECONDS.toNanos(1);
+  private long exhaustionLoggedNanos = System.nanoTime() - TimeUnit.MINUTES.toNanos(1);
   private final List<Flow> unflushed = new ArrayList<>();
-  private final SequencedSet<Flow> mostLikelyDone = new LinkedHashSet<>();
   private @Nullable ScheduledFuture<?> alarm;
 
   Lane(
@@ -73,7 +71,7 @@ final class Lane implements StackHandler {
     this.timeouts = timeouts;
     this.onLinkFailure = onLinkFailure;
     this.pausedFlows = new PausedFlows(loop);
-    this.dns = new DnsService(loop, names(), DnsLimits.DEFAULT, dnsCounters);
+    this.dns = new DnsService(loop, names(), dnsLimits(config), dnsCounters);
     this.liveness = new LivenessCheck(loop, egress, this::hasConnections);
     var secret = new byte[IsnGenerator.SECRET_LENGTH];
     random.nextBytes(secret);
@@ -95,6 +93,19 @@ final class Lane implements StackHandler {
       failureLoggedNanos = now;
       // Without the flow's name: logs that are not asked for do not tell who spoke to whom.
       log.error("a flow is cut, handling it failed; please report this", cause);
+    }
+  }
+
+  /** The egress could not be asked for a stream, for want of something that may come back. */
+  void exhausted(Throwable cause) {
+    flowCounters.exhausted++;
+    long now = System.nanoTime();
+    if (now - exhaustionLoggedNanos >= TimeUnit.MINUTES.toNanos(1)) {
+      exhaustionLoggedNanos = now;
+      log.warn(
+          "requests of guests have to wait, {} up to now: {}",
+          flowCounters.exhausted,
+          cause.getMessage());
     }
   }
 
@@ -141,6 +152,11 @@ final class Lane implements StackHandler {
     }
   }
 
+  /** A lookup takes a descriptor too, so there are fewer where there are few connections. */
+  private static DnsLimits dnsLimits(StackConfig config) {
+    return DnsLimits.DEFAULT.withAtMost(Math.max(1, config.maxConnections() / 2));
+  }
+
   private NameResolver names() {
     return new NameResolver() {
       @Override
@@ -183,6 +199,7 @@ final class Lane implements StackHandler {
       return false;
     }
     dns.answer(
+        isolation.ownerOf(flow.guest()),
         isolation.keyOf(
             new IsolationPolicy.Request(
                 flow.guest(), flow.guestAddress(), flow.address(), flow.port())),
@@ -202,24 +219,6 @@ final class Lane implements StackHandler {
     return isolation.keyOf(
         new IsolationPolicy.Request(
             guest.guest(), guest.guestAddress(), guest.address(), guest.port()));
-  }
-
-  /** Whether the flow is most likely done, so that it can make room for another. */
-  void mostLikelyDone(Flow flow, boolean isDone) {
-    if (isDone) {
-      mostLikelyDone.add(flow);
-    } else {
-      mostLikelyDone.remove(flow);
-    }
-  }
-
-  @Override
-  public boolean makeRoom() {
-    if (mostLikelyDone.isEmpty()) {
-      return false;
-    }
-    mostLikelyDone.removeFirst().makeRoom();
-    return true;
   }
 
   /** The flow wants {@link Flow#flush} to be called once this batch of frames is done. */

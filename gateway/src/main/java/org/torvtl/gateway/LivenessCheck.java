@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory;
 final class LivenessCheck {
   private static final Logger log = LoggerFactory.getLogger(LivenessCheck.class);
 
-  /** Between two watches, if the first ended too soon; an egress may dislike being watched. */
+  /** Between two watches or questions, if the first ended too soon. */
   private static final long PAUSE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
   private final EventLoop loop;
@@ -65,6 +65,8 @@ final class LivenessCheck {
     ended.addListener((Future<Boolean> watch) -> {
       if (watch.isSuccess() && watch.getNow()) {
         watchOn();
+      } else if (cannotTell(watch)) {
+        watchAfterPause();
       } else if (hasStreams.getAsBoolean()) {
         ask(this::signWasSeen);
       } else {
@@ -75,11 +77,20 @@ final class LivenessCheck {
 
   private void signWasSeen(boolean alive) {
     if (alive) {
-      var unused = loop.schedule(this::watchOn, PAUSE_NANOS, TimeUnit.NANOSECONDS);
+      watchAfterPause();
     } else {
       // All streams there are have died with it; the next one is of another.
       watching = false;
     }
+  }
+
+  private void watchAfterPause() {
+    var unused = loop.schedule(this::watchOn, PAUSE_NANOS, TimeUnit.NANOSECONDS);
+  }
+
+  /** Whether the egress was not asked at all, for want of a descriptor or the like. */
+  private boolean cannotTell(Future<Boolean> answer) {
+    return !answer.isSuccess() && egress.refusal(answer.cause()) == Egress.Refusal.NONE;
   }
 
   /** Tells {@code answer}, on the loop, whether the egress is there from now on. */
@@ -122,6 +133,13 @@ final class LivenessCheck {
       question = loop.newFailedFuture(e);
     }
     question.addListener((Future<Boolean> alive) -> {
+      if (cannotTell(alive)) {
+        // Those that wait are not told that the egress is gone, since nobody knows.
+        asked.addAll(waiting);
+        waiting = asked;
+        var unused = loop.schedule(this::put, PAUSE_NANOS, TimeUnit.NANOSECONDS);
+        return;
+      }
       boolean there = alive.isSuccess() && alive.getNow();
       if (!there) {
         failedQuestions++;

@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.OptionalInt;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.torvtl.link.linux.InetDiag;
@@ -53,15 +54,19 @@ public final class ProxyOwner implements PeerCheck, AutoCloseable {
   /** The user that was last told of as a stranger, 32 bits without sign, or {@link #NONE}. */
   private final AtomicLong stranger = new AtomicLong(NONE);
 
-  private ProxyOwner(SocketAddress proxy, int listener, int acceptor) {
+  /** For a thread that has no descriptor left for its own: that says nothing about the proxy. */
+  private final @Nullable InetDiag spare;
+
+  private ProxyOwner(SocketAddress proxy, int listener, int acceptor, @Nullable InetDiag spare) {
     this.proxy = proxy;
+    this.spare = spare;
     this.listener = listener;
     this.acceptor = acceptor;
   }
 
   /** A proxy of our own, at a Unix domain socket: its user is known. */
   public static ProxyOwner of(UnixDomainSocketAddress proxy, int uid) {
-    return new ProxyOwner(proxy, uid, uid);
+    return new ProxyOwner(proxy, uid, uid, null);
   }
 
   /**
@@ -80,8 +85,18 @@ public final class ProxyOwner implements PeerCheck, AutoCloseable {
   }
 
   private static ProxyOwner find(InetSocketAddress proxy, Duration timeout) throws IOException {
-    try (var socket = new Socket();
-        var diag = InetDiag.open()) {
+    var diag = InetDiag.open();
+    try {
+      return find(proxy, timeout, diag);
+    } catch (IOException | RuntimeException e) {
+      diag.close();
+      throw e;
+    }
+  }
+
+  private static ProxyOwner find(InetSocketAddress proxy, Duration timeout, InetDiag diag)
+      throws IOException {
+    try (var socket = new Socket()) {
       socket.connect(proxy, Math.toIntExact(timeout.toMillis()));
       var here = new InetSocketAddress(socket.getLocalAddress(), socket.getLocalPort());
       var listener = diag.listener(proxy, here);
@@ -90,7 +105,7 @@ public final class ProxyOwner implements PeerCheck, AutoCloseable {
             "the kernel does not tell whose process listens there, so another could take its place unseen");
       }
       return new ProxyOwner(
-          proxy, listener.getAsInt(), acceptor(diag, proxy, here, socket, timeout));
+          proxy, listener.getAsInt(), acceptor(diag, proxy, here, socket, timeout), diag);
     }
   }
 
@@ -140,7 +155,7 @@ public final class ProxyOwner implements PeerCheck, AutoCloseable {
     try {
       return channel instanceof EpollDomainSocketChannel unix
           ? passes(listener, OptionalInt.of(unix.peerCredentials().uid()))
-          : passes(listener, question().listener(remote(channel), local(channel)));
+          : passes(listener, listenerOf(channel));
     } catch (IOException e) {
       return unknown(e);
     }
@@ -149,10 +164,23 @@ public final class ProxyOwner implements PeerCheck, AutoCloseable {
   @Override
   public boolean passesGreeted(Channel channel) {
     try {
-      return channel instanceof EpollDomainSocketChannel
-          || passes(acceptor, question().acceptor(remote(channel), local(channel)));
+      return channel instanceof EpollDomainSocketChannel || passes(acceptor, acceptorOf(channel));
     } catch (IOException e) {
       return unknown(e);
+    }
+  }
+
+  private OptionalInt listenerOf(Channel channel) throws IOException {
+    var question = question();
+    synchronized (question) {
+      return question.listener(remote(channel), local(channel));
+    }
+  }
+
+  private OptionalInt acceptorOf(Channel channel) throws IOException {
+    var question = question();
+    synchronized (question) {
+      return question.acceptor(remote(channel), local(channel));
     }
   }
 
@@ -211,15 +239,23 @@ public final class ProxyOwner implements PeerCheck, AutoCloseable {
     throw new IOException("the connection has closed");
   }
 
-  /** Each lane asks by a socket of its own. */
+  /** Each lane asks by a socket of its own, if it can. */
   private InetDiag question() throws IOException {
     var here = Thread.currentThread();
     var known = questions.get(here);
-    if (known == null) {
-      known = InetDiag.open();
-      questions.put(here, known);
+    if (known != null) {
+      return known;
     }
-    return known;
+    try {
+      var own = InetDiag.open();
+      questions.put(here, own);
+      return own;
+    } catch (IOException e) {
+      if (spare == null) {
+        throw e;
+      }
+      return spare;
+    }
   }
 
   /** Closes what was opened to ask; not before the last connection is closed. */
@@ -227,5 +263,8 @@ public final class ProxyOwner implements PeerCheck, AutoCloseable {
   public void close() {
     questions.values().forEach(InetDiag::close);
     questions.clear();
+    if (spare != null) {
+      spare.close();
+    }
   }
 }

@@ -60,17 +60,17 @@ public final class TorEgress implements Egress {
         default -> Refusal.HOST_UNREACHABLE;
       };
     }
-    // A proxy that answers too late means a far end not heard from, one that takes no more
-    // connections a wait; all else that there is no Tor.
-    return cause instanceof SocksException.TimedOut
-            || cause instanceof SocksException.ProxyUnreachable unreachable && unreachable.isBusy()
-        ? Refusal.HOST_UNREACHABLE
-        : Refusal.RESET;
+    if (cause instanceof SocksException temporary && temporary.isTemporary()) {
+      return Refusal.NONE;
+    }
+    // A proxy that answers too late means a remote end not heard from; all else that there is no
+    // Tor.
+    return cause instanceof SocksException.TimedOut ? Refusal.HOST_UNREACHABLE : Refusal.RESET;
   }
 
   @Override
   public boolean isGone(Throwable cause) {
-    return cause instanceof SocksException.ProxyUnreachable unreachable && !unreachable.isBusy()
+    return cause instanceof SocksException.ProxyUnreachable
         || cause instanceof SocksException.ForeignPeer;
   }
 

@@ -9,9 +9,11 @@ import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.torvtl.stack.StackConfig;
@@ -19,6 +21,7 @@ import org.torvtl.stack.StackCounters.Drop;
 import org.torvtl.stack.StackCounters.Protocol;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tor.socks.ReadSizes;
+import org.torvtl.tor.socks.SocksException;
 import org.torvtl.wire.Defect;
 import org.torvtl.wire.Icmpv4Message;
 import org.torvtl.wire.Ipv4Address;
@@ -112,8 +115,8 @@ class LaneTest {
       });
       var open = world.guest.connected();
       var random = new Random(42);
-      // There is one guest, and a quarter of the room is what one guest gets.
-      int pending = StackConfig.DEFAULT_MAX_PENDING / 4;
+      // There is one guest, and half of the room is what one guest gets.
+      int pending = StackConfig.DEFAULT_MAX_PENDING / 2;
       for (int sent = 0; sent < flood; sent += slice) {
         world.guest.runOnLoop(() -> {
           for (int i = 0; i < slice; i++) {
@@ -140,19 +143,48 @@ class LaneTest {
               drops.dropCount(Drop.GROUP_DESTINATION)
                   + drops.dropCount(Drop.NO_SOURCE)
                   + drops.malformedCount(Protocol.IPV4, Defect.BAD_ADDRESS));
-      assertThat(full + others).isBetween(flood - pending - 10L, (long) flood - pending);
-      assertThat(world.counters().requested).isEqualTo(1 + pending);
+      long evicted = world.onLoop(() -> drops.dropCount(Drop.TCP_PENDING_EVICTED));
+      long requested = world.onLoop(() -> world.counters().requested);
+      // What is stale may have made room meanwhile.
+      assertThat(requested).isBetween(1L + pending, 1L + pending + evicted);
+      assertThat(full + others + requested - 1).isBetween(flood - 10L, (long) flood);
       assertThat(drops.dropCount(Drop.FAILED)).isZero();
       open.send("still there?");
       open.awaitReceived(11 * 12L);
-      assertThat(world.proxy.open()).isLessThanOrEqualTo(1 + pending);
+      world.await("the evicted ones' streams end", () -> world.proxy.open() <= 1 + pending);
+    }
+  }
+
+  @Test
+  void twoGuestsThatWaitForABlackHoleKeepNoThirdOut() throws Exception {
+    int pending = StackConfig.DEFAULT_MAX_PENDING;
+    try (var world = new LaneWorld()) {
+      world.proxy.plays(stream -> {
+        if (stream.port() == 80) {
+          echo(stream);
+        } else {
+          stream.awaitEnd();
+        }
+      });
+      world.guest.runOnLoop(() -> {
+        for (int i = 0; i < pending; i++) {
+          world.guest.mac = GuestHost.MAC + 1 + i % 2;
+          world.guest.sendSyn(GuestHost.ADDRESS, 1000 + i, GuestHost.FAR, 81, i);
+        }
+        world.guest.mac = GuestHost.MAC;
+      });
+      world.await("all wait", () -> world.proxy.open() == pending);
+      expectEcho(world);
+      var drops = world.lane.stack().counters();
+      assertThat(world.onLoop(() -> drops.dropCount(Drop.TCP_PENDING_EVICTED))).isEqualTo(1);
+      world.await("the evicted one's stream ends", () -> world.proxy.open() == pending);
     }
   }
 
   @Test
   void hasRoomAgainWhenHeldRequestsAreRefused() throws Exception {
-    // There is one guest, and a quarter of the room is what one guest gets.
-    int pending = StackConfig.DEFAULT_MAX_PENDING / 4;
+    // There is one guest, and half of the room is what one guest gets.
+    int pending = StackConfig.DEFAULT_MAX_PENDING / 2;
     try (var world = new LaneWorld()) {
       var mayRefuse = new CountDownLatch(1);
       world.proxy.plays(stream -> {
@@ -181,8 +213,12 @@ class LaneTest {
 
   // What goes wrong inside.
 
-  /** An egress that throws where it is told to. */
-  private record Faulty(Egress inner, String where) implements Egress {
+  /** An egress that throws where it is told to; or that has, once, no descriptor for a stream. */
+  private record Faulty(Egress inner, String where, AtomicBoolean exhausted) implements Egress {
+    Faulty(Egress inner, String where) {
+      this(inner, where, new AtomicBoolean());
+    }
+
     private void fault(String here) {
       if (here.equals(where)) {
         throw new IllegalStateException("a fault in " + here);
@@ -199,6 +235,10 @@ class LaneTest {
         ChannelHandler next) {
       if (port == 666) {
         fault("connect");
+      }
+      if (where.equals("exhaustion") && exhausted.compareAndSet(false, true)) {
+        var proxy = new InetSocketAddress(InetAddress.getLoopbackAddress(), 9050);
+        return loop.newFailedFuture(SocksException.exhausted(proxy, "Too many open files"));
       }
       return inner.connect(loop, isolationKey, address, port, reads, next);
     }
@@ -234,6 +274,19 @@ class LaneTest {
     public Future<Boolean> isAlive(EventLoop loop) {
       fault("isAlive");
       return inner.isAlive(loop);
+    }
+  }
+
+  /** It is no fault of the remote end's, and it passes: the guest asks again. */
+  @Test
+  void aRequestThatCannotBeMadeForWantOfSomethingIsNotAnswered() throws Exception {
+    try (var world = new LaneWorld(egress -> new Faulty(egress, "exhaustion"))) {
+      world.proxy.plays(LaneTest::echo);
+      expectEcho(world);
+      assertThat(world.counters().exhausted).isEqualTo(1);
+      assertThat(world.counters().refused).isZero();
+      assertThat(world.counters().requested).isEqualTo(2);
+      assertThat(world.lane.liveness().wasGoneSince(Long.MIN_VALUE)).isFalse();
     }
   }
 

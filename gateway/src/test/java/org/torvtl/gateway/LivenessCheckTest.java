@@ -9,6 +9,7 @@ import io.netty.channel.EventLoop;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
+import java.io.IOException;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,6 +19,8 @@ import org.torvtl.tor.socks.ReadSizes;
 
 /** Questions and answers, each of them given by the test. */
 class LivenessCheckTest {
+  private final Exception exhausted = new IOException("no descriptors left");
+
   private boolean hasStreams = true;
   private final EmbeddedChannel channel = new EmbeddedChannel();
   private final Asked egress = new Asked();
@@ -54,7 +57,7 @@ class LivenessCheckTest {
 
     @Override
     public Refusal refusal(Throwable cause) {
-      throw new AssertionError();
+      return cause instanceof IOException ? Refusal.NONE : Refusal.RESET;
     }
 
     @Override
@@ -96,7 +99,7 @@ class LivenessCheckTest {
   @Test
   void aQuestionThatFailsIsAnsweredWithNo() {
     ask("a");
-    egress.questions.getFirst().setFailure(new IllegalStateException("no descriptors left"));
+    egress.questions.getFirst().setFailure(new IllegalStateException("a fault"));
     assertThat(heard).containsExactly("a false");
   }
 
@@ -113,6 +116,45 @@ class LivenessCheckTest {
     ask("b");
     egress.questions.getLast().setSuccess(true);
     assertThat(heard).containsExactly("first true", "a true", "b true");
+  }
+
+  private void pass(int millis) {
+    channel.advanceTimeBy(millis, TimeUnit.MILLISECONDS);
+    channel.runScheduledPendingTasks();
+  }
+
+  /** Nobody knows whether the egress is there, so nobody is told that it is gone. */
+  @Test
+  void aQuestionThatCannotBePutIsPutAgain() {
+    channel.freezeTime();
+    ask("a");
+    ask("b");
+    egress.questions.getFirst().setFailure(exhausted);
+    assertThat(heard).isEmpty();
+    assertThat(check.failedQuestions()).isZero();
+    ask("c");
+    pass(999);
+    assertThat(egress.questions).hasSize(1);
+    pass(1);
+    assertThat(egress.questions).hasSize(2);
+    egress.questions.getLast().setSuccess(true);
+    assertThat(heard).containsExactly("a true", "b true", "c true");
+    assertThat(check.wasGoneSince(Long.MIN_VALUE)).isFalse();
+    ask("d");
+    assertThat(egress.questions).hasSize(3);
+  }
+
+  @Test
+  void aWatchThatCannotBeIsNoSign() {
+    channel.freezeTime();
+    check.watch();
+    egress.watches.getLast().setFailure(exhausted);
+    assertThat(egress.questions).isEmpty();
+    assertThat(egress.watches).hasSize(1);
+    pass(1000);
+    assertThat(egress.watches).hasSize(2);
+    egress.watches.getLast().setSuccess(true);
+    assertThat(egress.watches).hasSize(3);
   }
 
   @Test

@@ -2,8 +2,9 @@
 package org.torvtl.stack;
 
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.stack.ConnectionShares.Place;
+import org.torvtl.stack.ConnectionShares.Standing;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.ConnectionHandler;
 import org.torvtl.tcp.SegmentTransmitter;
@@ -54,14 +55,21 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   private final Timeout timeout = new Timeout();
   private @Nullable ConnectionHandler handler;
 
-  /** The beginning of the SYN, for an ICMP error about it; {@code null} once it was answered. */
-  private byte @Nullable [] syn;
+  /** The guest's request; {@code null} once it was answered. */
+  private @Nullable HeldSyn syn;
+
+  private final Place place;
+  private long receivedNanos;
+  private boolean forgotten;
+  private boolean likelyDone;
+  private boolean evicted;
 
   GuestConnection(TcpTable table, Key key, TcpSegment synSegment, byte[] syn, long nowNanos) {
     this.table = table;
     this.key = key;
-    this.syn = syn;
-    var config = table.nextConfig();
+    this.syn = new HeldSyn(syn, nowNanos);
+    this.receivedNanos = nowNanos;
+    var config = table.nextConfig(key.guest);
     this.sendCapacityBytes = config.sendCapacityBytes();
     this.memory = new ConnectionMemory(table.memory().guest(key.guest), this);
     this.tcp =
@@ -74,6 +82,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
             this,
             memory,
             nowNanos);
+    this.place = table.shares().add(this, nowNanos);
   }
 
   /** The guest's MAC address, 0 on a TUN. */
@@ -107,14 +116,14 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
 
   /** Answers the guest's request: the connection is open. See {@link TcpConnection#accept}. */
   public void accept() {
-    answered();
+    syn = null;
     tcp.accept(table.nowNanos());
     settle();
   }
 
   /** Answers the guest's request: the port is closed. See {@link TcpConnection#refuse}. */
   public void refuse() {
-    answered();
+    syn = null;
     tcp.refuse(table.nowNanos());
     settle();
   }
@@ -126,20 +135,15 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
    *     org.torvtl.wire.Icmpv4Message}
    */
   public void unreachable(int code) {
-    var quote = syn;
-    if (quote == null || tcp.state() != TcpState.HELD) {
+    var held = syn;
+    if (held == null || tcp.state() != TcpState.HELD) {
       return;
     }
     table
         .icmp()
         .unreachable(
-            key.guest,
-            key.guestAddress,
-            key.address,
-            Unpooled.wrappedBuffer(quote),
-            code,
-            table.nowNanos());
-    answered();
+            key.guest, key.guestAddress, key.address, held.quote(), code, table.nowNanos());
+    syn = null;
     tcp.drop();
     settle();
   }
@@ -207,11 +211,38 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     return tcp.state();
   }
 
+  /**
+   * Tells whether the guest has ended its side and has all that came, so that the connection is
+   * evicted before those of its guest that are in use.
+   */
+  public void likelyDone(boolean isLikelyDone) {
+    if (likelyDone != isLikelyDone) {
+      likelyDone = isLikelyDone;
+      settle();
+    }
+  }
+
+  /** Whether the connection was ended to make room for another. */
+  public boolean isEvicted() {
+    return evicted;
+  }
+
+  /**
+   * Leaves the guest's request without an answer: the guest repeats it. For what is no fault of the
+   * remote end and may pass. Does nothing to a connection that was answered.
+   */
+  public void ignore() {
+    if (tcp.state() == TcpState.HELD) {
+      drop();
+    }
+  }
+
   void receive(TcpSegment segment, ByteBuf payload, long nowNanos) {
-    var quote = syn;
-    if (quote != null && segment.has(TcpSegment.SYN)) {
-      // The last bytes of the quote. A guest that has started anew waits for errors about that.
-      Unpooled.wrappedBuffer(quote).setInt(quote.length - Integer.BYTES, segment.sequence());
+    receivedNanos = nowNanos;
+    var held = syn;
+    if (held != null && segment.has(TcpSegment.SYN)) {
+      held.repeated(segment.sequence(), nowNanos);
+      table.shares().touch(place, nowNanos);
     }
     try {
       tcp.receive(segment, payload, nowNanos);
@@ -280,26 +311,34 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     settle();
   }
 
-  private void answered() {
-    if (syn != null) {
-      syn = null;
-      table.answered(key.guest);
+  /** Ends the connection to make room: with a RST if the guest takes it for open. */
+  void evict() {
+    evicted = true;
+    switch (tcp.state()) {
+      case HELD, SYN_RECEIVED -> drop();
+      default -> end();
     }
   }
 
   /** What must follow every call to the engine: the timer is moved, or the connection forgotten. */
-  private void settle() {
-    if (tcp.state() == TcpState.CLOSED) {
-      answered();
-      table.forget(key, this);
-      memory.close();
-      table.timers().cancel(timeout);
+  void settle() {
+    var state = tcp.state();
+    if (state == TcpState.CLOSED) {
+      if (!forgotten) {
+        forgotten = true;
+        syn = null;
+        table.forget(key, place);
+        memory.close();
+        table.timers().cancel(timeout);
+      }
       return;
     }
-    if (tcp.state() == TcpState.TIME_WAIT) {
-      table.isOver(this);
+    var now = Standing.of(state, likelyDone);
+    if (now != place.standing()) {
+      table.shares().moved(place, now, table.nowNanos());
     }
-    long deadline = tcp.deadlineNanos();
+    var held = syn;
+    long deadline = held != null ? held.deadlineNanos() : tcp.deadlineNanos();
     // A deadline that has moved away is looked at when the old one fires: most of them move with
     // every packet, and nearly none is ever reached.
     if (deadline != Long.MAX_VALUE && (!timeout.isSet() || deadline - timeout.deadlineNanos < 0)) {
@@ -314,7 +353,13 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     @Override
     void fire(long nowNanos) {
       try {
-        tcp.onDeadline(nowNanos);
+        var held = syn;
+        if (held == null) {
+          tcp.onDeadline(nowNanos);
+        } else if (nowNanos - held.deadlineNanos() >= 0) {
+          table.givenUp();
+          tcp.drop();
+        }
         settle();
       } catch (RuntimeException e) {
         fail(e);
@@ -365,6 +410,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
 
   @Override
   public void data(ByteBuf data) {
+    table.shares().touch(place, receivedNanos);
     handler().data(data);
   }
 
@@ -375,6 +421,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
 
   @Override
   public void acknowledged(int bytes) {
+    table.shares().touch(place, receivedNanos);
     handler().acknowledged(bytes);
   }
 

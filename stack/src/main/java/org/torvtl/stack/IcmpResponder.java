@@ -11,8 +11,6 @@ import org.torvtl.wire.Ipv4Packet;
  * Answers ping of the gateway, and sends the errors about what is not carried. RFC 792, RFC 1122.
  */
 final class IcmpResponder {
-  private static final int ERRORS_PER_SECOND = 1000, ERROR_BURST = 200;
-
   /** An error is at most this long, so that it passes everywhere. RFC 1812, section 4.3.2.3. */
   private static final int MAX_QUOTE =
       Ipv4Packet.MIN_REASSEMBLY_LENGTH - Ipv4Packet.HEADER_LENGTH - Icmpv4Message.HEADER_LENGTH;
@@ -20,17 +18,17 @@ final class IcmpResponder {
   private final int address;
   private final PacketWriter writer;
   private final StackCounters counters;
-  private final RateLimiter errors;
+  private final OwnerRates errors;
   private final Icmpv4Message answer = new Icmpv4Message();
 
   /**
-   * @param address the gateway's own, network byte order
+   * @param config for the gateway's own address, and the owners of guests
    */
-  IcmpResponder(int address, PacketWriter writer, StackCounters counters, long nowNanos) {
-    this.address = address;
+  IcmpResponder(StackConfig config, PacketWriter writer, StackCounters counters) {
+    this.address = config.address();
     this.writer = writer;
     this.counters = counters;
-    this.errors = new RateLimiter(ERRORS_PER_SECOND, ERROR_BURST, nowNanos);
+    this.errors = new OwnerRates(config.owners());
   }
 
   /**
@@ -69,7 +67,7 @@ final class IcmpResponder {
 
   /**
    * Tells a guest that its packet goes nowhere. No error is sent about an ICMP error, and not more
-   * than a bounded number a second.
+   * than a bounded number a second to each owner.
    *
    * @param packet the guest's, laid over {@code frame}
    * @param code one of the codes of {@link Icmpv4Message#UNREACHABLE}
@@ -94,7 +92,7 @@ final class IcmpResponder {
    */
   void unreachable(
       long guest, int source, int destination, ByteBuf quote, int code, long nowNanos) {
-    if (!errors.tryAcquire(nowNanos)) {
+    if (!errors.tryAcquire(guest, nowNanos)) {
       counters.drop(Drop.ICMP_RATE);
       return;
     }

@@ -96,7 +96,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
             config.bufferBytes(), config.owners(), Stack::allocatedPart, this::cutForMemory);
     reassembler = new Reassembler(counters, memory, ByteBufAllocator.DEFAULT);
     writer = new PacketWriter(link, config.mac(), counters, new FragmentIdentifications(secret));
-    icmp = new IcmpResponder(config.address(), writer, counters, now);
+    icmp = new IcmpResponder(config, writer, counters);
     timers = new TimerWheel(alarm::accept, now);
     tcp =
         new TcpTable(

@@ -13,12 +13,13 @@ import org.torvtl.wire.Ipv4Address;
  *
  * @param mac the gateway's MAC address on the link
  * @param address the gateway's own IPv4 address, the one that answers ping; network byte order
- * @param maxConnections TCP connections open at a time; requests beyond are dropped
- * @param maxPending TCP connection requests waiting for an answer at a time, part of those
+ * @param maxConnections TCP connections open at a time; for one beyond, another is evicted
+ * @param maxPending TCP connection requests waiting for an answer at a time, part of those; for one
+ *     beyond, another is evicted or the request dropped
  * @param bufferBytes what may be held for all guests, by what it pins in memory; {@link
  *     MemoryAccount} keeps it and shares it out among guests. For windows it is shared out so that
- *     the first connections get {@link #MAX_SHARE} for each direction, and the more there are the
- *     less each new one, down to {@link #MIN_SHARE}
+ *     the first connections of an owner get {@link #MAX_SHARE} for each direction, and the more it
+ *     has the less each new one, down to {@link #MIN_SHARE}
  * @param tcp how the TCP engine behaves; segment size and capacities are set for each connection
  * @param hostAddresses IPv4 addresses that the host answers ARP for on this link itself, in network
  *     byte order; none where the host has no part in the link
@@ -44,6 +45,10 @@ public record StackConfig(
   public static final int DEFAULT_ADDRESS = Ipv4Address.parse("10.0.0.1");
   public static final int DEFAULT_MAX_CONNECTIONS = 16_384;
   public static final int DEFAULT_MAX_PENDING = 1024;
+
+  /** Of the requests that wait for an answer, what each of several stacks may have at least. */
+  static final int MIN_PENDING = 256;
+
   public static final int DEFAULT_BUFFER_BYTES = 384 << 20;
 
   /**
@@ -79,28 +84,46 @@ public record StackConfig(
         mac, address, maxConnections, maxPending, bufferBytes, tcp, hostAddresses, owners);
   }
 
-  /** This, for one of so many stacks that together may have as much, and no more. */
-  public StackConfig dividedBy(int stacks) {
+  /** This, with fewer connections: {@code most}, or as many as before if that is less. */
+  public StackConfig withMaxConnections(int most) {
     return new StackConfig(
         mac,
         address,
-        maxConnections / stacks,
-        maxPending / stacks,
+        Math.min(maxConnections, most),
+        Math.min(maxPending, most),
+        bufferBytes,
+        tcp,
+        hostAddresses,
+        owners);
+  }
+
+  /**
+   * This, for one of so many stacks that together may have as much, and no more; but each may have
+   * {@link #MIN_PENDING} requests waiting, since those of a guest may all be with one.
+   */
+  public StackConfig dividedBy(int stacks) {
+    int connections = Math.max(1, maxConnections / stacks);
+    int pending = Math.max(maxPending / stacks, Math.min(maxPending, MIN_PENDING));
+    return new StackConfig(
+        mac,
+        address,
+        connections,
+        Math.clamp(pending, 1, connections),
         bufferBytes / stacks,
         tcp,
         hostAddresses,
         owners);
   }
 
-  /** Of the connection requests that may wait for an answer, how many may be of one guest. */
-  int maxPendingOfOneGuest() {
-    return Math.max(1, maxPending / 4);
+  /** Of the connection requests that may wait for an answer, how many may be of one owner. */
+  int maxPendingOfOneOwner() {
+    return Math.max(1, maxPending / 2);
   }
 
   /**
    * Bytes a new connection may buffer in each direction.
    *
-   * @param connections how many there are besides
+   * @param connections how many its owner has besides; those of others must not show in its window
    */
   int share(int connections) {
     // A sixteenth: shares of so much, one less than the other, add up to about a third of all for

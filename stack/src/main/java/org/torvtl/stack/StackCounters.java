@@ -49,12 +49,16 @@ public final class StackCounters {
     FRAGMENT_OVERLAP,
     /** A fragment of a packet given up because it was not whole in time, or to make room. */
     FRAGMENT_EXPIRED,
-    /** A connection request beyond the number of connections that may be open. */
-    TCP_TABLE_FULL,
     /** A connection request beyond the number that may wait for an answer. */
     TCP_PENDING_FULL,
-    /** A request that was answered and the guest has not confirmed, forgotten to make room. */
+    /** A request that waited for an answer, evicted to make room. */
+    TCP_PENDING_EVICTED,
+    /** A request that waited for an answer, and that its guest no longer repeats. */
+    TCP_GIVEN_UP,
+    /** A request that was answered and the guest has not confirmed, evicted to make room. */
     TCP_HALF_OPEN,
+    /** An open connection, evicted to make room: reset. */
+    TCP_EVICTED,
     /** A connection request of a guest that holds as much memory as it may. */
     TCP_MEMORY,
     /** A TCP segment of no connection. */

@@ -20,15 +20,6 @@ public interface StackHandler {
    */
   boolean datagram(DatagramFlow flow, ByteBuf payload);
 
-  /**
-   * A guest asks for a connection, and there are as many as there may be.
-   *
-   * @return whether one that is missed by nobody was ended to make room
-   */
-  default boolean makeRoom() {
-    return false;
-  }
-
   /** A connection is to be ended: it, or its guest, holds more memory than it may. */
   default void memoryIsShort(GuestConnection connection) {
     connection.abort();

@@ -2,13 +2,9 @@
 package org.torvtl.stack;
 
 import io.netty.buffer.ByteBuf;
-import java.util.ArrayDeque;
 import java.util.HashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Queue;
-import java.util.SequencedSet;
 import java.util.function.LongSupplier;
 import org.torvtl.stack.StackCounters.Drop;
 import org.torvtl.stack.StackCounters.Protocol;
@@ -17,15 +13,12 @@ import org.torvtl.tcp.IsnGenerator;
 import org.torvtl.tcp.ResetSegment;
 import org.torvtl.tcp.TcpConfig;
 import org.torvtl.tcp.TcpCounters;
-import org.torvtl.tcp.TcpState;
 import org.torvtl.wire.Ipv4Packet;
 import org.torvtl.wire.TcpSegment;
 
 /**
- * Brings a TCP segment to its connection, or makes one. The number of connections is bounded, and
- * so is the number of those that wait for an answer; and where the table is full, those make room
- * whose guest never confirmed our answer. So a flood of requests leaves alone what is open, and
- * leaves room for what is meant (RFC 4987, section 3).
+ * Brings a TCP segment to its connection, or makes one. How many there may be, and which is evicted
+ * for another, {@link ConnectionShares} decides.
  */
 final class TcpTable {
   /** Bytes behind the IP header that an ICMP error must quote: ports and sequence number. */
@@ -48,13 +41,7 @@ final class TcpTable {
   private final TcpCounters tcpCounters = new TcpCounters();
   private final Map<GuestConnection.Key, GuestConnection> connections = new HashMap<>();
   private final TcpSegment segment = new TcpSegment();
-  private final SequencedSet<GuestConnection> over = new LinkedHashSet<>();
-
-  /** In the order of their SYNs: all that are half-open, and some that were. */
-  private final Queue<GuestConnection> requests = new ArrayDeque<>();
-
-  private final Map<Long, Integer> pendingByGuest = new HashMap<>();
-  private int pending;
+  private final ConnectionShares shares;
 
   TcpTable(
       StackConfig config,
@@ -79,6 +66,7 @@ final class TcpTable {
     this.clock = clock;
     this.isnGenerator = isnGenerator;
     this.failures = failures;
+    this.shares = new ConnectionShares(config, counters, clock.getAsLong());
   }
 
   /**
@@ -146,23 +134,13 @@ final class TcpTable {
       reset(key);
     } else if (!memory.admitsConnection(key.guest())) {
       counters.drop(Drop.TCP_MEMORY);
-    } else if (connections.size() >= config.maxConnections()
-        && !forgetOneThatIsOver()
-        && !forgetOneHalfOpen()
-        && !handler.makeRoom()) {
-      counters.drop(Drop.TCP_TABLE_FULL);
-    } else if (pending >= config.maxPending()
-        || pendingByGuest.getOrDefault(key.guest(), 0) >= config.maxPendingOfOneGuest()) {
-      counters.drop(Drop.TCP_PENDING_FULL);
-    } else {
+    } else if (shares.admit(key.guest(), nowNanos)) {
       var syn = new byte[packet.headerLength() + QUOTED_BYTES];
       frame.getBytes(packet.offset(), syn);
       var connection = new GuestConnection(this, key, segment, syn, nowNanos);
       connections.put(key, connection);
-      noteRequest(connection);
-      pending++;
-      pendingByGuest.merge(key.guest(), 1, Integer::sum);
       try {
+        connection.settle();
         handler.connection(connection);
       } catch (RuntimeException e) {
         connection.fail(e);
@@ -190,61 +168,9 @@ final class TcpTable {
                 segmentSize));
   }
 
-  /** A request of a guest no longer waits for an answer. */
-  void answered(long guest) {
-    pending--;
-    pendingByGuest.computeIfPresent(guest, (key, count) -> count == 1 ? null : count - 1);
-  }
-
-  /** A connection is over but for old segments that may still arrive: it may have to make room. */
-  void isOver(GuestConnection connection) {
-    over.add(connection);
-  }
-
-  /** Forgets the connection that has been over longest; {@code false} if there is none. */
-  private boolean forgetOneThatIsOver() {
-    if (over.isEmpty()) {
-      return false;
-    }
-    over.getFirst().drop();
-    return true;
-  }
-
-  private void noteRequest(GuestConnection connection) {
-    if (requests.size() >= 2 * config.maxConnections()) {
-      requests.removeIf(request -> !isRequest(request));
-    }
-    requests.add(connection);
-  }
-
-  private static boolean isRequest(GuestConnection connection) {
-    return connection.state() == TcpState.HELD || connection.state() == TcpState.SYN_RECEIVED;
-  }
-
-  /**
-   * Forgets a connection whose guest has not confirmed our answer, the oldest first: who floods us
-   * with requests never does. RFC 4987, section 3.3.
-   *
-   * @return {@code false} if there is none
-   */
-  private boolean forgetOneHalfOpen() {
-    for (int i = requests.size(); i > 0; i--) {
-      var oldest = requests.remove();
-      if (oldest.state() == TcpState.SYN_RECEIVED) {
-        counters.drop(Drop.TCP_HALF_OPEN);
-        oldest.drop();
-        return true;
-      }
-      if (isRequest(oldest)) {
-        requests.add(oldest);
-      }
-    }
-    return false;
-  }
-
-  void forget(GuestConnection.Key key, GuestConnection connection) {
-    over.remove(connection);
-    connections.remove(key, connection);
+  void forget(GuestConnection.Key key, ConnectionShares.Place place) {
+    shares.remove(place);
+    connections.remove(key, place.connection());
   }
 
   InitialNumbers initialNumbers(GuestConnection.Key key, long nowNanos) {
@@ -259,6 +185,11 @@ final class TcpTable {
     List.copyOf(connections.values()).forEach(GuestConnection::end);
   }
 
+  /** The guest no longer repeats its request. */
+  void givenUp() {
+    counters.drop(Drop.TCP_GIVEN_UP);
+  }
+
   void failed(RuntimeException cause) {
     failures.failed(cause);
   }
@@ -271,14 +202,18 @@ final class TcpTable {
     return connections.size();
   }
 
-  /** What the next connection is tuned by. */
-  TcpConfig nextConfig() {
-    int share = config.share(connections.size() - over.size());
+  /** What a guest's next connection is tuned by. */
+  TcpConfig nextConfig(long guest) {
+    int share = config.share(shares.inUse(guest));
     return tcpConfig.withCapacity(share, share);
   }
 
   TcpCounters tcpCounters() {
     return tcpCounters;
+  }
+
+  ConnectionShares shares() {
+    return shares;
   }
 
   PacketWriter writer() {

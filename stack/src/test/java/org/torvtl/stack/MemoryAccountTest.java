@@ -207,10 +207,11 @@ class MemoryAccountTest {
     assertThat(acknowledgment)
         .as("%s, %d held", stack.counters().nonZero(), stack.memory().heldBytes())
         .isNotZero();
-    for (int i = 0; i < 100; i++) {
+    // As much as the first window, without looking at a second.
+    for (int i = 0; i < 65; i++) {
       send(GUEST + 99, 5000, TcpSegment.ACK, 1 + 1000 * i, acknowledgment, 1000, 0);
     }
-    assertThat(delivered - before).isEqualTo(100_000);
+    assertThat(delivered - before).isEqualTo(65_000);
   }
 
   @Test

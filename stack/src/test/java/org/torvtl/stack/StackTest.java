@@ -432,8 +432,8 @@ class StackTest {
       frame.release();
       errors++;
     }
-    assertThat(errors).isEqualTo(200);
-    assertThat(stack.counters().dropCount(Drop.ICMP_RATE)).isEqualTo(4800);
+    assertThat(errors).isEqualTo(100);
+    assertThat(stack.counters().dropCount(Drop.ICMP_RATE)).isEqualTo(4900);
   }
 
   @Test
@@ -681,11 +681,11 @@ class StackTest {
       syn.setInt(IP + 16, FAR_IP - i);
       send(syn);
     }
-    assertThat(recorder.connections).hasSize(StackConfig.DEFAULT_MAX_PENDING / 4);
+    assertThat(recorder.connections).hasSize(StackConfig.DEFAULT_MAX_PENDING / 2);
     var other = tcp(TcpSegment.SYN, 1, 0);
     MacAddress.set(other, 6, OTHER_GUEST);
     send(other);
-    assertThat(recorder.connections).hasSize(StackConfig.DEFAULT_MAX_PENDING / 4 + 1);
+    assertThat(recorder.connections).hasSize(StackConfig.DEFAULT_MAX_PENDING / 2 + 1);
   }
 
   @Test
@@ -696,11 +696,12 @@ class StackTest {
       MacAddress.set(syn, 6, OTHER_GUEST + i);
       send(syn);
     }
-    assertThat(recorder.connections).hasSize(StackConfig.DEFAULT_MAX_PENDING);
-    assertThat(stack.counters().dropCount(Drop.TCP_PENDING_FULL)).isEqualTo(10);
-    recorder.connections.getFirst().refuse();
+    assertThat(stack.connections()).isEqualTo(StackConfig.DEFAULT_MAX_PENDING);
+    assertThat(stack.counters().dropCount(Drop.TCP_PENDING_EVICTED)).isEqualTo(10);
+    recorder.connections.getLast().refuse();
     send(tcp(TcpSegment.SYN, 1, 0));
-    assertThat(recorder.connections).hasSize(StackConfig.DEFAULT_MAX_PENDING + 1);
+    assertThat(stack.connections()).isEqualTo(StackConfig.DEFAULT_MAX_PENDING);
+    assertThat(stack.counters().dropCount(Drop.TCP_PENDING_EVICTED)).isEqualTo(10);
   }
 
   // What is dropped.

@@ -25,8 +25,13 @@ public enum DnsEvent {
   NAME_ONION,
   /** NOERROR without records, unasked: a type Tor cannot ask for. */
   TYPE_EMPTY,
-  /** SERVFAIL: too many queries in flight, or of the same question. */
+  /**
+   * SERVFAIL: too many queries in flight, or of the same question; or the way out could not be
+   * asked at the moment.
+   */
   OVERLOADED,
+  /** SERVFAIL: evicted, for a guest with fewer queries in flight. */
+  EVICTED,
   /** Joined an equal query under way; counted besides its outcome. */
   COALESCED,
   /** Answered with a record. */

@@ -238,7 +238,7 @@ final class DnsQuery {
       case CLASS_REFUSED -> refused;
       case NAME_INVALID, NAME_ONION, NAME_UNKNOWN -> nxDomain;
       case TYPE_EMPTY, FAMILY_EMPTY, ANSWERED -> noError;
-      case OVERLOADED, LOOKUP_FAILED, LOOKUP_TIMED_OUT, ANSWER_INVALID -> servFail;
+      case OVERLOADED, EVICTED, LOOKUP_FAILED, LOOKUP_TIMED_OUT, ANSWER_INVALID -> servFail;
       case DROPPED_TRUNCATED, DROPPED_RESPONSE, COALESCED ->
           throw new IllegalArgumentException("not an outcome with a response: " + outcome);
     };

@@ -5,7 +5,6 @@ import io.netty.buffer.ByteBuf;
 import io.netty.util.concurrent.EventExecutor;
 import io.netty.util.concurrent.Future;
 import java.net.Inet4Address;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,11 +30,9 @@ public final class DnsService {
   private final DnsLimits limits;
   private final DnsCounters counters;
   private final Map<LookupKey, Lookup> lookups = new HashMap<>();
-  private final Map<String, Integer> inFlightByKey = new HashMap<>();
-  private int inFlight;
+  private final LookupShares shares;
 
-  private record LookupKey(String isolationKey, DnsQuestion question)
-      implements Comparable<LookupKey> {
+  record LookupKey(String isolationKey, DnsQuestion question) implements Comparable<LookupKey> {
     /** Any order. A guest can choose names that hash alike; the map compares their keys then. */
     @Override
     public int compareTo(LookupKey other) {
@@ -44,22 +41,7 @@ public final class DnsService {
     }
   }
 
-  private record Waiter(DnsQuery query, Consumer<ByteBuf> reply) {}
-
-  /** One question under way, and those who wait for its answer. */
-  private static final class Lookup {
-    final LookupKey key;
-    final List<Waiter> waiters = new ArrayList<>(1);
-    @Nullable Future<?> answer;
-    @Nullable Future<?> timer;
-
-    /** It is not believed at first that a name is unknown. */
-    boolean doubted;
-
-    Lookup(LookupKey key) {
-      this.key = key;
-    }
-  }
+  record Waiter(DnsQuery query, Consumer<ByteBuf> reply) {}
 
   /**
    * A service with nothing in flight.
@@ -73,23 +55,25 @@ public final class DnsService {
     this.loop = loop;
     this.resolver = resolver;
     this.limits = limits;
+    this.shares = new LookupShares(limits, loop.ticker());
     this.counters = counters;
   }
 
   /** Queries that wait for the way out. */
   public int inFlight() {
-    return inFlight;
+    return shares.inFlight();
   }
 
   /**
    * Answers a query.
    *
-   * @param isolationKey of the guest that asks
+   * @param owner of the guest that asks, who has one part of what may be in flight
+   * @param isolationKey under which the query goes out; of one owner
    * @param query one message from reader index to writer index; stays the caller's, unchanged
    * @param reply takes the response, and owns it; called once, at once or later, or never if the
    *     query does not deserve an answer
    */
-  public void answer(String isolationKey, ByteBuf query, Consumer<ByteBuf> reply) {
+  public void answer(long owner, String isolationKey, ByteBuf query, Consumer<ByteBuf> reply) {
     if (!DnsQuery.hasHeader(query)) {
       counters.add(DnsEvent.DROPPED_TRUNCATED);
       return;
@@ -105,7 +89,7 @@ public final class DnsService {
     } else {
       switch (DnsQuestion.of(read.question())) {
         case DnsQuestion.Settled(DnsEvent reason) -> settle(waiter, reason, null);
-        case DnsQuestion question -> await(new LookupKey(isolationKey, question), waiter);
+        case DnsQuestion question -> await(owner, new LookupKey(isolationKey, question), waiter);
       }
     }
   }
@@ -117,25 +101,31 @@ public final class DnsService {
     }
   }
 
-  private void await(LookupKey key, Waiter waiter) {
-    int ofKey = inFlightByKey.getOrDefault(key.isolationKey, 0);
-    var underWay = lookups.get(key);
-    if (inFlight >= limits.inFlight()
-        || ofKey >= limits.inFlightPerKey()
-        || (underWay != null && underWay.waiters.size() >= MAX_WAITERS)) {
+  private void await(long owner, LookupKey key, Waiter waiter) {
+    var joined = lookups.get(key);
+    if (joined != null && joined.waiters.size() >= MAX_WAITERS) {
       settle(waiter, DnsEvent.OVERLOADED, null);
       return;
     }
-    inFlight++;
-    inFlightByKey.put(key.isolationKey, ofKey + 1);
+    if (!shares.hasPlace(owner)) {
+      var evicted = shares.toEvict(owner);
+      if (evicted == null) {
+        settle(waiter, DnsEvent.OVERLOADED, null);
+        return;
+      }
+      finish(evicted, DnsEvent.EVICTED, null);
+    }
+    var underWay = lookups.get(key);
     if (underWay != null) {
       counters.add(DnsEvent.COALESCED);
       underWay.waiters.add(waiter);
+      shares.add(underWay);
       return;
     }
-    var lookup = new Lookup(key);
+    var lookup = new Lookup(owner, key);
     lookup.waiters.add(waiter);
     lookups.put(key, lookup);
+    shares.add(lookup);
     start(lookup);
   }
 
@@ -180,7 +170,11 @@ public final class DnsService {
         ask(lookup);
         return;
       }
-      finish(lookup, unknown ? DnsEvent.NAME_UNKNOWN : DnsEvent.LOOKUP_FAILED, null);
+      var outcome =
+          done.cause() instanceof SocksException cause && cause.isTemporary()
+              ? DnsEvent.OVERLOADED
+              : DnsEvent.LOOKUP_FAILED;
+      finish(lookup, unknown ? DnsEvent.NAME_UNKNOWN : outcome, null);
       return;
     }
     switch (done.getNow()) {
@@ -238,10 +232,7 @@ public final class DnsService {
     if (lookup.answer != null) {
       lookup.answer.cancel(false);
     }
-    int waiting = lookup.waiters.size();
-    inFlight -= waiting;
-    inFlightByKey.computeIfPresent(
-        lookup.key.isolationKey, (key, count) -> count == waiting ? null : count - waiting);
+    shares.remove(lookup, lookup.waiters.size());
     lookup.waiters.forEach(waiter -> settle(waiter, outcome, answer));
   }
 

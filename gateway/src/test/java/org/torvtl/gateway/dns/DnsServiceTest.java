@@ -104,9 +104,14 @@ class DnsServiceTest {
     }
   }
 
+  /** A key of an owner of its own. */
   private void ask(DnsService of, String guest, byte[] query) {
+    ask(of, guest.hashCode(), guest, query);
+  }
+
+  private void ask(DnsService of, long owner, String isolationKey, byte[] query) {
     var buffer = Unpooled.copiedBuffer(query);
-    of.answer(guest, buffer, this::accept);
+    of.answer(owner, isolationKey, buffer, this::accept);
     assertThat(buffer.readerIndex()).isZero();
     assertThat(buffer.refCnt()).isEqualTo(1);
     buffer.release();
@@ -327,16 +332,86 @@ class DnsServiceTest {
     assertThat(wayOut.asked).as("nothing is cached").hasSize(3);
   }
 
+  private void askMany(DnsService of, String guest, int from, int count) throws IOException {
+    for (int i = from; i < from + count; i++) {
+      ask(of, guest, query(guest + i + ".example", Type.A).toWire());
+    }
+  }
+
+  /** Four guests that filled all places kept all others out. */
+  @Test
+  void guestsWithManyQueriesKeepNobodyOut() throws Exception {
+    for (int guest = 0; guest < 4; guest++) {
+      askMany(service, "flood-" + guest, 0, 1000);
+    }
+    assertThat(service.inFlight()).isEqualTo(512);
+    assertThat(counters.count(DnsEvent.OVERLOADED)).isEqualTo(4 * (1000 - 128));
+    assertThat(counters.count(DnsEvent.EVICTED)).isZero();
+    askMany(service, GUEST, 0, 10);
+    assertThat(service.inFlight()).isEqualTo(512);
+    assertThat(counters.count(DnsEvent.EVICTED)).isEqualTo(10);
+    assertThat(wayOut.asked.subList(512, 522)).allMatch(asked -> asked.startsWith(GUEST));
+    assertThat(wayOut.addresses.getFirst().isCancelled()).as("the oldest lookup").isTrue();
+    assertThat(wayOut.addresses.get(511).isCancelled()).as("the newest").isFalse();
+  }
+
+  /** Each eviction cancels a lookup and begins another, so a flood must not cause them. */
+  @Test
+  void guestsThatFloodDoNotEvictEachOtherForEver() throws Exception {
+    var bounded = service(new DnsLimits(32, 16, Duration.ofSeconds(30)));
+    for (int i = 0; i < 1000; i++) {
+      for (int guest = 0; guest < 5; guest++) {
+        askMany(bounded, "flood-" + guest, i, 1);
+      }
+    }
+    assertThat(bounded.inFlight()).isEqualTo(32);
+    assertThat(counters.count(DnsEvent.EVICTED)).isLessThan(32);
+  }
+
+  @Test
+  void aGuestsOwnStaleLookupMakesRoom() throws Exception {
+    channel.freezeTime();
+    var bounded = service(new DnsLimits(32, 16, Duration.ofSeconds(30)));
+    askMany(bounded, GUEST, 0, 17);
+    assertThat(counters.count(DnsEvent.OVERLOADED)).isEqualTo(1);
+    channel.advanceTimeBy(5, TimeUnit.SECONDS);
+    askMany(bounded, GUEST, 17, 1);
+    assertThat(counters.count(DnsEvent.EVICTED)).isEqualTo(1);
+    assertThat(wayOut.addresses.getFirst().isCancelled()).isTrue();
+    assertThat(wayOut.asked).hasSize(17);
+  }
+
+  @Test
+  void keysOfOneOwnerShareOneShare() throws Exception {
+    for (int key = 0; key < 200; key++) {
+      ask(service, 7, "made-up-" + key, query("www.example.com", Type.A).toWire());
+    }
+    assertThat(service.inFlight()).isEqualTo(128);
+    assertThat(counters.count(DnsEvent.OVERLOADED)).isEqualTo(200 - 128);
+    assertThat(wayOut.asked).as("none shares a lookup with another key").hasSize(128);
+  }
+
+  @Test
+  void whatThisSideLacksIsNoFailureOfTheWayOut() throws Exception {
+    ask(query("www.example.com", Type.A));
+    var proxy = new InetSocketAddress(InetAddress.getLoopbackAddress(), 9050);
+    wayOut.addresses.getFirst().setFailure(SocksException.exhausted(proxy, "Too many open files"));
+    assertSettled(Rcode.SERVFAIL, DnsEvent.OVERLOADED);
+    assertThat(counters.count(DnsEvent.LOOKUP_FAILED)).isZero();
+  }
+
   @Test
   void boundsWhatIsInFlight() throws Exception {
     var bounded = service(new DnsLimits(3, 2, Duration.ofSeconds(5)));
     for (var guest : List.of("a", "a", "a", "b", "b", "c")) {
       ask(bounded, guest, query("www.example.com", Type.A).toWire());
     }
-    assertThat(bounded.inFlight()).isEqualTo(3);
-    assertThat(counters.count(DnsEvent.OVERLOADED)).isEqualTo(3);
-    assertThat(responses).hasSize(3).allMatch(r -> r.getHeader().getRcode() == Rcode.SERVFAIL);
-    wayOut.addresses.forEach(promise -> promise.setFailure(refused(SocksReply.TTL_EXPIRED)));
+    // The last one has none yet, so those of the first give way.
+    assertThat(bounded.inFlight()).isEqualTo(2);
+    assertThat(counters.count(DnsEvent.OVERLOADED)).isEqualTo(2);
+    assertThat(counters.count(DnsEvent.EVICTED)).isEqualTo(2);
+    assertThat(responses).hasSize(4).allMatch(r -> r.getHeader().getRcode() == Rcode.SERVFAIL);
+    wayOut.addresses.forEach(promise -> promise.tryFailure(refused(SocksReply.TTL_EXPIRED)));
     assertThat(bounded.inFlight()).isZero();
     ask(bounded, "a", query("www.example.com", Type.A).toWire());
     assertThat(bounded.inFlight()).isEqualTo(1);
@@ -468,6 +543,7 @@ class DnsServiceTest {
   void repeatsTheBytesOfTheQuestion() throws Exception {
     var query = query("wWw.ExAmPle.COM", Type.A).toWire();
     service.answer(
+        1,
         GUEST,
         Unpooled.wrappedBuffer(query),
         response -> {
@@ -620,7 +696,7 @@ class DnsServiceTest {
       var real = new DnsService(loop, new SocksResolver(client, loop), DnsLimits.DEFAULT, counters);
       Promise<ByteBuf> reply = loop.newPromise();
       var query = Unpooled.wrappedBuffer(query("www.example.com", Type.A).toWire());
-      loop.execute(() -> real.answer(GUEST, query, reply::setSuccess));
+      loop.execute(() -> real.answer(1, GUEST, query, reply::setSuccess));
       accept(reply.get(10, TimeUnit.SECONDS));
       assertSettled(Rcode.SERVFAIL, DnsEvent.LOOKUP_FAILED);
     } finally {

@@ -179,6 +179,7 @@ public final class SocksClient {
    * for the next {@link #connect} with credentials.
    *
    * @param timeout for the answer
+   * @return fails if it could not be asked, with what is {@link SocksException#isTemporary}
    */
   public Future<Boolean> isAlive(EventLoop loop, Duration timeout) {
     Promise<Channel> promise = loop.newPromise();
@@ -186,6 +187,10 @@ public final class SocksClient {
     promise.addListener((Future<Channel> greeted) -> {
       if (greeted.isSuccess()) {
         ready(loop).put(greeted.getNow());
+      }
+      if (greeted.cause() instanceof SocksException cause && cause.isTemporary()) {
+        alive.setFailure(cause);
+        return;
       }
       // One that does not want to be asked like this is there, too.
       alive.setSuccess(
@@ -212,7 +217,8 @@ public final class SocksClient {
    * end of the proxy is seen there at once, however long it takes until a stream's shows.
    *
    * @param longest for how long
-   * @return whether the proxy was there all the time; never fails
+   * @return whether the proxy was there all the time; fails if there can be no connection, with
+   *     what is {@link SocksException#isTemporary}
    */
   public Future<Boolean> watch(EventLoop loop, Duration longest) {
     Promise<Boolean> stayed = loop.newPromise();
@@ -220,7 +226,12 @@ public final class SocksClient {
         .connect(connectAddress)
         .addListener(connected -> {
           if (!connected.isSuccess()) {
-            stayed.trySuccess(false);
+            var cause = SocksException.notConnected(proxy(), connected.cause());
+            if (cause.isTemporary()) {
+              stayed.tryFailure(cause);
+            } else {
+              stayed.trySuccess(false);
+            }
           }
         });
     return stayed;

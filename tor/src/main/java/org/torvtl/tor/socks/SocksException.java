@@ -12,8 +12,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Why a request to a SOCKS proxy failed. The cases are closed, so that a {@code switch} over them
- * is complete. Only {@link Refused} says something about the destination; all others say that the
- * proxy itself is at fault or gone.
+ * is complete. Only {@link Refused} says something about the destination. Those that are {@link
+ * #isTemporary} say that nothing was asked; all others that the proxy itself is at fault or gone.
  *
  * <p>They carry no stack trace: a guest can cause them at will, and the place is always the same.
  */
@@ -34,6 +34,19 @@ public abstract sealed class SocksException extends IOException {
    */
   public static Refused refused(int code) {
     return new Refused(code);
+  }
+
+  /**
+   * Whether nothing was asked for want of something that may be there in a moment. It says nothing
+   * about the destination, nor that the proxy is gone.
+   */
+  public boolean isTemporary() {
+    return this instanceof Exhausted || this instanceof ProxyBusy;
+  }
+
+  /** That a proxy could not be asked for want of something on this side, for those who play it. */
+  public static Exhausted exhausted(SocketAddress proxy, String reason) {
+    return new Exhausted(proxy, reason, null);
   }
 
   private static String text(SocketAddress proxy) {
@@ -71,9 +84,6 @@ public abstract sealed class SocksException extends IOException {
 
   /** No connection to the proxy. */
   public static final class ProxyUnreachable extends SocksException {
-    /** EAGAIN, which connect(2) answers for a Unix domain socket in place of waiting. */
-    private static final String BACKLOG_FULL = "error(-11)";
-
     ProxyUnreachable(SocketAddress proxy, @Nullable Throwable cause) {
       super(
           "cannot reach the SOCKS proxy %s: %s (is Tor running, and is that its SocksPort?)"
@@ -88,11 +98,25 @@ public abstract sealed class SocksException extends IOException {
         default -> String.valueOf(cause.getMessage());
       };
     }
+  }
 
-    /** Whether the proxy is there, but has as many connections waiting as it may. */
-    public boolean isBusy() {
-      // Netty keeps the number itself to its own package.
-      var cause = getCause();
+  /**
+   * No connection to the proxy: it is there, but has as many waiting as it may. Only a Unix domain
+   * socket tells; at a TCP port it is waited.
+   */
+  public static final class ProxyBusy extends SocksException {
+    /** EAGAIN, which connect(2) answers in place of waiting. Netty has it in the message only. */
+    private static final String BACKLOG_FULL = "error(-11)";
+
+    ProxyBusy(SocketAddress proxy, @Nullable Throwable cause) {
+      super(
+          "the SOCKS proxy %s is busy: it accepts connections more slowly than they come (it may"
+                  .formatted(text(proxy))
+              + " need more time, or net.core.somaxconn be raised)",
+          cause);
+    }
+
+    private static boolean isCause(@Nullable Throwable cause) {
       return cause != null && String.valueOf(cause.getMessage()).contains(BACKLOG_FULL);
     }
   }
@@ -108,6 +132,27 @@ public abstract sealed class SocksException extends IOException {
               .formatted(text(proxy)),
           null);
     }
+  }
+
+  /**
+   * No connection to the proxy: this process, or its kernel, has run out of descriptors, ports or
+   * memory. It says nothing about the proxy, and may pass.
+   */
+  public static final class Exhausted extends SocksException {
+    Exhausted(SocketAddress proxy, String reason, @Nullable Throwable cause) {
+      super("cannot connect to the SOCKS proxy %s now: %s".formatted(text(proxy), reason), cause);
+    }
+  }
+
+  /** Why no connection to the proxy came about. */
+  static SocksException notConnected(SocketAddress proxy, @Nullable Throwable cause) {
+    if (ProxyBusy.isCause(cause)) {
+      return new ProxyBusy(proxy, cause);
+    }
+    var exhausted = LocalExhaustion.reason(cause);
+    return exhausted == null
+        ? new ProxyUnreachable(proxy, cause)
+        : new Exhausted(proxy, exhausted, cause);
   }
 
   /** The proxy closed or reset the connection before its reply. */

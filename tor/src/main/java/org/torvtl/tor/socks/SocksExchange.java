@@ -92,12 +92,24 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
 
   /** Ties the fate of the promise to that of the connection, both ways. */
   final void follow(ChannelFuture connecting) {
+    if (isWithoutChannel(connecting)) {
+      fail(SocksException.notConnected(proxy, connecting.cause()));
+      return;
+    }
     follow(connecting.channel());
     connecting.addListener(done -> {
       if (!done.isSuccess()) {
-        fail(new SocksException.ProxyUnreachable(proxy, done.cause()));
+        fail(SocksException.notConnected(proxy, done.cause()));
       }
     });
+  }
+
+  /**
+   * Whether no channel was made, or it was not registered with the loop. Netty then gives one that
+   * stands for it, and that must not be closed.
+   */
+  static boolean isWithoutChannel(ChannelFuture connecting) {
+    return connecting.isDone() && !connecting.isSuccess() && !connecting.channel().isRegistered();
   }
 
   /** Closes the connection if the promise fails. */

@@ -603,8 +603,7 @@ class SocksClientTest {
     // What a tor that was killed leaves.
     ServerSocketChannel.open(StandardProtocolFamily.UNIX).bind(address).close();
     assertThat(failure(connect(address)))
-        .isInstanceOfSatisfying(
-            SocksException.ProxyUnreachable.class, gone -> assertThat(gone.isBusy()).isFalse())
+        .isInstanceOf(SocksException.ProxyUnreachable.class)
         .hasMessageContaining("Connection refused");
   }
 
@@ -619,7 +618,13 @@ class SocksClientTest {
       assertThat(first.isConnected() && second.isConnected()).isTrue();
       assertThat(failure(connect(full.getLocalAddress())))
           .isInstanceOfSatisfying(
-              SocksException.ProxyUnreachable.class, busy -> assertThat(busy.isBusy()).isTrue());
+              SocksException.ProxyBusy.class, busy -> assertThat(busy.isTemporary()).isTrue());
+      var client = new SocksClient(full.getLocalAddress(), PeerCheck.ANY, LONG, LONG);
+      assertThat(isAlive(client).await().cause())
+          .as("nobody knows")
+          .isInstanceOf(SocksException.ProxyBusy.class);
+      assertThat(client.watch(loop(), LONG).await().cause())
+          .isInstanceOf(SocksException.ProxyBusy.class);
     }
   }
 
