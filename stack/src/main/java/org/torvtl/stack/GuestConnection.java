@@ -270,6 +270,11 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     }
   }
 
+  /** See {@link TcpConnection#advances}. */
+  boolean advances(TcpSegment segment) {
+    return tcp.advances(segment);
+  }
+
   boolean yieldsTo(TcpSegment segment) {
     return tcp.yieldsTo(segment);
   }

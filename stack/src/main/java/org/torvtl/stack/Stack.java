@@ -52,6 +52,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
   private final StackCounters counters = new StackCounters();
   private final NeighborCache neighbors = new NeighborCache();
   private final MemoryAccount memory;
+  private final Admission admission;
   private final Reassembler reassembler;
   private final PacketWriter writer;
   private final IcmpResponder icmp;
@@ -85,12 +86,25 @@ public final class Stack implements Link.Receiver, AutoCloseable {
       LongSupplier clock,
       LongConsumer alarm,
       byte[] secret) {
+    this(link, config, handler, clock, alarm, secret, new WorkPolicer(clock.getAsLong()));
+  }
+
+  /** As above, with the share of time that guests get. */
+  Stack(
+      Link link,
+      StackConfig config,
+      StackHandler handler,
+      LongSupplier clock,
+      LongConsumer alarm,
+      byte[] secret,
+      WorkPolicer policer) {
     this.link = link;
     this.config = config;
     this.handler = handler;
     this.clock = clock;
     long now = clock.getAsLong();
     failures = new FailureLog(counters, clock);
+    admission = new Admission(counters, policer);
     memory =
         new MemoryAccount(
             config.bufferBytes(), config.owners(), Stack::allocatedPart, this::cutForMemory);
@@ -106,6 +120,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
             counters,
             writer,
             icmp,
+            admission,
             timers,
             clock,
             new IsnGenerator(secret),
@@ -172,6 +187,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
 
   private void frame(ByteBuf frame, long now) {
     if (link.medium() == Link.Medium.IP) {
+      admission.frame(ONLY_GUEST, now);
       ip(ONLY_GUEST, frame, frame.readerIndex(), frame.readableBytes(), now);
     } else {
       ethernet(frame, now);
@@ -191,7 +207,14 @@ public final class Stack implements Link.Receiver, AutoCloseable {
       counters.drop(Drop.OWN_FRAME);
     } else if (destination != config.mac() && !MacAddress.isGroup(destination)) {
       counters.drop(Drop.NOT_FOR_GATEWAY);
-    } else if (ethernet.type() == EthernetFrame.TYPE_ARP) {
+    } else {
+      admission.frame(guest, now);
+      ethernet(guest, destination, frame, now);
+    }
+  }
+
+  private void ethernet(long guest, long destination, ByteBuf frame, long now) {
+    if (ethernet.type() == EthernetFrame.TYPE_ARP) {
       arp(guest, frame, now);
     } else if (MacAddress.isGroup(destination)) {
       counters.drop(Drop.GROUP_DESTINATION);
@@ -207,6 +230,9 @@ public final class Stack implements Link.Receiver, AutoCloseable {
    * them itself. RFC 826; RFC 5227 for probes.
    */
   private void arp(long guest, ByteBuf frame, long now) {
+    if (!admission.admitsAnswer(WorkCost.FRAME, now)) {
+      return;
+    }
     arp.wrap(frame, ethernet.payloadOffset(), ethernet.payloadLength());
     var defect = arp.defect();
     if (defect != null) {
@@ -255,25 +281,45 @@ public final class Stack implements Link.Receiver, AutoCloseable {
         || ipv4.destination() == Ipv4Address.BROADCAST) {
       counters.drop(Drop.GROUP_DESTINATION);
     } else if (ipv4.isFragment()) {
-      // What is trusted is a checksum of the frame; a fragment has none.
-      trusted = false;
-      ByteBuf whole = reassembler.add(guest, ipv4, frame, now);
-      if (whole != null) {
-        try {
-          ipv4.wrap(whole, whole.readerIndex(), whole.readableBytes());
-          transport(guest, whole, now);
-        } finally {
-          whole.release();
-        }
-      }
+      fragment(guest, frame, now);
     } else {
       transport(guest, frame, now);
     }
   }
 
+  private void fragment(long guest, ByteBuf frame, long now) {
+    if (!admission.admitsAnswer(WorkCost.FRAGMENT, now)) {
+      return;
+    }
+    // What is trusted is a checksum of the frame; a fragment has none.
+    trusted = false;
+    ByteBuf whole = reassembler.add(guest, ipv4, frame, now);
+    if (whole != null) {
+      try {
+        ipv4.wrap(whole, whole.readerIndex(), whole.readableBytes());
+        transport(guest, whole, now);
+      } finally {
+        whole.release();
+      }
+    }
+  }
+
   private void transport(long guest, ByteBuf frame, long now) {
-    switch (ipv4.protocol()) {
-      case Ipv4Packet.PROTOCOL_TCP -> tcp.receive(guest, ipv4, frame, trusted, now);
+    int protocol = ipv4.protocol();
+    if (protocol == Ipv4Packet.PROTOCOL_TCP) {
+      tcp.receive(guest, ipv4, frame, trusted, now);
+    } else if (admission.admitsAnswer(cost(protocol), now)) {
+      answer(protocol, guest, frame, now);
+    }
+  }
+
+  private long cost(int protocol) {
+    int bytes = ipv4.payloadLength();
+    return protocol == Ipv4Packet.PROTOCOL_ICMP ? WorkCost.echo(bytes) : WorkCost.answer(bytes);
+  }
+
+  private void answer(int protocol, long guest, ByteBuf frame, long now) {
+    switch (protocol) {
       case Ipv4Packet.PROTOCOL_UDP -> udp(guest, frame, now);
       case Ipv4Packet.PROTOCOL_ICMP -> icmp(guest, frame, now);
       default -> icmp.unreachable(guest, ipv4, frame, Icmpv4Message.PROTOCOL_UNREACHABLE, now);
@@ -331,6 +377,19 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     } else {
       tcp.packetTooBig(guest, quote, mtu - TCP_HEADERS, now);
     }
+  }
+
+  /**
+   * Whether the guest whose datagram is at hand may set off work of the egress; if not, the drop is
+   * counted. To be called while {@link StackHandler#datagram} is.
+   */
+  public boolean admitsRequest() {
+    return admission.admitsRequest(clock.getAsLong());
+  }
+
+  @Override
+  public void drained() {
+    admission.drained();
   }
 
   @Override

@@ -40,6 +40,7 @@ final class TcpTable {
   private final StackCounters counters;
   private final PacketWriter writer;
   private final IcmpResponder icmp;
+  private final Admission admission;
   private final TimerWheel timers;
   private final LongSupplier clock;
   private final IsnGenerator isnGenerator;
@@ -63,6 +64,7 @@ final class TcpTable {
       StackCounters counters,
       PacketWriter writer,
       IcmpResponder icmp,
+      Admission admission,
       TimerWheel timers,
       LongSupplier clock,
       IsnGenerator isnGenerator,
@@ -75,6 +77,7 @@ final class TcpTable {
     this.counters = counters;
     this.writer = writer;
     this.icmp = icmp;
+    this.admission = admission;
     this.timers = timers;
     this.clock = clock;
     this.isnGenerator = isnGenerator;
@@ -108,11 +111,13 @@ final class TcpTable {
       connection = null;
     }
     if (connection != null) {
-      connection.receive(
-          segment, frame.slice(segment.payloadOffset(), segment.payloadLength()), nowNanos);
+      if (connection.advances(segment) || admission.admitsRepeated(nowNanos)) {
+        connection.receive(
+            segment, frame.slice(segment.payloadOffset(), segment.payloadLength()), nowNanos);
+      }
     } else if ((segment.flags() & REQUEST_MASK) == TcpSegment.SYN) {
       open(key, packet, frame, nowNanos);
-    } else {
+    } else if (admission.admitsAnswer(WorkCost.answer(0), nowNanos)) {
       counters.drop(Drop.TCP_NO_CONNECTION);
       reset(key);
     }
@@ -143,17 +148,22 @@ final class TcpTable {
   private void open(GuestConnection.Key key, Ipv4Packet packet, ByteBuf frame, long nowNanos) {
     if (key.address() == config.address()) {
       // Nothing listens on the gateway itself.
-      reset(key);
+      if (admission.admitsAnswer(WorkCost.answer(0), nowNanos)) {
+        reset(key);
+      }
     } else if (!memory.admitsConnection(key.guest())) {
       counters.drop(Drop.TCP_MEMORY);
+    } else if (pending >= config.maxPending()
+        || pendingByGuest.getOrDefault(key.guest(), 0) >= config.maxPendingOfOneGuest()) {
+      counters.drop(Drop.TCP_PENDING_FULL);
+    } else if (!admission.admitsConnection(nowNanos)) {
+      // Counted. Before the table makes room, which takes time too.
+      return;
     } else if (connections.size() >= config.maxConnections()
         && !forgetOneThatIsOver()
         && !forgetOneHalfOpen()
         && !handler.makeRoom()) {
       counters.drop(Drop.TCP_TABLE_FULL);
-    } else if (pending >= config.maxPending()
-        || pendingByGuest.getOrDefault(key.guest(), 0) >= config.maxPendingOfOneGuest()) {
-      counters.drop(Drop.TCP_PENDING_FULL);
     } else {
       var syn = new byte[packet.headerLength() + QUOTED_BYTES];
       frame.getBytes(packet.offset(), syn);

@@ -10,6 +10,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.tor.socks.SocksException;
@@ -86,10 +87,13 @@ public final class DnsService {
    *
    * @param isolationKey of the guest that asks
    * @param query one message from reader index to writer index; stays the caller's, unchanged
+   * @param mayAsk asked before a new lookup, while the call lasts; if it says no, the query is
+   *     dropped
    * @param reply takes the response, and owns it; called once, at once or later, or never if the
    *     query does not deserve an answer
    */
-  public void answer(String isolationKey, ByteBuf query, Consumer<ByteBuf> reply) {
+  public void answer(
+      String isolationKey, ByteBuf query, BooleanSupplier mayAsk, Consumer<ByteBuf> reply) {
     if (!DnsQuery.hasHeader(query)) {
       counters.add(DnsEvent.DROPPED_TRUNCATED);
       return;
@@ -105,7 +109,7 @@ public final class DnsService {
     } else {
       switch (DnsQuestion.of(read.question())) {
         case DnsQuestion.Settled(DnsEvent reason) -> settle(waiter, reason, null);
-        case DnsQuestion question -> await(new LookupKey(isolationKey, question), waiter);
+        case DnsQuestion question -> await(new LookupKey(isolationKey, question), waiter, mayAsk);
       }
     }
   }
@@ -117,13 +121,17 @@ public final class DnsService {
     }
   }
 
-  private void await(LookupKey key, Waiter waiter) {
+  private void await(LookupKey key, Waiter waiter, BooleanSupplier mayAsk) {
     int ofKey = inFlightByKey.getOrDefault(key.isolationKey, 0);
     var underWay = lookups.get(key);
     if (inFlight >= limits.inFlight()
         || ofKey >= limits.inFlightPerKey()
         || (underWay != null && underWay.waiters.size() >= MAX_WAITERS)) {
       settle(waiter, DnsEvent.OVERLOADED, null);
+      return;
+    }
+    if (underWay == null && !mayAsk.getAsBoolean()) {
+      counters.add(DnsEvent.DROPPED_OVER_SHARE);
       return;
     }
     inFlight++;
