@@ -53,6 +53,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   private final int sendCapacityBytes;
   private final Timeout timeout = new Timeout();
   private @Nullable ConnectionHandler handler;
+  private boolean claimFailed;
 
   /** The beginning of the SYN, for an ICMP error about it; {@code null} once it was answered. */
   private byte @Nullable [] syn;
@@ -213,8 +214,11 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
       // The last bytes of the quote. A guest that has started anew waits for errors about that.
       Unpooled.wrappedBuffer(quote).setInt(quote.length - Integer.BYTES, segment.sequence());
     }
+    boolean claimed = tcp.advances(segment);
+    long before = tcp.progress();
     try {
       tcp.receive(segment, payload, nowNanos);
+      claimFailed = claimed ? tcp.progress() == before : claimFailed;
       settle();
     } catch (RuntimeException e) {
       fail(e);
@@ -270,9 +274,12 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     }
   }
 
-  /** See {@link TcpConnection#advances}. */
+  /**
+   * Whether a segment will most likely carry the connection forward; see {@link
+   * TcpConnection#advances}. After one that claimed to and did not, the next is not believed.
+   */
   boolean advances(TcpSegment segment) {
-    return tcp.advances(segment);
+    return !claimFailed && tcp.advances(segment);
   }
 
   boolean yieldsTo(TcpSegment segment) {

@@ -272,6 +272,26 @@ class FloodTest {
     assertThat((FLOOD - dropped) * WorkCost.REPEATED_SEGMENT).isLessThan(FLOOD_NANOS * 15 / 100);
   }
 
+  /** Segments next in order that acknowledge what was never sent: they claim, and fail. */
+  @Test
+  void whatOnlyClaimsToCarryAConnectionForwardIsBounded() {
+    bothAreKnown();
+    int ours = open(FLOODER);
+    long dropped = flood(i -> tcp(FLOODER, 5000, TcpSegment.ACK, 1001, ours + 1_000_000, 1));
+    assertThat((FLOOD - dropped) * WorkCost.REPEATED_SEGMENT).isLessThan(FLOOD_NANOS * 15 / 100);
+  }
+
+  /** A hole is filled, however much out of order came before. */
+  @Test
+  void whatFillsAHolePasses() {
+    bothAreKnown();
+    int ours = open(FLOODER);
+    long dropped = flood(i -> tcp(FLOODER, 5000, TcpSegment.ACK, 1002 + i % 1000, ours, 1));
+    assertThat(dropped).isPositive();
+    send(tcp(FLOODER, 5000, TcpSegment.ACK, 1001, ours, 1));
+    assertThat(answerer.received).isGreaterThan(100);
+  }
+
   /** What carries a connection forward is not policed, as fast as it comes. */
   @Test
   void bulkOfAConnectionIsNotPoliced() {

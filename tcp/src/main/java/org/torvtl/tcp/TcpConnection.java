@@ -417,10 +417,20 @@ public final class TcpConnection {
   }
 
   /**
-   * Whether a segment, once received, carries the connection forward: text or a FIN that is next in
-   * order and has room, an acknowledgment of something new, or a reset that is in order. What a
-   * sender repeats, sends out of order or invents does not. Such segments are as many as the
-   * connection's two windows allow; of the others a peer may send any number.
+   * Bytes taken in order from the peer and bytes it has acknowledged, each counted from an
+   * arbitrary number: it grows with every segment that carries the connection forward. Such
+   * segments are as many as the connection's two windows allow; of the others a peer may send any
+   * number.
+   */
+  public long progress() {
+    long taken = receiver == null ? 0 : receiver.next();
+    return sender == null ? taken : taken + sender.unacknowledged();
+  }
+
+  /**
+   * Whether a segment claims to carry the connection forward: text or a FIN that is next in order
+   * and has room, an acknowledgment of something new, or a reset that is in order. What a sender
+   * repeats or sends out of order does not. What comes of the claim {@link #progress} tells.
    *
    * @param segment without a defect
    */
