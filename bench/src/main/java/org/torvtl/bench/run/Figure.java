@@ -2,6 +2,7 @@
 package org.torvtl.bench.run;
 
 import org.torvtl.bench.load.Workload;
+import org.torvtl.e2e.WorstPacket;
 
 /**
  * Something that is measured.
@@ -62,6 +63,22 @@ public record Figure(String row, String title, String unit, int decimals) {
 
   static Figure each(int connections) {
     return new Figure("held", "%,d connections: each beyond idle".formatted(connections), "KiB", 1);
+  }
+
+  static Figure neighbor(WorstPacket packet, int percentile) {
+    return new Figure(
+        "neighbor",
+        "ping beside a flood of %s, p%d".formatted(packet.title(), percentile),
+        "µs",
+        0);
+  }
+
+  static Figure neighborLost(WorstPacket packet) {
+    return new Figure("neighbor", "ping beside %s, lost".formatted(packet.title()), "%", 1);
+  }
+
+  static Figure flood(WorstPacket packet) {
+    return new Figure("neighbor", "frames of the flood of %s".formatted(packet.title()), "1/s", 0);
   }
 
   /** A value with its decimals, without the unit. */
