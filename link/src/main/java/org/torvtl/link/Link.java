@@ -33,7 +33,7 @@ public interface Link extends AutoCloseable {
     }
 
     /** The device's queue is empty; {@link #endOfBatch} follows. */
-    default void drained() {}
+    void drained();
 
     /** No further frame is taken for now, whether or not the device has more. */
     void endOfBatch();

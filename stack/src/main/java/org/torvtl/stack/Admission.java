@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.stack;
 
+import java.util.function.LongUnaryOperator;
 import org.torvtl.stack.StackCounters.Drop;
 
 /**
@@ -9,18 +10,30 @@ import org.torvtl.stack.StackCounters.Drop;
  */
 final class Admission {
   private final StackCounters counters;
+  private final LongUnaryOperator owners;
   private final WorkPolicer policer;
   private final BacklogShedder backlog = new BacklogShedder();
 
-  Admission(StackCounters counters, WorkPolicer policer) {
+  /**
+   * An admission to a lane.
+   *
+   * @param owners who a guest belongs to, by its MAC address
+   */
+  Admission(StackCounters counters, LongUnaryOperator owners, WorkPolicer policer) {
     this.counters = counters;
+    this.owners = owners;
     this.policer = policer;
   }
 
   /** A frame of a guest has come; what is asked until the next one is about this one. */
   void frame(long guest, long nowNanos) {
-    policer.seen(guest, nowNanos);
+    policer.seen(owners.applyAsLong(guest), nowNanos);
     backlog.frame(nowNanos);
+  }
+
+  /** Whose share of a table the frame at hand counts for: its owner, or all newcomers. */
+  long owner(long nowNanos) {
+    return policer.owner(nowNanos);
   }
 
   /** The device has no further frame. */

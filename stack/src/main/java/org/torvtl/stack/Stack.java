@@ -5,6 +5,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.util.internal.PlatformDependent;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
 import org.torvtl.link.Link;
@@ -86,7 +87,14 @@ public final class Stack implements Link.Receiver, AutoCloseable {
       LongSupplier clock,
       LongConsumer alarm,
       byte[] secret) {
-    this(link, config, handler, clock, alarm, secret, new WorkPolicer(clock.getAsLong()));
+    this(
+        link,
+        config,
+        handler,
+        clock,
+        alarm,
+        secret,
+        new WorkPolicer(clock.getAsLong(), ByteBuffer.wrap(secret).getLong()));
   }
 
   /** As above, with the share of time that guests get. */
@@ -104,7 +112,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     this.clock = clock;
     long now = clock.getAsLong();
     failures = new FailureLog(counters, clock);
-    admission = new Admission(counters, policer);
+    admission = new Admission(counters, config.owners(), policer);
     memory =
         new MemoryAccount(
             config.bufferBytes(), config.owners(), Stack::allocatedPart, this::cutForMemory);
@@ -241,7 +249,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     }
     // Nobody else is the gateway, whatever they say.
     if (!arp.isProbe() && arp.senderIp() != config.address()) {
-      neighbors.learn(arp.senderIp(), arp.senderMac(), now);
+      neighbors.learn(arp.senderIp(), arp.senderMac(), admission.owner(now), now);
     }
     boolean asks = arp.operation() == ArpPacket.REQUEST && !arp.isProbe() && !arp.isAnnouncement();
     if (!asks || !isAnyones(arp.targetIp(), arp.senderMac(), now)) {
@@ -256,8 +264,8 @@ public final class Stack implements Link.Receiver, AutoCloseable {
 
   /** Whether no other guest has the address; one that asks for an address has given it up. */
   private boolean isAnyones(int address, long asker, long now) {
-    var owner = neighbors.owner(address, now);
-    return owner == null || owner == asker;
+    var neighbor = neighbors.at(address, now);
+    return neighbor == null || neighbor == asker;
   }
 
   private void ip(long guest, ByteBuf packet, int offset, int length, long now) {

@@ -14,31 +14,51 @@ import org.jspecify.annotations.Nullable;
  * <p>All guests of a link share one queue of the device, so none can be read before another: what a
  * guest sends beyond its share is dropped, at a fraction of the cost of an answer. Work is counted
  * in nominal nanoseconds, see {@link WorkCost}, so that a run can be repeated, and a lane that was
- * not scheduled for a while charges that to nobody.
+ * not scheduled for a while charges that to nobody. Guests are told apart by their owner, see
+ * {@link StackConfig#owners}.
  *
  * <ul>
  *   <li>A guest that is alone on the link is not policed: it can delay nobody else. The guests seen
- *       last tell, so a frame of bulk transfer costs two comparisons here.
+ *       last tell, so a frame of bulk transfer costs three comparisons here.
  *   <li>A known guest has a token bucket for each {@link Kind}. The buckets of all guests that are
  *       active share one rate and one burst. A bucket with tokens left may be overdrawn once.
- *   <li>A guest becomes known when it is heard again {@link #PROBATION_NANOS} after its first
- *       packet. Until then it draws on a bucket that all newcomers share. So made-up MAC addresses
- *       get no more than one guest, and none of them takes the place of a known one.
+ *   <li>A guest becomes known when it repeats itself ({@link Greylist}). Until then it draws on
+ *       buckets that all newcomers share: one pair for strangers, one for those who were heard
+ *       before. So made-up MAC addresses get no more than one guest, make few isolation keys, and
+ *       do not keep out a newcomer that asks again.
+ *   <li>A known guest keeps its place as long as it is heard within {@link #IDLE_NANOS}.
  * </ul>
  *
  * <p>Times are of a clock that may wrap, as {@link System#nanoTime}.
  */
 final class WorkPolicer {
-  /** Guests remembered; as many newcomers besides. More forget the one heard least recently. */
-  static final int CAPACITY = 256;
+  /**
+   * Guests known at a time. Fewer than a device remembers isolation keys of (256): known guests and
+   * a few newcomers do not take each other's. More than the MAC addresses that a guarded bridge
+   * lets a port have (128): one guest does not take all places.
+   */
+  static final int CAPACITY = 224;
 
   /** After so long without a frame of another guest, a guest is alone. */
   static final long ALONE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-  static final long PROBATION_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+  /** A known guest that was not heard for so long gives way to a new one. */
+  static final long IDLE_NANOS = TimeUnit.MINUTES.toNanos(5);
+
+  /**
+   * Of strangers, so many requests are admitted; of those heard before, so many become known. Each
+   * may make an isolation key, which costs circuits.
+   */
+  static final int ARRIVALS_PER_SECOND = 32, ARRIVALS_AT_ONCE = 64;
+
+  /** The {@link #owner} of all that newcomers have. */
+  static final long NEWCOMERS = -2;
 
   /** How long a guest counts as active, at least. */
   private static final long WINDOW_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
+  /** How often it is noted that the guest at hand uses the link, whatever it sends. */
+  private static final long NOTE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
   /** What is policed: the share of the lane's time all guests together get, and their burst. */
   enum Kind {
@@ -56,33 +76,41 @@ final class WorkPolicer {
     }
   }
 
-  /** The newcomers' part, of either kind. */
-  private static final int NEWCOMERS_PERCENT = 5;
-
-  private static final long NEWCOMERS_BURST_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
-
   private final Recent known = new Recent();
-  private final Recent newcomers = new Recent();
-  private final Bucket common;
+  private final Greylist greylist;
+  private final Newcomers strangers;
+  private final Newcomers repeaters;
   private final Activity[] activities;
   private final long speed;
   private long current;
+  private @Nullable Account currentAccount;
   private long currentSeenNanos;
   private long otherSeenNanos;
+  private long notedNanos;
   private boolean hasCurrent;
 
-  WorkPolicer(long nowNanos) {
-    this(nowNanos, 1);
+  /**
+   * A policer that knows nobody.
+   *
+   * @param secret random
+   */
+  WorkPolicer(long nowNanos, long secret) {
+    this(nowNanos, secret, 1);
   }
 
   /**
+   * As above.
+   *
    * @param speed how many times faster the lane is than the nominal costs say
    */
-  WorkPolicer(long nowNanos, long speed) {
+  WorkPolicer(long nowNanos, long secret, long speed) {
     this.speed = speed;
-    common = new Bucket(NEWCOMERS_BURST_NANOS, nowNanos);
+    greylist = new Greylist(secret, nowNanos);
+    strangers = new Newcomers(nowNanos, speed);
+    repeaters = new Newcomers(nowNanos, speed);
     activities = new Activity[] {new Activity(nowNanos), new Activity(nowNanos)};
     otherSeenNanos = nowNanos - ALONE_NANOS;
+    notedNanos = nowNanos;
   }
 
   /** A frame of a guest has come, of whatever kind. */
@@ -92,14 +120,24 @@ final class WorkPolicer {
         otherSeenNanos = currentSeenNanos;
       }
       current = guest;
+      currentAccount = null;
       hasCurrent = true;
     }
     currentSeenNanos = nowNanos;
+    if (nowNanos - notedNanos >= NOTE_NANOS) {
+      notedNanos = nowNanos;
+      account(nowNanos);
+    }
   }
 
   /** Whether the guest seen last is the only one. */
   boolean isAlone(long nowNanos) {
     return nowNanos - otherSeenNanos >= ALONE_NANOS;
+  }
+
+  /** The guest seen last if it is known; one for all newcomers. */
+  long owner(long nowNanos) {
+    return account(nowNanos) == null ? NEWCOMERS : current;
   }
 
   /**
@@ -109,73 +147,91 @@ final class WorkPolicer {
    */
   boolean admit(Kind kind, long nominalNanos, long nowNanos) {
     long costNanos = nominalNanos / speed;
-    var account = account(current, nowNanos);
-    if (isAlone(nowNanos)) {
-      return true;
-    }
+    boolean isAlone = isAlone(nowNanos);
+    var account = account(nowNanos);
     if (account == null) {
-      return common.take(costNanos, NEWCOMERS_PERCENT, 1, NEWCOMERS_BURST_NANOS, nowNanos);
+      boolean isRepeater = greylist.heard(current, nowNanos);
+      if (isRepeater && hasRoom(nowNanos) && (isAlone || repeaters.admitsArrival(nowNanos))) {
+        account = remember(nowNanos);
+      } else if (!isAlone) {
+        var newcomers = isRepeater ? repeaters : strangers;
+        return kind == Kind.REQUEST
+            ? newcomers.admitsArrival(nowNanos)
+            : newcomers.admitsAnswer(costNanos, nowNanos);
+      }
     }
-    var activity = activities[kind.ordinal()];
-    int active = activity.count(account, kind, nowNanos);
+    return isAlone || account == null || charge(account, kind, costNanos, nowNanos);
+  }
+
+  private boolean charge(Account account, Kind kind, long costNanos, long nowNanos) {
+    int active = activities[kind.ordinal()].count(account, kind, nowNanos);
     return account.buckets[kind.ordinal()].take(
         costNanos, kind.percent, active, kind.burstNanos / active, nowNanos);
   }
 
-  /** What the guest has, or {@code null} if it is a newcomer. */
-  private @Nullable Account account(long guest, long nowNanos) {
-    var account = known.get(guest);
+  /** What the guest seen last has, or {@code null} if it is a newcomer. */
+  private @Nullable Account account(long nowNanos) {
+    var account = currentAccount;
+    if (account == null) {
+      account = known.get(current);
+      currentAccount = account;
+    }
     if (account != null) {
-      return account;
+      account.heardNanos = nowNanos;
     }
-    var newcomer = newcomers.computeIfAbsent(guest, mac -> new Account(nowNanos));
-    if (nowNanos - newcomer.firstSeenNanos < PROBATION_NANOS) {
-      return null;
-    }
-    newcomers.remove(guest);
-    known.put(guest, newcomer);
-    return newcomer;
+    return account;
+  }
+
+  private boolean hasRoom(long nowNanos) {
+    return known.size() < CAPACITY
+        || nowNanos - known.firstEntry().getValue().heardNanos >= IDLE_NANOS;
+  }
+
+  private Account remember(long nowNanos) {
+    var account = new Account(nowNanos);
+    known.put(current, account);
+    currentAccount = account;
+    return account;
   }
 
   private static final class Account {
-    final long firstSeenNanos;
-    final Bucket[] buckets;
+    final TokenBucket[] buckets;
     final long[] countedIn = {-1, -1};
+    long heardNanos;
 
     Account(long nowNanos) {
-      firstSeenNanos = nowNanos;
+      heardNanos = nowNanos;
       buckets =
-          new Bucket[] {
-            new Bucket(Kind.ANSWER.burstNanos, nowNanos),
-            new Bucket(Kind.REQUEST.burstNanos, nowNanos)
+          new TokenBucket[] {
+            new TokenBucket(Kind.ANSWER.burstNanos, nowNanos),
+            new TokenBucket(Kind.REQUEST.burstNanos, nowNanos)
           };
     }
   }
 
-  /** A token bucket whose tokens are nanoseconds of work. */
-  private static final class Bucket {
-    private long tokens;
-    private long filledNanos;
+  /** What newcomers of one sort share. */
+  private static final class Newcomers {
+    private static final int ANSWERS_PERCENT = 5;
+    private static final long ANSWERS_BURST_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
+    private static final long ARRIVAL_NANOS = TimeUnit.SECONDS.toNanos(1) / ARRIVALS_PER_SECOND;
+    private static final long ARRIVALS_BURST_NANOS = ARRIVALS_AT_ONCE * ARRIVAL_NANOS;
 
-    Bucket(long tokens, long nowNanos) {
-      this.tokens = tokens;
-      this.filledNanos = nowNanos;
+    private final long speed;
+    private final TokenBucket answers;
+    private final TokenBucket arrivals;
+
+    Newcomers(long nowNanos, long speed) {
+      this.speed = speed;
+      answers = new TokenBucket(ANSWERS_BURST_NANOS, nowNanos);
+      arrivals = new TokenBucket(ARRIVALS_BURST_NANOS, nowNanos);
     }
 
-    /** Takes tokens if any are left; the last packet may take more than that. */
-    boolean take(long costNanos, int percent, int sharers, long burstNanos, long nowNanos) {
-      // A second fills any bucket, and is far from an overflow.
-      long elapsed = Math.min(nowNanos - filledNanos, TimeUnit.SECONDS.toNanos(1));
-      long fresh = elapsed * percent / (100L * sharers);
-      if (fresh > 0) {
-        tokens = Math.min(tokens + fresh, burstNanos);
-        filledNanos = nowNanos;
-      }
-      if (tokens <= 0) {
-        return false;
-      }
-      tokens -= costNanos;
-      return true;
+    boolean admitsAnswer(long costNanos, long nowNanos) {
+      return answers.take(costNanos, ANSWERS_PERCENT, 1, ANSWERS_BURST_NANOS, nowNanos);
+    }
+
+    boolean admitsArrival(long nowNanos) {
+      return arrivals.take(ARRIVAL_NANOS / speed, 100, 1, ARRIVALS_BURST_NANOS, nowNanos);
     }
   }
 
@@ -206,7 +262,7 @@ final class WorkPolicer {
     }
   }
 
-  /** Accounts by MAC address, bounded. */
+  /** Accounts by owner, the one heard least recently first. */
   private static final class Recent extends LinkedHashMap<Long, Account> {
     private static final long serialVersionUID = 1L;
 

@@ -7,13 +7,16 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.util.ResourceLeakDetector;
 import java.io.IOException;
+import java.util.SplittableRandom;
 import java.util.function.IntFunction;
+import java.util.function.LongUnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.torvtl.link.Link;
 import org.torvtl.link.MemoryLink;
 import org.torvtl.stack.StackCounters.Drop;
@@ -37,6 +40,7 @@ class FloodTest {
   private static final int IP = EthernetFrame.HEADER_LENGTH;
   private static final int TRANSPORT = IP + Ipv4Packet.HEADER_LENGTH;
   private static final long GUEST = 0x0200_0000_0002L, FLOODER = 0x0200_0000_0066L;
+  private static final long NEWCOMER = 0x0200_0000_0033L;
   private static final int GUEST_IP = Ipv4Address.parse("203.0.113.9");
   private static final int GATEWAY_IP = StackConfig.DEFAULT_ADDRESS;
   private static final int FAR_IP = Ipv4Address.parse("198.51.100.7");
@@ -48,9 +52,16 @@ class FloodTest {
   private final ResourceLeakDetector.Level level = ResourceLeakDetector.getLevel();
   private final Answerer answerer = new Answerer();
   private long now;
+  private final SplittableRandom random = new SplittableRandom(4711);
+  private LongUnaryOperator owners = LongUnaryOperator.identity();
   private final Stack stack =
       new Stack(
-          cable[0], StackConfig.of(GATEWAY_IP), answerer, () -> now, deadline -> {}, new byte[16]);
+          cable[0],
+          StackConfig.of(GATEWAY_IP).withOwners(guest -> owners.applyAsLong(guest)),
+          answerer,
+          () -> now,
+          deadline -> {},
+          new byte[16]);
 
   FloodTest() {
     ResourceLeakDetector.setLevel(ResourceLeakDetector.Level.SIMPLE);
@@ -124,11 +135,15 @@ class FloodTest {
   }
 
   private static ByteBuf arp(int number) {
-    var frame = frame(FLOODER, EthernetFrame.TYPE_ARP, ArpPacket.LENGTH);
+    return request(FLOODER, GUEST_IP, FAR_IP + number);
+  }
+
+  private static ByteBuf request(long guest, int sender, int target) {
+    var frame = frame(guest, EthernetFrame.TYPE_ARP, ArpPacket.LENGTH);
     MacAddress.set(frame, 0, MacAddress.BROADCAST);
     new ArpPacket()
         .wrap(frame, IP, ArpPacket.LENGTH)
-        .compose(ArpPacket.REQUEST, FLOODER, GUEST_IP, 0, FAR_IP + number);
+        .compose(ArpPacket.REQUEST, guest, sender, 0, target);
     return frame;
   }
 
@@ -192,7 +207,7 @@ class FloodTest {
     for (int i = 0; i < 3; i++) {
       assertThat(ping()).isEqualTo(1);
       send(echo(FLOODER, GATEWAY_IP, 64));
-      now += WorkPolicer.PROBATION_NANOS;
+      now += Greylist.PROBATION_NANOS;
     }
     received(FLOODER);
   }
@@ -260,6 +275,75 @@ class FloodTest {
     }
     received(FLOODER);
     assertThat(stack.counters().dropCount(Drop.OVER_SHARE)).isZero();
+  }
+
+  /** As many MAC addresses as packets; a guest that comes later asks each second. */
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("kinds")
+  void madeUpAddressesLeaveTheOthersTheirTime(
+      String kind, long cost, IntFunction<ByteBuf> packets) {
+    bothAreKnown();
+    IntFunction<ByteBuf> madeUp = i -> madeUp(packets.apply(i));
+    int tries = 0;
+    long dropped = 0;
+    do {
+      for (int i = 0; i < 5; i++) {
+        dropped += flood(madeUp);
+      }
+      tries++;
+    } while (!answersNewcomer());
+    assertThat(tries).as("tries of the newcomer").isLessThanOrEqualTo(2);
+    assertThat((5 * FLOOD * tries - dropped) * cost)
+        .as("nominal time")
+        .isLessThan(5 * FLOOD_NANOS * tries * 7 / 100);
+  }
+
+  private ByteBuf madeUp(ByteBuf frame) {
+    // Neither a group nor one of the guests here.
+    MacAddress.set(frame, MacAddress.LENGTH, random.nextLong(1L << 40) | 0x0600_0000_0000L);
+    return frame;
+  }
+
+  private boolean answersNewcomer() {
+    send(echo(NEWCOMER, GATEWAY_IP, 64));
+    return received(NEWCOMER) == 1;
+  }
+
+  /** A device that is one guest: nobody waits for another. */
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("kinds")
+  void aDeviceThatIsOneGuestHasAllTheTime(String kind, long cost, IntFunction<ByteBuf> packets) {
+    owners = guest -> -1;
+    for (int i = 0; i < 2_000; i++) {
+      send(madeUp(packets.apply(i)));
+    }
+    assertThat(stack.counters().dropCount(Drop.OVER_SHARE)).isZero();
+  }
+
+  /** A guest's address is nobody else's, however many others are claimed. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void forgedClaimsLeaveAGuestItsAddress(boolean isMadeUp) {
+    bothAreKnown();
+    send(claim(GUEST, GUEST_IP));
+    for (int i = 0; i < 100_000; i++) {
+      var claim = claim(FLOODER, GUEST_IP + 1 + i);
+      send(isMadeUp ? madeUp(claim) : claim);
+      now += EACH_NANOS;
+    }
+    received(FLOODER);
+    send(request(GUEST, GUEST_IP, FAR_IP));
+    assertThat(received(GUEST)).isEqualTo(1);
+    now += FLOOD_NANOS;
+    send(request(FLOODER, FAR_IP - 1, GUEST_IP));
+    assertThat(received(FLOODER)).as("answered for the guest").isZero();
+    now += FLOOD_NANOS;
+    send(request(FLOODER, FAR_IP - 1, FAR_IP));
+    assertThat(received(FLOODER)).isEqualTo(1);
+  }
+
+  private static ByteBuf claim(long guest, int address) {
+    return request(guest, address, address);
   }
 
   /** Segments that a connection has had, which it answers each time. */

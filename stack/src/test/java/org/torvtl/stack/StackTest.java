@@ -42,7 +42,7 @@ class StackTest {
   private static final int TRANSPORT = IP + Ipv4Packet.HEADER_LENGTH;
 
   /** For the lane: no guest's share of time is used up here. */
-  private static final long FAST = 1_000_000;
+  private static final long FAST = 1_000_000_000;
 
   private static final long GUEST = 0x0200_0000_0002L, OTHER_GUEST = 0x0200_0000_0003L;
   private static final long GATEWAY = StackConfig.DEFAULT_MAC;
@@ -63,7 +63,7 @@ class StackTest {
           () -> now,
           deadline -> {},
           new byte[16],
-          new WorkPolicer(0, FAST));
+          new WorkPolicer(0, 0, FAST));
 
   StackTest() {
     cable[0].start(stack);

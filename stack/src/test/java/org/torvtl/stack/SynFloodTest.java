@@ -30,7 +30,7 @@ class SynFloodTest {
   private static final int FLOOD = 100_000;
 
   /** For the lane: here the table is flooded, not the time of the lane. */
-  private static final long FAST = 1_000_000;
+  private static final long FAST = 1_000_000_000;
 
   private static final int IP = EthernetFrame.HEADER_LENGTH;
   private static final int TRANSPORT = IP + Ipv4Packet.HEADER_LENGTH;
@@ -51,7 +51,7 @@ class SynFloodTest {
           () -> now,
           deadline -> {},
           new byte[16],
-          new WorkPolicer(0, FAST));
+          new WorkPolicer(0, 0, FAST));
 
   /** Elsewhere every access to a buffer is recorded; here there are too many. */
   private final ResourceLeakDetector.Level level = ResourceLeakDetector.getLevel();

@@ -55,9 +55,9 @@ final class StackWorld implements AutoCloseable {
     return frozen ? frozenNanos : System.nanoTime();
   }
 
-  /** Stops the clock, so that no share of time grows. */
-  void freeze() {
-    frozenNanos = System.nanoTime();
+  /** Stops the clock so much later that a guest heard before is known when it is heard again. */
+  void passProbation() {
+    frozenNanos = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(200);
     frozen = true;
   }
 

@@ -262,11 +262,15 @@ final class Comparison implements Closeable {
         var result = roundTrip.measure(packet);
         note(Figure.neighbor(packet, 50), Side.GATEWAY, result.medianMicros());
         note(Figure.neighbor(packet, 99), Side.GATEWAY, result.p99Micros());
+        note(Figure.neighbor(packet, 100), Side.GATEWAY, result.maxMicros());
         note(Figure.neighborLost(packet), Side.GATEWAY, result.lost());
+        note(Figure.neighborAfter(packet), Side.GATEWAY, result.afterMillis());
         note(Figure.flood(packet), Side.GATEWAY, result.frames());
         say(Figure.neighbor(packet, 50));
         say(Figure.neighbor(packet, 99));
+        say(Figure.neighbor(packet, 100));
         say(Figure.neighborLost(packet));
+        say(Figure.neighborAfter(packet));
         say(Figure.flood(packet));
       }
     }

@@ -65,16 +65,23 @@ public record Figure(String row, String title, String unit, int decimals) {
     return new Figure("held", "%,d connections: each beyond idle".formatted(connections), "KiB", 1);
   }
 
+  /**
+   * A ping's round trip while the packets are sent.
+   *
+   * @param percentile 100 for the longest
+   */
   static Figure neighbor(WorstPacket packet, int percentile) {
+    var which = percentile == 100 ? "max" : "p" + percentile;
     return new Figure(
-        "neighbor",
-        "ping beside a flood of %s, p%d".formatted(packet.title(), percentile),
-        "µs",
-        0);
+        "neighbor", "ping beside a flood of %s, %s".formatted(packet.title(), which), "µs", 0);
   }
 
   static Figure neighborLost(WorstPacket packet) {
     return new Figure("neighbor", "ping beside %s, lost".formatted(packet.title()), "%", 1);
+  }
+
+  static Figure neighborAfter(WorstPacket packet) {
+    return new Figure("neighbor", "ping after %s".formatted(packet.title()), "ms", 2);
   }
 
   static Figure flood(WorstPacket packet) {

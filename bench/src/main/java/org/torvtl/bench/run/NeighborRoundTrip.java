@@ -31,10 +31,18 @@ final class NeighborRoundTrip {
    *
    * @param medianMicros of the pings that were answered
    * @param p99Micros the same
+   * @param maxMicros the same
    * @param lost pings, in percent
+   * @param afterMillis round trip of a ping sent when the flood has ended
    * @param frames that the flood sent, a second
    */
-  record Result(double medianMicros, double p99Micros, double lost, double frames) {}
+  record Result(
+      double medianMicros,
+      double p99Micros,
+      double maxMicros,
+      double lost,
+      double afterMillis,
+      double frames) {}
 
   NeighborRoundTrip(World world, int millis) throws IOException, InterruptedException {
     this.world = world;
@@ -69,18 +77,26 @@ final class NeighborRoundTrip {
                 Double.toString(INTERVAL.toMillis() / 1e3),
                 Integer.toString(pings))
             .out();
-    double[] micros =
-        TIME.matcher(out)
-            .results()
-            .mapToDouble(match -> Double.parseDouble(match.group(1)) * 1e3)
-            .sorted()
-            .toArray();
+    double[] micros = micros(out);
     long sent = Long.parseLong(lastWord(flood.await(SOON).orThrow().out()));
+    var after =
+        micros(segment.neighbor().script(SOON, "ping -n -c 1 -W 50 10.0.0.1").orThrow().out());
     return new Result(
         percentile(micros, 50),
         percentile(micros, 99),
+        percentile(micros, 100),
         100.0 * (pings - micros.length) / pings,
+        after[0] / 1e3,
         sent * 1e3 / lasting.toMillis());
+  }
+
+  /** The round trips that ping tells, the shortest first. */
+  private static double[] micros(String out) {
+    return TIME.matcher(out)
+        .results()
+        .mapToDouble(match -> Double.parseDouble(match.group(1)) * 1e3)
+        .sorted()
+        .toArray();
   }
 
   private static String lastWord(String text) {
