@@ -64,8 +64,8 @@ final class WorkPolicer {
   enum Kind {
     /** Answered within the lane. */
     ANSWER(25, TimeUnit.MILLISECONDS.toNanos(1)),
-    /** Sets off a stream or a lookup of the egress: 2,000 a second, 64 at once. */
-    REQUEST(40, 64 * WorkCost.REQUEST);
+    /** Sets off a stream or a lookup of the egress: 1,000 a second, 64 at once. */
+    REQUEST(20, 64 * WorkCost.REQUEST);
 
     final int percent;
     final long burstNanos;
