@@ -120,23 +120,26 @@ final class FrameSocket {
 
   /** Sends a frame; waits while the device's queue is full. */
   void send(byte[] bytes) throws Throwable {
-    MemorySegment.copy(bytes, 0, frame, JAVA_BYTE, 0, bytes.length);
     long endNanos = System.nanoTime() + FULL_QUEUE_DEADLINE.toNanos();
-    while (true) {
-      long sent =
-          (long)
-              SENDTO.invokeExact(
-                  state, socket, frame, (long) bytes.length, 0, address, SOCKADDR_LL);
-      if (sent >= 0) {
-        return;
-      }
-      int errno = errno();
-      boolean transientError = errno == ENOBUFS || errno == EAGAIN || errno == EINTR;
-      if (!transientError || System.nanoTime() - endNanos > 0) {
-        throw new IOException("cannot send " + bytes.length + " bytes: errno " + errno);
+    while (!trySend(bytes)) {
+      if (System.nanoTime() - endNanos > 0) {
+        throw new IOException("the device takes no frame of " + bytes.length + " bytes");
       }
       LockSupport.parkNanos(RETRY_NANOS);
     }
+  }
+
+  /** Sends a frame, unless the device's queue is full; whether it did. */
+  boolean trySend(byte[] bytes) throws Throwable {
+    MemorySegment.copy(bytes, 0, frame, JAVA_BYTE, 0, bytes.length);
+    long sent =
+        (long)
+            SENDTO.invokeExact(state, socket, frame, (long) bytes.length, 0, address, SOCKADDR_LL);
+    int errno = errno();
+    if (sent < 0 && errno != ENOBUFS && errno != EAGAIN && errno != EINTR) {
+      throw new IOException("cannot send " + bytes.length + " bytes: errno " + errno);
+    }
+    return sent >= 0;
   }
 
   /**

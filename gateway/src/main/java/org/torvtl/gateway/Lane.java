@@ -204,6 +204,7 @@ final class Lane implements StackHandler {
             new IsolationPolicy.Request(
                 flow.guest(), flow.guestAddress(), flow.address(), flow.port())),
         payload,
+        stack::admitsRequest,
         answer -> {
           try {
             stack.sendDatagram(flow, answer);

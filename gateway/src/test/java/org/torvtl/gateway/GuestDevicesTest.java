@@ -123,8 +123,13 @@ class GuestDevicesTest {
 
   private static void ask(GuestHost guest) throws Exception {
     var question = Record.newRecord(Name.fromString("some.example."), Type.A, DClass.IN);
-    guest.sendUdp(5353, GuestHost.FAR, 53, Message.newQuery(question).toWire());
-    assertThat(guest.datagrams.poll(SECONDS, TimeUnit.SECONDS)).isNotNull();
+    var query = Message.newQuery(question).toWire();
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(SECONDS);
+    // As a resolver does: a query may be lost.
+    do {
+      guest.sendUdp(5353, GuestHost.FAR, 53, query);
+    } while (guest.datagrams.poll(1, TimeUnit.SECONDS) == null && System.nanoTime() - end < 0);
+    assertThat(System.nanoTime() - end).as("no answer in time").isNegative();
   }
 
   private void fail(int cable, IOException cause) throws Exception {

@@ -257,6 +257,9 @@ final class GuestHost implements Link.Receiver {
   }
 
   @Override
+  public void drained() {}
+
+  @Override
   public void endOfBatch() {}
 
   @Override

@@ -89,6 +89,11 @@ public final class FaultInjectionLink implements Link {
       }
 
       @Override
+      public void drained() {
+        receiver.drained();
+      }
+
+      @Override
       public void endOfBatch() {
         receiver.endOfBatch();
       }

@@ -32,7 +32,10 @@ public interface Link extends AutoCloseable {
       frame(frame);
     }
 
-    /** No further frame is at hand for now. */
+    /** The device's queue is empty; {@link #endOfBatch} follows. */
+    void drained();
+
+    /** No further frame is taken for now, whether or not the device has more. */
     void endOfBatch();
 
     /**

@@ -98,6 +98,7 @@ public final class MemoryLink implements Link {
       }
       delivered++;
     }
+    target.drained();
     target.endOfBatch();
     return delivered;
   }

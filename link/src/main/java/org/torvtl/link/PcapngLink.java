@@ -90,6 +90,11 @@ public final class PcapngLink implements Link {
       }
 
       @Override
+      public void drained() {
+        receiver.drained();
+      }
+
+      @Override
       public void endOfBatch() {
         receiver.endOfBatch();
         flush();

@@ -179,6 +179,9 @@ class CaptureFileTest {
     public void frame(ByteBuf frame) {}
 
     @Override
+    public void drained() {}
+
+    @Override
     public void endOfBatch() {}
 
     @Override

@@ -58,6 +58,9 @@ class FaultInjectionLinkTest {
     }
 
     @Override
+    public void drained() {}
+
+    @Override
     public void endOfBatch() {
       batches++;
     }
@@ -320,6 +323,9 @@ class FaultInjectionLinkTest {
     public void trustedFrame(ByteBuf frame) {
       add("trusted");
     }
+
+    @Override
+    public void drained() {}
 
     @Override
     public void endOfBatch() {}

@@ -55,6 +55,9 @@ class PcapngLinkTest {
     }
 
     @Override
+    public void drained() {}
+
+    @Override
     public void endOfBatch() {
       batches++;
     }

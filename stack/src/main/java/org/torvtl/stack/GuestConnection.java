@@ -54,6 +54,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   private final int sendCapacityBytes;
   private final Timeout timeout = new Timeout();
   private @Nullable ConnectionHandler handler;
+  private boolean claimFailed;
 
   /** The guest's request; {@code null} once it was answered. */
   private @Nullable HeldSyn syn;
@@ -244,8 +245,11 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
       held.repeated(segment.sequence(), nowNanos);
       table.shares().touch(place, nowNanos);
     }
+    boolean claimed = tcp.advances(segment);
+    long before = tcp.progress();
     try {
       tcp.receive(segment, payload, nowNanos);
+      claimFailed = claimed ? tcp.progress() == before : claimFailed;
       settle();
     } catch (RuntimeException e) {
       fail(e);
@@ -299,6 +303,14 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     } catch (RuntimeException e) {
       fail(e);
     }
+  }
+
+  /**
+   * Whether a segment will most likely carry the connection forward; see {@link
+   * TcpConnection#advances}. After one that claimed to and did not, the next is not believed.
+   */
+  boolean advances(TcpSegment segment) {
+    return !claimFailed && tcp.advances(segment);
   }
 
   boolean yieldsTo(TcpSegment segment) {

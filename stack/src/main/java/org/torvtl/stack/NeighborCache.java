@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.stack;
 
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -13,33 +14,63 @@ import org.jspecify.annotations.Nullable;
  * <p>The gateway answers ARP for every address but these. Replies do not come through here: they go
  * to the MAC address their flow came from, so that a guest's claim to an address gives it nothing
  * that is another's.
+ *
+ * <p>The entries are shared out by who made the claim: when all are taken, the one that has most of
+ * them loses its oldest. So a guest that claims one address after the other displaces its own.
  */
 final class NeighborCache {
-  /** More guests than this forget the one heard of least recently. */
   static final int CAPACITY = 1024;
 
   static final long LIFETIME_NANOS = TimeUnit.MINUTES.toNanos(5);
 
-  private record Neighbor(long mac, long seenNanos) {}
+  private record Neighbor(long mac, long owner, long seenNanos) {}
 
-  private final Map<Integer, Neighbor> neighbors =
-      new LinkedHashMap<>() {
-        private static final long serialVersionUID = 1L;
+  /** By owner, then by IPv4 address, the one claimed least recently first. */
+  private final Map<Long, LinkedHashMap<Integer, Neighbor>> byOwner = new HashMap<>();
 
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<Integer, Neighbor> eldest) {
-          return size() > CAPACITY;
-        }
-      };
+  private final Map<Integer, Neighbor> neighbors = new HashMap<>();
 
-  /** The guest at {@code mac} has said that {@code address} is its own. */
-  void learn(int address, long mac, long nowNanos) {
-    neighbors.remove(address);
-    neighbors.put(address, new Neighbor(mac, nowNanos));
+  /**
+   * The guest at {@code mac} has said that {@code address} is its own.
+   *
+   * @param owner whose share the entry counts for
+   */
+  void learn(int address, long mac, long owner, long nowNanos) {
+    var old = neighbors.remove(address);
+    if (old != null) {
+      forget(address, old.owner);
+    } else if (neighbors.size() == CAPACITY) {
+      evict();
+    }
+    var neighbor = new Neighbor(mac, owner, nowNanos);
+    neighbors.put(address, neighbor);
+    byOwner.computeIfAbsent(owner, key -> new LinkedHashMap<>()).put(address, neighbor);
   }
 
-  /** The guest that last said {@code address} is its own, or {@code null} if none did lately. */
-  @Nullable Long owner(int address, long nowNanos) {
+  private void evict() {
+    var most = new LinkedHashMap<Integer, Neighbor>();
+    for (var entries : byOwner.values()) {
+      most = entries.size() > most.size() ? entries : most;
+    }
+    var oldest = most.firstEntry();
+    neighbors.remove(oldest.getKey());
+    forget(oldest.getKey(), oldest.getValue().owner);
+  }
+
+  private void forget(int address, long owner) {
+    byOwner.computeIfPresent(
+        owner,
+        (key, entries) -> {
+          entries.remove(address);
+          return entries.isEmpty() ? null : entries;
+        });
+  }
+
+  /**
+   * The MAC address of the guest that last said {@code address} is its own, or {@code null} if none
+   * did lately.
+   */
+  @Nullable Long at(int address, long nowNanos) {
     var neighbor = neighbors.get(address);
     return neighbor != null && nowNanos - neighbor.seenNanos < LIFETIME_NANOS ? neighbor.mac : null;
   }

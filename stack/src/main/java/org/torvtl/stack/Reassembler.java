@@ -29,7 +29,18 @@ final class Reassembler implements AutoCloseable {
 
   private static final int UNIT = 8;
 
-  private record Key(long guest, int source, int destination, int protocol, int identification) {}
+  private record Key(long guest, int source, int destination, int protocol, int identification)
+      implements Comparable<Key> {
+    /** Any order. A guest can choose keys that hash alike; the map compares them then. */
+    @Override
+    public int compareTo(Key other) {
+      int order = Long.compare(guest, other.guest);
+      order = order != 0 ? order : Integer.compare(source, other.source);
+      order = order != 0 ? order : Integer.compare(destination, other.destination);
+      order = order != 0 ? order : Integer.compare(protocol, other.protocol);
+      return order != 0 ? order : Integer.compare(identification, other.identification);
+    }
+  }
 
   private final StackCounters counters;
   private final MemoryAccount memory;

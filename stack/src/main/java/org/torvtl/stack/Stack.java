@@ -5,6 +5,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.util.internal.PlatformDependent;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
 import org.torvtl.link.Link;
@@ -52,6 +53,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
   private final StackCounters counters = new StackCounters();
   private final NeighborCache neighbors = new NeighborCache();
   private final MemoryAccount memory;
+  private final Admission admission;
   private final Reassembler reassembler;
   private final PacketWriter writer;
   private final IcmpResponder icmp;
@@ -85,12 +87,32 @@ public final class Stack implements Link.Receiver, AutoCloseable {
       LongSupplier clock,
       LongConsumer alarm,
       byte[] secret) {
+    this(
+        link,
+        config,
+        handler,
+        clock,
+        alarm,
+        secret,
+        new WorkPolicer(clock.getAsLong(), ByteBuffer.wrap(secret).getLong()));
+  }
+
+  /** As above, with the share of time that guests get. */
+  Stack(
+      Link link,
+      StackConfig config,
+      StackHandler handler,
+      LongSupplier clock,
+      LongConsumer alarm,
+      byte[] secret,
+      WorkPolicer policer) {
     this.link = link;
     this.config = config;
     this.handler = handler;
     this.clock = clock;
     long now = clock.getAsLong();
     failures = new FailureLog(counters, clock);
+    admission = new Admission(counters, config.owners(), policer);
     memory =
         new MemoryAccount(
             config.bufferBytes(), config.owners(), Stack::allocatedPart, this::cutForMemory);
@@ -106,6 +128,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
             counters,
             writer,
             icmp,
+            admission,
             timers,
             clock,
             new IsnGenerator(secret),
@@ -172,6 +195,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
 
   private void frame(ByteBuf frame, long now) {
     if (link.medium() == Link.Medium.IP) {
+      admission.frame(ONLY_GUEST, now);
       ip(ONLY_GUEST, frame, frame.readerIndex(), frame.readableBytes(), now);
     } else {
       ethernet(frame, now);
@@ -191,7 +215,14 @@ public final class Stack implements Link.Receiver, AutoCloseable {
       counters.drop(Drop.OWN_FRAME);
     } else if (destination != config.mac() && !MacAddress.isGroup(destination)) {
       counters.drop(Drop.NOT_FOR_GATEWAY);
-    } else if (ethernet.type() == EthernetFrame.TYPE_ARP) {
+    } else {
+      admission.frame(guest, now);
+      ethernet(guest, destination, frame, now);
+    }
+  }
+
+  private void ethernet(long guest, long destination, ByteBuf frame, long now) {
+    if (ethernet.type() == EthernetFrame.TYPE_ARP) {
       arp(guest, frame, now);
     } else if (MacAddress.isGroup(destination)) {
       counters.drop(Drop.GROUP_DESTINATION);
@@ -207,6 +238,9 @@ public final class Stack implements Link.Receiver, AutoCloseable {
    * them itself. RFC 826; RFC 5227 for probes.
    */
   private void arp(long guest, ByteBuf frame, long now) {
+    if (!admission.admitsAnswer(WorkCost.FRAME, now)) {
+      return;
+    }
     arp.wrap(frame, ethernet.payloadOffset(), ethernet.payloadLength());
     var defect = arp.defect();
     if (defect != null) {
@@ -215,7 +249,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     }
     // Nobody else is the gateway, whatever they say.
     if (!arp.isProbe() && arp.senderIp() != config.address()) {
-      neighbors.learn(arp.senderIp(), arp.senderMac(), now);
+      neighbors.learn(arp.senderIp(), arp.senderMac(), admission.owner(now), now);
     }
     boolean asks = arp.operation() == ArpPacket.REQUEST && !arp.isProbe() && !arp.isAnnouncement();
     if (!asks || !isAnyones(arp.targetIp(), arp.senderMac(), now)) {
@@ -230,8 +264,8 @@ public final class Stack implements Link.Receiver, AutoCloseable {
 
   /** Whether no other guest has the address; one that asks for an address has given it up. */
   private boolean isAnyones(int address, long asker, long now) {
-    var owner = neighbors.owner(address, now);
-    return owner == null || owner == asker;
+    var neighbor = neighbors.at(address, now);
+    return neighbor == null || neighbor == asker;
   }
 
   private void ip(long guest, ByteBuf packet, int offset, int length, long now) {
@@ -255,25 +289,45 @@ public final class Stack implements Link.Receiver, AutoCloseable {
         || ipv4.destination() == Ipv4Address.BROADCAST) {
       counters.drop(Drop.GROUP_DESTINATION);
     } else if (ipv4.isFragment()) {
-      // What is trusted is a checksum of the frame; a fragment has none.
-      trusted = false;
-      ByteBuf whole = reassembler.add(guest, ipv4, frame, now);
-      if (whole != null) {
-        try {
-          ipv4.wrap(whole, whole.readerIndex(), whole.readableBytes());
-          transport(guest, whole, now);
-        } finally {
-          whole.release();
-        }
-      }
+      fragment(guest, frame, now);
     } else {
       transport(guest, frame, now);
     }
   }
 
+  private void fragment(long guest, ByteBuf frame, long now) {
+    if (!admission.admitsAnswer(WorkCost.FRAGMENT, now)) {
+      return;
+    }
+    // What is trusted is a checksum of the frame; a fragment has none.
+    trusted = false;
+    ByteBuf whole = reassembler.add(guest, ipv4, frame, now);
+    if (whole != null) {
+      try {
+        ipv4.wrap(whole, whole.readerIndex(), whole.readableBytes());
+        transport(guest, whole, now);
+      } finally {
+        whole.release();
+      }
+    }
+  }
+
   private void transport(long guest, ByteBuf frame, long now) {
-    switch (ipv4.protocol()) {
-      case Ipv4Packet.PROTOCOL_TCP -> tcp.receive(guest, ipv4, frame, trusted, now);
+    int protocol = ipv4.protocol();
+    if (protocol == Ipv4Packet.PROTOCOL_TCP) {
+      tcp.receive(guest, ipv4, frame, trusted, now);
+    } else if (admission.admitsAnswer(cost(protocol), now)) {
+      answer(protocol, guest, frame, now);
+    }
+  }
+
+  private long cost(int protocol) {
+    int bytes = ipv4.payloadLength();
+    return protocol == Ipv4Packet.PROTOCOL_ICMP ? WorkCost.echo(bytes) : WorkCost.answer(bytes);
+  }
+
+  private void answer(int protocol, long guest, ByteBuf frame, long now) {
+    switch (protocol) {
       case Ipv4Packet.PROTOCOL_UDP -> udp(guest, frame, now);
       case Ipv4Packet.PROTOCOL_ICMP -> icmp(guest, frame, now);
       default -> icmp.unreachable(guest, ipv4, frame, Icmpv4Message.PROTOCOL_UNREACHABLE, now);
@@ -331,6 +385,19 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     } else {
       tcp.packetTooBig(guest, quote, mtu - TCP_HEADERS, now);
     }
+  }
+
+  /**
+   * Whether the guest whose datagram is at hand may set off work of the egress; if not, the drop is
+   * counted. To be called while {@link StackHandler#datagram} is.
+   */
+  public boolean admitsRequest() {
+    return admission.admitsRequest(clock.getAsLong());
+  }
+
+  @Override
+  public void drained() {
+    admission.drained();
   }
 
   @Override

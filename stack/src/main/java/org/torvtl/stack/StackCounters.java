@@ -65,6 +65,10 @@ public final class StackCounters {
     TCP_NO_CONNECTION,
     /** A question for an address of the host's own, which the host answers itself. */
     HOST_ADDRESS,
+    /** A packet beyond its guest's share of the lane's time, while others use the link. */
+    OVER_SHARE,
+    /** A packet of no established connection in a queue that was read too slowly. */
+    BACKLOG,
     /** A packet larger than the link carries. */
     TOO_LARGE,
     /** A connection that was ended since it, or its guest, held too much memory. */

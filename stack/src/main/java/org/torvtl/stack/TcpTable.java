@@ -33,6 +33,7 @@ final class TcpTable {
   private final StackCounters counters;
   private final PacketWriter writer;
   private final IcmpResponder icmp;
+  private final Admission admission;
   private final TimerWheel timers;
   private final LongSupplier clock;
   private final IsnGenerator isnGenerator;
@@ -50,6 +51,7 @@ final class TcpTable {
       StackCounters counters,
       PacketWriter writer,
       IcmpResponder icmp,
+      Admission admission,
       TimerWheel timers,
       LongSupplier clock,
       IsnGenerator isnGenerator,
@@ -62,6 +64,7 @@ final class TcpTable {
     this.counters = counters;
     this.writer = writer;
     this.icmp = icmp;
+    this.admission = admission;
     this.timers = timers;
     this.clock = clock;
     this.isnGenerator = isnGenerator;
@@ -96,11 +99,13 @@ final class TcpTable {
       connection = null;
     }
     if (connection != null) {
-      connection.receive(
-          segment, frame.slice(segment.payloadOffset(), segment.payloadLength()), nowNanos);
+      if (connection.advances(segment) || admission.admitsRepeated(nowNanos)) {
+        connection.receive(
+            segment, frame.slice(segment.payloadOffset(), segment.payloadLength()), nowNanos);
+      }
     } else if ((segment.flags() & REQUEST_MASK) == TcpSegment.SYN) {
       open(key, packet, frame, nowNanos);
-    } else {
+    } else if (admission.admitsAnswer(WorkCost.answer(0), nowNanos)) {
       counters.drop(Drop.TCP_NO_CONNECTION);
       reset(key);
     }
@@ -131,10 +136,12 @@ final class TcpTable {
   private void open(GuestConnection.Key key, Ipv4Packet packet, ByteBuf frame, long nowNanos) {
     if (key.address() == config.address()) {
       // Nothing listens on the gateway itself.
-      reset(key);
+      if (admission.admitsAnswer(WorkCost.answer(0), nowNanos)) {
+        reset(key);
+      }
     } else if (!memory.admitsConnection(key.guest())) {
       counters.drop(Drop.TCP_MEMORY);
-    } else if (shares.admit(key.guest(), nowNanos)) {
+    } else if (admission.admitsConnection(nowNanos) && shares.admit(key.guest(), nowNanos)) {
       var syn = new byte[packet.headerLength() + QUOTED_BYTES];
       frame.getBytes(packet.offset(), syn);
       var connection = new GuestConnection(this, key, segment, syn, nowNanos);

@@ -32,6 +32,9 @@ import org.torvtl.wire.TcpSegment;
 
 /** Guests that want all there is, and others that want a little: on virtual time. */
 class ConnectionSharesTest {
+  /** So much faster than the nominal costs that no work is policed. */
+  private static final long FAST = 1_000_000_000;
+
   private static final int IP = EthernetFrame.HEADER_LENGTH;
   private static final int TRANSPORT = IP + Ipv4Packet.HEADER_LENGTH;
   private static final long GREEDY = 0x0200_0000_0010L, OTHER = 0x0200_0000_0020L;
@@ -72,7 +75,15 @@ class ConnectionSharesTest {
             TcpConfig.defaults(),
             address -> false,
             owners);
-    stack = new Stack(cable[0], config, answerer, () -> now, deadline -> {}, new byte[16]);
+    stack =
+        new Stack(
+            cable[0],
+            config,
+            answerer,
+            () -> now,
+            deadline -> {},
+            new byte[16],
+            new WorkPolicer(now, 0, FAST));
     cable[0].start(stack);
     return stack;
   }

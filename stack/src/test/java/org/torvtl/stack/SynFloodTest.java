@@ -28,6 +28,10 @@ import org.torvtl.wire.TcpSegment;
  */
 class SynFloodTest {
   private static final int FLOOD = 100_000;
+
+  /** For the lane: here the table is flooded, not the time of the lane. */
+  private static final long FAST = 1_000_000_000;
+
   private static final int IP = EthernetFrame.HEADER_LENGTH;
   private static final int TRANSPORT = IP + Ipv4Packet.HEADER_LENGTH;
   private static final long GUEST = 0x0200_0000_0002L, FLOODER = 0x0200_0000_0066L;
@@ -46,7 +50,8 @@ class SynFloodTest {
           answerer,
           () -> now,
           deadline -> {},
-          new byte[16]);
+          new byte[16],
+          new WorkPolicer(0, 0, FAST));
 
   /** Elsewhere every access to a buffer is recorded; here there are too many. */
   private final ResourceLeakDetector.Level level = ResourceLeakDetector.getLevel();

@@ -416,6 +416,51 @@ public final class TcpConnection {
     return age > 0 || (age == 0 && later);
   }
 
+  /**
+   * Bytes taken in order from the peer and bytes it has acknowledged, each counted from an
+   * arbitrary number: it grows with every segment that carries the connection forward. Such
+   * segments are as many as the connection's two windows allow; of the others a peer may send any
+   * number.
+   */
+  public long progress() {
+    long taken = receiver == null ? 0 : receiver.next();
+    return sender == null ? taken : taken + sender.unacknowledged();
+  }
+
+  /**
+   * Whether a segment claims to carry the connection forward: text or a FIN that is next in order
+   * and has room, an acknowledgment of something new, or a reset that is in order. What a sender
+   * repeats or sends out of order does not. What comes of the claim {@link #progress} tells.
+   *
+   * @param segment without a defect
+   */
+  public boolean advances(TcpSegment segment) {
+    var input = receiver;
+    if (input == null || state == TcpState.HELD) {
+      return segment.has(TcpSegment.RST);
+    }
+    int flags = segment.flags();
+    long sequence = SequenceNumbers.extend(segment.sequence(), input.next());
+    int length = segment.payloadLength();
+    if ((flags & (TcpSegment.SYN | TcpSegment.RST)) != 0) {
+      return (flags & TcpSegment.RST) != 0 && sequence == input.next();
+    }
+    boolean isNext = sequence <= input.next() && sequence + length > input.next();
+    if ((isNext && input.next() < input.window().announcedEdge())
+        || ((flags & TcpSegment.FIN) != 0 && sequence + length == input.next())) {
+      return true;
+    }
+    var output = sender;
+    if (output == null) {
+      return (flags & TcpSegment.ACK) != 0 && segment.acknowledgment() == (int) (synSequence + 1);
+    }
+    long unacknowledged = output.unacknowledged();
+    long acknowledged = SequenceNumbers.extend(segment.acknowledgment(), unacknowledged);
+    return (flags & TcpSegment.ACK) != 0
+        && acknowledged > unacknowledged
+        && acknowledged <= output.next();
+  }
+
   private Receiver receiver() {
     var present = receiver;
     if (present == null) {

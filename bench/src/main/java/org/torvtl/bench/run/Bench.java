@@ -42,7 +42,7 @@ public final class Bench implements Callable<Integer> {
   @Option(
       names = "--rows",
       split = ",",
-      defaultValue = "startup,stream,exchange,memory,held,tor,parts",
+      defaultValue = "startup,stream,exchange,memory,held,neighbor,tor,parts",
       description = "What to measure, of: ${DEFAULT-VALUE}")
   private Set<String> rows = Set.of();
 

@@ -17,6 +17,7 @@ import org.torvtl.e2e.Gateway;
 import org.torvtl.e2e.Machine;
 import org.torvtl.e2e.PrivateLab;
 import org.torvtl.e2e.RunningCommand;
+import org.torvtl.e2e.WorstPacket;
 
 /** Measures all sides in one run. */
 final class Comparison implements Closeable {
@@ -68,6 +69,9 @@ final class Comparison implements Closeable {
     }
     if (plan.has("held")) {
       held();
+    }
+    if (plan.has("neighbor")) {
+      neighbor();
     }
     if (plan.has("tor")) {
       tor();
@@ -247,6 +251,29 @@ final class Comparison implements Closeable {
       note(Figure.each(count), name, (resident - idle) * 1024 / Math.max(1, opened.count()));
     }
     var unused = side.load().run(new Workload.Release(), Outcome.Held.class);
+  }
+
+  private void neighbor() throws IOException, InterruptedException {
+    progress.accept("a guest beside one that sends the worst packets");
+    var roundTrip = new NeighborRoundTrip(world, plan.millis());
+    for (int round = -1; round < plan.rounds(); round++) {
+      counts = round >= 0;
+      for (var packet : WorstPacket.values()) {
+        var result = roundTrip.measure(packet);
+        note(Figure.neighbor(packet, 50), Side.GATEWAY, result.medianMicros());
+        note(Figure.neighbor(packet, 99), Side.GATEWAY, result.p99Micros());
+        note(Figure.neighbor(packet, 100), Side.GATEWAY, result.maxMicros());
+        note(Figure.neighborLost(packet), Side.GATEWAY, result.lost());
+        note(Figure.neighborAfter(packet), Side.GATEWAY, result.afterMillis());
+        note(Figure.flood(packet), Side.GATEWAY, result.frames());
+        say(Figure.neighbor(packet, 50));
+        say(Figure.neighbor(packet, 99));
+        say(Figure.neighbor(packet, 100));
+        say(Figure.neighborLost(packet));
+        say(Figure.neighborAfter(packet));
+        say(Figure.flood(packet));
+      }
+    }
   }
 
   private void tor() throws IOException, InterruptedException {

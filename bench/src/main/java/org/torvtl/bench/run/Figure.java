@@ -2,6 +2,7 @@
 package org.torvtl.bench.run;
 
 import org.torvtl.bench.load.Workload;
+import org.torvtl.e2e.WorstPacket;
 
 /**
  * Something that is measured.
@@ -62,6 +63,29 @@ public record Figure(String row, String title, String unit, int decimals) {
 
   static Figure each(int connections) {
     return new Figure("held", "%,d connections: each beyond idle".formatted(connections), "KiB", 1);
+  }
+
+  /**
+   * A ping's round trip while the packets are sent.
+   *
+   * @param percentile 100 for the longest
+   */
+  static Figure neighbor(WorstPacket packet, int percentile) {
+    var which = percentile == 100 ? "max" : "p" + percentile;
+    return new Figure(
+        "neighbor", "ping beside a flood of %s, %s".formatted(packet.title(), which), "µs", 0);
+  }
+
+  static Figure neighborLost(WorstPacket packet) {
+    return new Figure("neighbor", "ping beside %s, lost".formatted(packet.title()), "%", 1);
+  }
+
+  static Figure neighborAfter(WorstPacket packet) {
+    return new Figure("neighbor", "ping after %s".formatted(packet.title()), "ms", 2);
+  }
+
+  static Figure flood(WorstPacket packet) {
+    return new Figure("neighbor", "frames of the flood of %s".formatted(packet.title()), "1/s", 0);
   }
 
   /** A value with its decimals, without the unit. */

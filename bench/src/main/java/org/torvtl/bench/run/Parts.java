@@ -35,6 +35,9 @@ final class Parts {
                 "--enable-native-access=ALL-UNNAMED",
                 "--sun-misc-unsafe-memory-access=allow",
                 "-Dio.netty.noUnsafe=false",
+                "-Dio.netty.allocator.type=pooled",
+                // JMH's threads are none of Netty's.
+                "-Dio.netty.allocator.useCacheForAllThreads=true",
                 "-Xmx256m",
                 "-XX:+UseSerialGC")
             .build();

@@ -15,12 +15,14 @@ import org.torvtl.bench.load.LoadControl;
 import org.torvtl.bench.world.FarEnd;
 import org.torvtl.bench.world.SocksRelay;
 import org.torvtl.e2e.CommandResult;
+import org.torvtl.e2e.Flood;
 import org.torvtl.e2e.Gateway;
 import org.torvtl.e2e.Guest;
 import org.torvtl.e2e.Machine;
 import org.torvtl.e2e.NetworkNamespace;
 import org.torvtl.e2e.RunningCommand;
 import org.torvtl.e2e.Signal;
+import org.torvtl.e2e.WorstPacket;
 
 /** The machine with the proxy and the server, and guests that are added to it. */
 final class World implements Closeable {
@@ -255,6 +257,58 @@ final class World implements Closeable {
         LoadClient.class,
         arguments.toArray(String[]::new));
     return keep(new LoadControl(machine.file(socket)));
+  }
+
+  /** Two guests at a bridge, of which the gateway's device is a port. */
+  record Segment(NetworkNamespace neighbor, NetworkNamespace flooder) {}
+
+  /** Puts a gateway's device and two guests at a new bridge. */
+  Segment segment(Gateway gateway) throws IOException, InterruptedException {
+    machine.script(
+        """
+        ip link add name bridge0 type bridge
+        ip link set bridge0 up
+        ip link set "$1" master bridge0
+        ip link set "$1" up
+        """,
+        gateway.device());
+    return new Segment(atBridge("neighbor", "10.0.0.2/8"), atBridge("flooder", "10.0.0.3/8"));
+  }
+
+  private NetworkNamespace atBridge(String name, String cidr)
+      throws IOException, InterruptedException {
+    var guest = new NetworkNamespace(machine, name);
+    machine.script(
+        """
+        ip link add "port-$1" type veth peer name eth0 netns "$1"
+        ip link set "port-$1" master bridge0
+        ip link set "port-$1" up
+        ip -n "$1" address add "$2" dev eth0
+        ip -n "$1" link set eth0 up
+        ip -n "$1" route add default via 10.0.0.1
+        """,
+        name,
+        cidr);
+    return guest;
+  }
+
+  /**
+   * Begins to send the worst packets from a guest's eth0 to a MAC address, for so long. On few
+   * cores the sender gives way to the others: it is not to be measured how it keeps them from
+   * running.
+   */
+  RunningCommand flood(
+      NetworkNamespace from, String gatewayMac, WorstPacket packet, Duration lasting)
+      throws IOException, InterruptedException {
+    var command = new ArrayList<>(List.of("ip", "netns", "exec", from.name()));
+    command.addAll(
+        List.of("nice", "-n", "19", "bash", "-c", "exec \"$JAVA_HOME/bin/java\" \"$@\"", "java"));
+    command.addAll(JVM);
+    command.addAll(List.of("-cp", onMachine(Flood.class), Flood.class.getName()));
+    command.addAll(List.of("eth0", gatewayMac, packet.name(), Long.toString(lasting.toMillis())));
+    var flood = keep(machine.start(command));
+    flood.awaitLine("sending", START_DEADLINE);
+    return flood;
   }
 
   private RunningCommand program(List<String> wrapper, Class<?> main, String... arguments)

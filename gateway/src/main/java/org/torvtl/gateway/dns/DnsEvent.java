@@ -7,6 +7,8 @@ public enum DnsEvent {
   DROPPED_TRUNCATED,
   /** Dropped: a response, not a query. */
   DROPPED_RESPONSE,
+  /** Dropped: needs a lookup beyond the guest's share of the lane's time; it will ask again. */
+  DROPPED_OVER_SHARE,
   /** FORMERR: cannot be read, or has not exactly one question. */
   MALFORMED,
   /** FORMERR: has other records than a question and one OPT. */

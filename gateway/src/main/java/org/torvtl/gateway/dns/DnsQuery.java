@@ -239,7 +239,7 @@ final class DnsQuery {
       case NAME_INVALID, NAME_ONION, NAME_UNKNOWN -> nxDomain;
       case TYPE_EMPTY, FAMILY_EMPTY, ANSWERED -> noError;
       case OVERLOADED, EVICTED, LOOKUP_FAILED, LOOKUP_TIMED_OUT, ANSWER_INVALID -> servFail;
-      case DROPPED_TRUNCATED, DROPPED_RESPONSE, COALESCED ->
+      case DROPPED_TRUNCATED, DROPPED_RESPONSE, DROPPED_OVER_SHARE, COALESCED ->
           throw new IllegalArgumentException("not an outcome with a response: " + outcome);
     };
   }

@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.tor.socks.SocksException;
@@ -70,10 +71,17 @@ public final class DnsService {
    * @param owner of the guest that asks, who has one part of what may be in flight
    * @param isolationKey under which the query goes out; of one owner
    * @param query one message from reader index to writer index; stays the caller's, unchanged
+   * @param mayAsk asked before a new lookup, while the call lasts; if it says no, the query is
+   *     dropped
    * @param reply takes the response, and owns it; called once, at once or later, or never if the
    *     query does not deserve an answer
    */
-  public void answer(long owner, String isolationKey, ByteBuf query, Consumer<ByteBuf> reply) {
+  public void answer(
+      long owner,
+      String isolationKey,
+      ByteBuf query,
+      BooleanSupplier mayAsk,
+      Consumer<ByteBuf> reply) {
     if (!DnsQuery.hasHeader(query)) {
       counters.add(DnsEvent.DROPPED_TRUNCATED);
       return;
@@ -89,7 +97,8 @@ public final class DnsService {
     } else {
       switch (DnsQuestion.of(read.question())) {
         case DnsQuestion.Settled(DnsEvent reason) -> settle(waiter, reason, null);
-        case DnsQuestion question -> await(owner, new LookupKey(isolationKey, question), waiter);
+        case DnsQuestion question ->
+            await(owner, new LookupKey(isolationKey, question), waiter, mayAsk);
       }
     }
   }
@@ -101,10 +110,14 @@ public final class DnsService {
     }
   }
 
-  private void await(long owner, LookupKey key, Waiter waiter) {
+  private void await(long owner, LookupKey key, Waiter waiter, BooleanSupplier mayAsk) {
     var joined = lookups.get(key);
     if (joined != null && joined.waiters.size() >= MAX_WAITERS) {
       settle(waiter, DnsEvent.OVERLOADED, null);
+      return;
+    }
+    if (joined == null && !mayAsk.getAsBoolean()) {
+      counters.add(DnsEvent.DROPPED_OVER_SHARE);
       return;
     }
     if (!shares.hasPlace(owner)) {

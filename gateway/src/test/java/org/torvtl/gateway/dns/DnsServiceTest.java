@@ -111,7 +111,7 @@ class DnsServiceTest {
 
   private void ask(DnsService of, long owner, String isolationKey, byte[] query) {
     var buffer = Unpooled.copiedBuffer(query);
-    of.answer(owner, isolationKey, buffer, this::accept);
+    of.answer(owner, isolationKey, buffer, () -> true, this::accept);
     assertThat(buffer.readerIndex()).isZero();
     assertThat(buffer.refCnt()).isEqualTo(1);
     buffer.release();
@@ -546,6 +546,7 @@ class DnsServiceTest {
         1,
         GUEST,
         Unpooled.wrappedBuffer(query),
+        () -> true,
         response -> {
           var echoed = ByteBufUtil.getBytes(response, 12, query.length - 12);
           assertThat(echoed).isEqualTo(Arrays.copyOfRange(query, 12, query.length));
@@ -563,6 +564,20 @@ class DnsServiceTest {
         Section.ADDITIONAL);
     ask(query);
     assertThat(wayOut.asked).hasSize(1);
+  }
+
+  /** A guest beyond its share starts no lookup; it may still join one. */
+  @Test
+  void aQueryBeyondTheGuestsShareIsDropped() throws Exception {
+    ask(query("www.example.com", Type.A));
+    for (var name : List.of("www.example.com", "mail.example.com")) {
+      var query = Unpooled.wrappedBuffer(query(name, Type.A).toWire());
+      service.answer(1, GUEST, query, () -> false, this::accept);
+    }
+    assertThat(wayOut.asked).hasSize(1);
+    assertThat(responses).isEmpty();
+    assertThat(service.inFlight()).isEqualTo(2);
+    assertThat(counters.count(DnsEvent.DROPPED_OVER_SHARE)).isEqualTo(1);
   }
 
   @Test
@@ -696,7 +711,7 @@ class DnsServiceTest {
       var real = new DnsService(loop, new SocksResolver(client, loop), DnsLimits.DEFAULT, counters);
       Promise<ByteBuf> reply = loop.newPromise();
       var query = Unpooled.wrappedBuffer(query("www.example.com", Type.A).toWire());
-      loop.execute(() -> real.answer(1, GUEST, query, reply::setSuccess));
+      loop.execute(() -> real.answer(1, GUEST, query, () -> true, reply::setSuccess));
       accept(reply.get(10, TimeUnit.SECONDS));
       assertSettled(Rcode.SERVFAIL, DnsEvent.LOOKUP_FAILED);
     } finally {

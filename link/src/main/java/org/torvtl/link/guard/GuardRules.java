@@ -18,8 +18,11 @@ import org.torvtl.wire.MacAddress;
  * @param mac the gateway's MAC address
  */
 record GuardRules(String table, int mark, long mac) {
-  /** MAC addresses that a port may use while the gateway runs. */
-  static final int MACS_OF_A_PORT = 256;
+  /**
+   * MAC addresses that a port may use while the gateway runs. The gateway knows more guests at a
+   * time, so that one port's do not take all places.
+   */
+  static final int MACS_OF_A_PORT = 128;
 
   /** A bridge has no more ports than 1024. */
   private static final int MACS = MACS_OF_A_PORT * 1024;

@@ -78,6 +78,11 @@ public final class GuardedLink implements Link {
       }
 
       @Override
+      public void drained() {
+        receiver.drained();
+      }
+
+      @Override
       public void endOfBatch() {
         receiver.endOfBatch();
       }

@@ -185,7 +185,9 @@ public final class DeviceLink implements Link {
           // Bundled in a way that the kernel has no virtio header for.
           counters.offloadDrops++;
         } else {
-          if (length != -Libc.EAGAIN && length != -Libc.EINTR) {
+          if (length == -Libc.EAGAIN) {
+            receiver.drained();
+          } else if (length != -Libc.EINTR) {
             fail("cannot read from " + name(), (int) -length);
           }
           break;

@@ -151,6 +151,9 @@ class QueuesTest {
     }
 
     @Override
+    public void drained() {}
+
+    @Override
     public void endOfBatch() {}
 
     @Override

@@ -85,6 +85,9 @@ class ReadBufferTest {
     }
 
     @Override
+    public void drained() {}
+
+    @Override
     public void endOfBatch() {}
 
     @Override

@@ -276,6 +276,9 @@ public final class ProxyNode implements AutoCloseable {
     }
 
     @Override
+    public void drained() {}
+
+    @Override
     public void endOfBatch() {
       ProxyNode.this.endOfBatch();
     }

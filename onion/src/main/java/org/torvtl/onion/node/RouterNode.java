@@ -206,6 +206,9 @@ public final class RouterNode implements AutoCloseable {
     }
 
     @Override
+    public void drained() {}
+
+    @Override
     public void endOfBatch() {
       RouterNode.this.endOfBatch();
     }

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.bench.parts;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.IoEventLoop;
+import io.netty.util.concurrent.DefaultEventExecutor;
+import io.netty.util.concurrent.Future;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import org.torvtl.e2e.WorstPacket;
+import org.torvtl.gateway.dns.DnsCounters;
+import org.torvtl.gateway.dns.DnsLimits;
+import org.torvtl.gateway.dns.DnsService;
+import org.torvtl.gateway.dns.NameResolver;
+import org.torvtl.link.Link;
+import org.torvtl.link.LinkCounters;
+import org.torvtl.stack.DatagramFlow;
+import org.torvtl.stack.GuestConnection;
+import org.torvtl.stack.Stack;
+import org.torvtl.stack.StackConfig;
+import org.torvtl.stack.StackHandler;
+import org.torvtl.tcp.CloseReason;
+import org.torvtl.tcp.ConnectionHandler;
+import org.torvtl.wire.EthernetFrame;
+import org.torvtl.wire.Ipv4Packet;
+import org.torvtl.wire.MacAddress;
+import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpSegment;
+
+/** A stack and a DNS service without a device: what they send is looked at and forgotten. */
+final class StackWorld implements AutoCloseable {
+  static final int ADDRESS = 0x0A000002, PORT = 4000;
+  static final byte[] GATEWAY = bytes(StackConfig.DEFAULT_MAC);
+
+  private static final int REMOTE = 0xC0000207, REMOTE_PORT = 80;
+  private static final int IP = EthernetFrame.HEADER_LENGTH;
+  private static final int TRANSPORT = IP + Ipv4Packet.HEADER_LENGTH;
+
+  private final DefaultEventExecutor executor = new DefaultEventExecutor();
+  private final Sink sink = new Sink();
+  private final DnsService dns =
+      new DnsService(
+          executor, new NoResolver(), new DnsLimits(1, 1, Duration.ofHours(1)), new DnsCounters());
+  private boolean accepts;
+  private boolean frozen;
+  private long frozenNanos;
+  private final Stack stack =
+      new Stack(
+          sink, StackConfig.of(0x0A000001), new Handler(), this::nanos, alarm -> {}, new byte[16]);
+
+  private long nanos() {
+    return frozen ? frozenNanos : System.nanoTime();
+  }
+
+  /** Stops the clock so much later that a guest heard before is known when it is heard again. */
+  void passProbation() {
+    frozenNanos = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(200);
+    frozen = true;
+  }
+
+  /** Takes a frame as a batch of its own; how many were sent in all. */
+  long receive(ByteBuf frame) {
+    stack.frame(frame);
+    stack.drained();
+    stack.endOfBatch();
+    return sink.counters.sentFrames;
+  }
+
+  /** Some other guest's frame. */
+  static byte[] otherGuest() {
+    return WorstPacket.ARP.frames(new byte[] {2, 0, 0, 0, 0, 0x77}, GATEWAY, 1)[0];
+  }
+
+  /** Opens a connection from {@link #ADDRESS} and {@link #PORT}. */
+  void open(byte[] mac) {
+    accepts = true;
+    send(mac, TcpSegment.SYN, 1000, 0);
+    send(mac, TcpSegment.ACK, 1001, sink.sequence + 1);
+    accepts = false;
+    if (stack.connections() != 1) {
+      throw new IllegalStateException("the connection did not open");
+    }
+  }
+
+  private void send(byte[] mac, int flags, int sequence, int acknowledgment) {
+    var frame = Unpooled.directBuffer(TRANSPORT + TcpSegment.MAX_HEADER_LENGTH);
+    var segment = new TcpSegment();
+    int length =
+        segment.compose(
+            frame,
+            TRANSPORT,
+            PORT,
+            REMOTE_PORT,
+            sequence,
+            acknowledgment,
+            flags,
+            65_535,
+            new TcpOptions());
+    var packet = new Ipv4Packet().wrap(frame, IP, Ipv4Packet.HEADER_LENGTH + length);
+    packet.compose(ADDRESS, REMOTE, Ipv4Packet.PROTOCOL_TCP, 1, true, length);
+    segment.updateChecksum(packet.pseudoHeaderSum());
+    new EthernetFrame()
+        .wrap(frame, 0, IP)
+        .compose(
+            StackConfig.DEFAULT_MAC,
+            MacAddress.get(Unpooled.wrappedBuffer(mac), 0),
+            EthernetFrame.TYPE_IPV4);
+    receive(frame.setIndex(0, TRANSPORT + length));
+    frame.release();
+  }
+
+  private static byte[] bytes(long mac) {
+    var buf = Unpooled.buffer(MacAddress.LENGTH, MacAddress.LENGTH);
+    MacAddress.set(buf, 0, mac);
+    return buf.array();
+  }
+
+  @Override
+  public void close() {
+    stack.close();
+    dns.close();
+    executor.shutdownGracefully(0, 0, TimeUnit.SECONDS);
+  }
+
+  /** Asks nobody: lookups stay under way. */
+  private final class NoResolver implements NameResolver {
+    @Override
+    public Future<InetAddress> resolve(String isolationKey, String name) {
+      return executor.newPromise();
+    }
+
+    @Override
+    public Future<String> resolvePtr(String isolationKey, InetAddress address) {
+      return executor.newPromise();
+    }
+  }
+
+  private final class Handler implements StackHandler {
+    @Override
+    public void connection(GuestConnection pending) {
+      pending.handler(
+          new ConnectionHandler() {
+            @Override
+            public void established() {}
+
+            @Override
+            public void data(ByteBuf data) {
+              pending.consumed(data.readableBytes());
+              data.release();
+            }
+
+            @Override
+            public void endOfStream() {}
+
+            @Override
+            public void acknowledged(int bytes) {}
+
+            @Override
+            public void closed(CloseReason reason) {}
+          });
+      if (accepts) {
+        pending.accept();
+      } else {
+        pending.refuse();
+      }
+    }
+
+    @Override
+    public boolean datagram(DatagramFlow flow, ByteBuf payload) {
+      if (flow.port() != 53) {
+        return false;
+      }
+      dns.answer(
+          flow.guest(),
+          MacAddress.toString(flow.guest()),
+          payload,
+          stack::admitsRequest,
+          answer -> {
+            stack.sendDatagram(flow, answer);
+            answer.release();
+          });
+      return true;
+    }
+
+    @Override
+    public void endOfBatch() {}
+
+    @Override
+    public void linkFailed(IOException cause) {
+      throw new IllegalStateException(cause);
+    }
+  }
+
+  /** Where what is sent ends; remembers the sequence number of what may be a segment. */
+  private static final class Sink implements Link {
+    private final LinkCounters counters = new LinkCounters();
+    private int sequence;
+
+    @Override
+    public String name() {
+      return "sink0";
+    }
+
+    @Override
+    public Medium medium() {
+      return Medium.ETHERNET;
+    }
+
+    @Override
+    public int mtu() {
+      return 1500;
+    }
+
+    @Override
+    public void start(IoEventLoop loop, Receiver receiver) {}
+
+    @Override
+    public void send(ByteBuf headers, ByteBuf payload) {
+      counters.sentFrames++;
+      if (headers.readableBytes() >= TRANSPORT + Long.BYTES) {
+        sequence = headers.getInt(TRANSPORT + Integer.BYTES);
+      }
+    }
+
+    @Override
+    public LinkCounters counters() {
+      return counters;
+    }
+
+    @Override
+    public void close() {}
+  }
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.stack;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Polices the time of a lane that guests take with packets of no established connection: what is
+ * answered at once (ARP, ping, errors, resets, DNS), and requests that set off work in the egress.
+ * It bounds what any guest adds to the round trip of the others, whatever it sends.
+ *
+ * <p>All guests of a link share one queue of the device, so none can be read before another: what a
+ * guest sends beyond its share is dropped, at a fraction of the cost of an answer. Work is counted
+ * in nominal nanoseconds, see {@link WorkCost}, so that a run can be repeated, and a lane that was
+ * not scheduled for a while charges that to nobody. Guests are told apart by their owner, see
+ * {@link StackConfig#owners}.
+ *
+ * <ul>
+ *   <li>A guest that is alone on the link is not policed: it can delay nobody else. The guests seen
+ *       last tell, so a frame of bulk transfer costs three comparisons here.
+ *   <li>A known guest has a token bucket for each {@link Kind}. The buckets of all guests that are
+ *       active share one rate and one burst. A bucket with tokens left may be overdrawn once.
+ *   <li>A guest becomes known when it repeats itself ({@link Greylist}). Until then it draws on
+ *       buckets that all newcomers share: one pair for strangers, one for those who were heard
+ *       before. So made-up MAC addresses get no more than one guest, make few isolation keys, and
+ *       do not keep out a newcomer that asks again.
+ *   <li>A known guest keeps its place as long as it is heard within {@link #IDLE_NANOS}.
+ * </ul>
+ *
+ * <p>Times are of a clock that may wrap, as {@link System#nanoTime}.
+ */
+final class WorkPolicer {
+  /**
+   * Guests known at a time. Fewer than a device remembers isolation keys of (256): known guests and
+   * a few newcomers do not take each other's. More than the MAC addresses that a guarded bridge
+   * lets a port have (128): one guest does not take all places.
+   */
+  static final int CAPACITY = 224;
+
+  /** After so long without a frame of another guest, a guest is alone. */
+  static final long ALONE_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+  /** A known guest that was not heard for so long gives way to a new one. */
+  static final long IDLE_NANOS = TimeUnit.MINUTES.toNanos(5);
+
+  /**
+   * Of strangers, so many requests are admitted; of those heard before, so many become known. Each
+   * may make an isolation key, which costs circuits.
+   */
+  static final int ARRIVALS_PER_SECOND = 32, ARRIVALS_AT_ONCE = 64;
+
+  /** The {@link #owner} of all that newcomers have. */
+  static final long NEWCOMERS = -2;
+
+  /** How long a guest counts as active, at least. */
+  private static final long WINDOW_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
+  /** How often it is noted that the guest at hand uses the link, whatever it sends. */
+  private static final long NOTE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+
+  /** What is policed: the share of the lane's time all guests together get, and their burst. */
+  enum Kind {
+    /** Answered within the lane. */
+    ANSWER(25, TimeUnit.MILLISECONDS.toNanos(1)),
+    /** Sets off a stream or a lookup of the egress: 1,000 a second, 64 at once. */
+    REQUEST(20, 64 * WorkCost.REQUEST);
+
+    final int percent;
+    final long burstNanos;
+
+    Kind(int percent, long burstNanos) {
+      this.percent = percent;
+      this.burstNanos = burstNanos;
+    }
+  }
+
+  private final Recent known = new Recent();
+  private final Greylist greylist;
+  private final Newcomers strangers;
+  private final Newcomers repeaters;
+  private final Activity[] activities;
+  private final long speed;
+  private long current;
+  private @Nullable Account currentAccount;
+  private long currentSeenNanos;
+  private long otherSeenNanos;
+  private long notedNanos;
+  private boolean hasCurrent;
+
+  /**
+   * A policer that knows nobody.
+   *
+   * @param secret random
+   */
+  WorkPolicer(long nowNanos, long secret) {
+    this(nowNanos, secret, 1);
+  }
+
+  /**
+   * As above.
+   *
+   * @param speed how many times faster the lane is than the nominal costs say
+   */
+  WorkPolicer(long nowNanos, long secret, long speed) {
+    this.speed = speed;
+    greylist = new Greylist(secret, nowNanos);
+    strangers = new Newcomers(nowNanos, speed);
+    repeaters = new Newcomers(nowNanos, speed);
+    activities = new Activity[] {new Activity(nowNanos), new Activity(nowNanos)};
+    otherSeenNanos = nowNanos - ALONE_NANOS;
+    notedNanos = nowNanos;
+  }
+
+  /** A frame of a guest has come, of whatever kind. */
+  void seen(long guest, long nowNanos) {
+    if (guest != current || !hasCurrent) {
+      if (hasCurrent) {
+        otherSeenNanos = currentSeenNanos;
+      }
+      current = guest;
+      currentAccount = null;
+      hasCurrent = true;
+    }
+    currentSeenNanos = nowNanos;
+    if (nowNanos - notedNanos >= NOTE_NANOS) {
+      notedNanos = nowNanos;
+      account(nowNanos);
+    }
+  }
+
+  /** Whether the guest seen last is the only one. */
+  boolean isAlone(long nowNanos) {
+    return nowNanos - otherSeenNanos >= ALONE_NANOS;
+  }
+
+  /** The guest seen last if it is known; one for all newcomers. */
+  long owner(long nowNanos) {
+    return account(nowNanos) == null ? NEWCOMERS : current;
+  }
+
+  /**
+   * Whether there is time for a packet of the guest seen last; if so, it is charged.
+   *
+   * @param nominalNanos of {@link WorkCost}
+   */
+  boolean admit(Kind kind, long nominalNanos, long nowNanos) {
+    long costNanos = nominalNanos / speed;
+    boolean isAlone = isAlone(nowNanos);
+    var account = account(nowNanos);
+    if (account == null) {
+      boolean isRepeater = greylist.heard(current, nowNanos);
+      if (isRepeater && hasRoom(nowNanos) && (isAlone || repeaters.admitsArrival(nowNanos))) {
+        account = remember(nowNanos);
+      } else if (!isAlone) {
+        var newcomers = isRepeater ? repeaters : strangers;
+        return kind == Kind.REQUEST
+            ? newcomers.admitsArrival(nowNanos)
+            : newcomers.admitsAnswer(costNanos, nowNanos);
+      }
+    }
+    return isAlone || account == null || charge(account, kind, costNanos, nowNanos);
+  }
+
+  private boolean charge(Account account, Kind kind, long costNanos, long nowNanos) {
+    int active = activities[kind.ordinal()].count(account, kind, nowNanos);
+    return account.buckets[kind.ordinal()].take(
+        costNanos, kind.percent, active, kind.burstNanos / active, nowNanos);
+  }
+
+  /** What the guest seen last has, or {@code null} if it is a newcomer. */
+  private @Nullable Account account(long nowNanos) {
+    var account = currentAccount;
+    if (account == null) {
+      account = known.get(current);
+      currentAccount = account;
+    }
+    if (account != null) {
+      account.heardNanos = nowNanos;
+    }
+    return account;
+  }
+
+  private boolean hasRoom(long nowNanos) {
+    return known.size() < CAPACITY
+        || nowNanos - known.firstEntry().getValue().heardNanos >= IDLE_NANOS;
+  }
+
+  private Account remember(long nowNanos) {
+    var account = new Account(nowNanos);
+    known.put(current, account);
+    currentAccount = account;
+    return account;
+  }
+
+  private static final class Account {
+    final TokenBucket[] buckets;
+    final long[] countedIn = {-1, -1};
+    long heardNanos;
+
+    Account(long nowNanos) {
+      heardNanos = nowNanos;
+      buckets =
+          new TokenBucket[] {
+            new TokenBucket(Kind.ANSWER.burstNanos, nowNanos),
+            new TokenBucket(Kind.REQUEST.burstNanos, nowNanos)
+          };
+    }
+  }
+
+  /** What newcomers of one sort share. */
+  private static final class Newcomers {
+    private static final int ANSWERS_PERCENT = 5;
+    private static final long ANSWERS_BURST_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
+    private static final long ARRIVAL_NANOS = TimeUnit.SECONDS.toNanos(1) / ARRIVALS_PER_SECOND;
+    private static final long ARRIVALS_BURST_NANOS = ARRIVALS_AT_ONCE * ARRIVAL_NANOS;
+
+    private final long speed;
+    private final TokenBucket answers;
+    private final TokenBucket arrivals;
+
+    Newcomers(long nowNanos, long speed) {
+      this.speed = speed;
+      answers = new TokenBucket(ANSWERS_BURST_NANOS, nowNanos);
+      arrivals = new TokenBucket(ARRIVALS_BURST_NANOS, nowNanos);
+    }
+
+    boolean admitsAnswer(long costNanos, long nowNanos) {
+      return answers.take(costNanos, ANSWERS_PERCENT, 1, ANSWERS_BURST_NANOS, nowNanos);
+    }
+
+    boolean admitsArrival(long nowNanos) {
+      return arrivals.take(ARRIVAL_NANOS / speed, 100, 1, ARRIVALS_BURST_NANOS, nowNanos);
+    }
+  }
+
+  /** How many guests were active in this window or the one before. */
+  private static final class Activity {
+    private long number;
+    private long startNanos;
+    private int count;
+    private int countBefore;
+
+    Activity(long nowNanos) {
+      startNanos = nowNanos;
+    }
+
+    int count(Account account, Kind kind, long nowNanos) {
+      long elapsed = nowNanos - startNanos;
+      if (elapsed >= WINDOW_NANOS) {
+        countBefore = elapsed < 2 * WINDOW_NANOS ? count : 0;
+        count = 0;
+        number++;
+        startNanos = nowNanos;
+      }
+      if (account.countedIn[kind.ordinal()] != number) {
+        account.countedIn[kind.ordinal()] = number;
+        count++;
+      }
+      return Math.max(count, countBefore);
+    }
+  }
+
+  /** Accounts by owner, the one heard least recently first. */
+  private static final class Recent extends LinkedHashMap<Long, Account> {
+    private static final long serialVersionUID = 1L;
+
+    Recent() {
+      super(16, 0.75f, true);
+    }
+
+    @Override
+    protected boolean removeEldestEntry(Map.Entry<Long, Account> eldest) {
+      return size() > CAPACITY;
+    }
+  }
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.stack;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.util.ResourceLeakDetector;
+import java.io.IOException;
+import java.util.SplittableRandom;
+import java.util.function.IntFunction;
+import java.util.function.LongUnaryOperator;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.torvtl.link.Link;
+import org.torvtl.link.MemoryLink;
+import org.torvtl.stack.StackCounters.Drop;
+import org.torvtl.tcp.CloseReason;
+import org.torvtl.tcp.ConnectionHandler;
+import org.torvtl.wire.ArpPacket;
+import org.torvtl.wire.EthernetFrame;
+import org.torvtl.wire.Icmpv4Message;
+import org.torvtl.wire.Ipv4Address;
+import org.torvtl.wire.Ipv4Packet;
+import org.torvtl.wire.MacAddress;
+import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpSegment;
+import org.torvtl.wire.UdpDatagram;
+
+/**
+ * One guest floods the gateway with packets of one kind, 200,000 a second, and another pings it,
+ * all in virtual time. The flood gets its share of the lane, and the pings all their answers.
+ */
+class FloodTest {
+  private static final int IP = EthernetFrame.HEADER_LENGTH;
+  private static final int TRANSPORT = IP + Ipv4Packet.HEADER_LENGTH;
+  private static final long GUEST = 0x0200_0000_0002L, FLOODER = 0x0200_0000_0066L;
+  private static final long NEWCOMER = 0x0200_0000_0033L;
+  private static final int GUEST_IP = Ipv4Address.parse("203.0.113.9");
+  private static final int GATEWAY_IP = StackConfig.DEFAULT_ADDRESS;
+  private static final int FAR_IP = Ipv4Address.parse("198.51.100.7");
+  private static final int FLOOD = 40_000;
+  private static final long EACH_NANOS = 5_000, FLOOD_NANOS = FLOOD * EACH_NANOS;
+  private static final int FRAMES_PER_PING = 500;
+
+  private final MemoryLink[] cable = MemoryLink.pair(Link.Medium.ETHERNET, 1500);
+  private final ResourceLeakDetector.Level level = ResourceLeakDetector.getLevel();
+  private final Answerer answerer = new Answerer();
+  private long now;
+  private final SplittableRandom random = new SplittableRandom(4711);
+  private LongUnaryOperator owners = LongUnaryOperator.identity();
+  private final Stack stack =
+      new Stack(
+          cable[0],
+          StackConfig.of(GATEWAY_IP).withOwners(guest -> owners.applyAsLong(guest)),
+          answerer,
+          () -> now,
+          deadline -> {},
+          new byte[16]);
+
+  FloodTest() {
+    ResourceLeakDetector.setLevel(ResourceLeakDetector.Level.SIMPLE);
+    cable[0].start(stack);
+  }
+
+  @AfterEach
+  void close() {
+    ResourceLeakDetector.setLevel(level);
+    stack.close();
+    cable[0].close();
+    cable[1].close();
+  }
+
+  /** Opens every connection, and takes every datagram to port 53. */
+  private static final class Answerer implements StackHandler {
+    private int received;
+
+    @Override
+    public void connection(GuestConnection pending) {
+      pending.handler(
+          new ConnectionHandler() {
+            @Override
+            public void established() {}
+
+            @Override
+            public void data(ByteBuf data) {
+              received += data.readableBytes();
+              pending.consumed(data.readableBytes());
+              data.release();
+            }
+
+            @Override
+            public void endOfStream() {}
+
+            @Override
+            public void acknowledged(int bytes) {}
+
+            @Override
+            public void closed(CloseReason reason) {}
+          });
+      pending.accept();
+    }
+
+    @Override
+    public boolean datagram(DatagramFlow flow, ByteBuf payload) {
+      return false;
+    }
+
+    @Override
+    public void endOfBatch() {}
+
+    @Override
+    public void linkFailed(IOException cause) {
+      throw new AssertionError(cause);
+    }
+  }
+
+  private static ByteBuf frame(long guest, int type, int length) {
+    var frame = Unpooled.buffer(IP + length).writeZero(IP + length);
+    new EthernetFrame().wrap(frame, 0, IP).compose(StackConfig.DEFAULT_MAC, guest, type);
+    return frame;
+  }
+
+  private static ByteBuf ipv4(long guest, int destination, int protocol, int length) {
+    var frame = frame(guest, EthernetFrame.TYPE_IPV4, Ipv4Packet.HEADER_LENGTH + length);
+    new Ipv4Packet()
+        .wrap(frame, IP, Ipv4Packet.HEADER_LENGTH + length)
+        .compose(GUEST_IP, destination, protocol, 1, false, length);
+    return frame;
+  }
+
+  private static ByteBuf arp(int number) {
+    return request(FLOODER, GUEST_IP, FAR_IP + number);
+  }
+
+  private static ByteBuf request(long guest, int sender, int target) {
+    var frame = frame(guest, EthernetFrame.TYPE_ARP, ArpPacket.LENGTH);
+    MacAddress.set(frame, 0, MacAddress.BROADCAST);
+    new ArpPacket()
+        .wrap(frame, IP, ArpPacket.LENGTH)
+        .compose(ArpPacket.REQUEST, guest, sender, 0, target);
+    return frame;
+  }
+
+  private static ByteBuf echo(long guest, int destination, int length) {
+    var frame = ipv4(guest, destination, Ipv4Packet.PROTOCOL_ICMP, length);
+    new Icmpv4Message().wrap(frame, TRANSPORT, length).compose(Icmpv4Message.ECHO_REQUEST, 0, 1);
+    return frame;
+  }
+
+  private static ByteBuf udp(int length) {
+    var frame = ipv4(FLOODER, FAR_IP, Ipv4Packet.PROTOCOL_UDP, UdpDatagram.HEADER_LENGTH + length);
+    new UdpDatagram()
+        .wrap(frame, TRANSPORT, UdpDatagram.HEADER_LENGTH + length)
+        .compose(GUEST_IP, FAR_IP, 4000, 9, length);
+    return frame;
+  }
+
+  private static ByteBuf fragment(int number) {
+    var frame = ipv4(FLOODER, FAR_IP, Ipv4Packet.PROTOCOL_UDP, 8);
+    new Ipv4Packet()
+        .wrap(frame, IP, Ipv4Packet.HEADER_LENGTH + 8)
+        .compose(GUEST_IP, FAR_IP, Ipv4Packet.PROTOCOL_UDP, number, false, 8)
+        .composeFragment(8, true, 8);
+    return frame;
+  }
+
+  private static ByteBuf tcp(
+      long guest, int port, int flags, int sequence, int acknowledgment, int payload) {
+    int length = TcpSegment.MIN_HEADER_LENGTH + payload;
+    var frame = ipv4(guest, FAR_IP, TcpSegment.PROTOCOL, length);
+    var segment = new TcpSegment();
+    segment.compose(
+        frame, TRANSPORT, port, 80, sequence, acknowledgment, flags, 65_535, new TcpOptions());
+    var packet = new Ipv4Packet().wrap(frame, IP, Ipv4Packet.HEADER_LENGTH + length);
+    segment.wrap(frame, TRANSPORT, length).updateChecksum(packet.pseudoHeaderSum());
+    return frame;
+  }
+
+  private void send(ByteBuf frame) {
+    cable[1].send(frame, Unpooled.EMPTY_BUFFER);
+    frame.release();
+    cable[0].deliver();
+  }
+
+  /** Frames that have come to a guest since the last call. */
+  private int received(long guest) {
+    int count = 0;
+    for (var frame = cable[1].poll(); frame != null; frame = cable[1].poll()) {
+      count += MacAddress.get(frame, 0) == guest ? 1 : 0;
+      frame.release();
+    }
+    return count;
+  }
+
+  private int ping() {
+    send(echo(GUEST, GATEWAY_IP, 64));
+    return received(GUEST);
+  }
+
+  private void bothAreKnown() {
+    for (int i = 0; i < 3; i++) {
+      assertThat(ping()).isEqualTo(1);
+      send(echo(FLOODER, GATEWAY_IP, 64));
+      now += Greylist.PROBATION_NANOS;
+    }
+    received(FLOODER);
+  }
+
+  /** Sends the flood for 200 ms, and returns how many of its packets were dropped for it. */
+  private long flood(IntFunction<ByteBuf> packets) {
+    long before = stack.counters().dropCount(Drop.OVER_SHARE);
+    int answers = 0;
+    int pings = 0;
+    for (int i = 0; i < FLOOD; i++) {
+      send(packets.apply(i));
+      if (i % FRAMES_PER_PING == 0) {
+        received(FLOODER);
+        answers += ping();
+        pings++;
+      }
+      now += EACH_NANOS;
+    }
+    received(FLOODER);
+    assertThat(answers).as("pings answered").isEqualTo(pings);
+    return stack.counters().dropCount(Drop.OVER_SHARE) - before;
+  }
+
+  /** Each with its nominal cost. */
+  static Stream<Arguments> kinds() {
+    return Stream.of(
+        Arguments.of("ARP", WorkCost.FRAME, (IntFunction<ByteBuf>) FloodTest::arp),
+        Arguments.of(
+            "ping of the gateway",
+            WorkCost.echo(1000),
+            (IntFunction<ByteBuf>) i -> echo(FLOODER, GATEWAY_IP, 1000)),
+        Arguments.of(
+            "ping of another",
+            WorkCost.echo(64),
+            (IntFunction<ByteBuf>) i -> echo(FLOODER, FAR_IP, 64)),
+        Arguments.of("UDP", WorkCost.answer(8), (IntFunction<ByteBuf>) i -> udp(0)),
+        Arguments.of(
+            "another protocol",
+            WorkCost.answer(8),
+            (IntFunction<ByteBuf>) i -> ipv4(FLOODER, FAR_IP, 132, 8)),
+        Arguments.of("fragments", WorkCost.FRAGMENT, (IntFunction<ByteBuf>) FloodTest::fragment),
+        Arguments.of(
+            "segments of no connection",
+            WorkCost.answer(0),
+            (IntFunction<ByteBuf>) i -> tcp(FLOODER, i & 0xFFFF, TcpSegment.ACK, i, i, 0)),
+        Arguments.of(
+            "requests",
+            WorkCost.REQUEST,
+            (IntFunction<ByteBuf>) i -> tcp(FLOODER, 1024 + i, TcpSegment.SYN, i, 0, 0)));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("kinds")
+  void aFloodLeavesTheOthersTheirTime(String kind, long cost, IntFunction<ByteBuf> packets) {
+    bothAreKnown();
+    long dropped = flood(packets);
+    assertThat((FLOOD - dropped) * cost).as("nominal time").isLessThan(FLOOD_NANOS * 48 / 100);
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("kinds")
+  void aGuestThatIsAloneHasAllTheTime(String kind, long cost, IntFunction<ByteBuf> packets) {
+    for (int i = 0; i < 2_000; i++) {
+      send(packets.apply(i));
+    }
+    received(FLOODER);
+    assertThat(stack.counters().dropCount(Drop.OVER_SHARE)).isZero();
+  }
+
+  /** As many MAC addresses as packets; a guest that comes later asks again after 0.4 s. */
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("kinds")
+  void madeUpAddressesLeaveTheOthersTheirTime(
+      String kind, long cost, IntFunction<ByteBuf> packets) {
+    bothAreKnown();
+    IntFunction<ByteBuf> madeUp = i -> madeUp(packets.apply(i));
+    int tries = 0;
+    long dropped = 0;
+    do {
+      dropped += flood(madeUp) + flood(madeUp);
+      tries++;
+    } while (!answersNewcomer());
+    assertThat(tries).as("tries of the newcomer").isLessThanOrEqualTo(2);
+    assertThat((2 * FLOOD * tries - dropped) * cost)
+        .as("nominal time")
+        .isLessThan(2 * FLOOD_NANOS * tries * 7 / 100);
+  }
+
+  private ByteBuf madeUp(ByteBuf frame) {
+    // Neither a group nor one of the guests here.
+    MacAddress.set(frame, MacAddress.LENGTH, random.nextLong(1L << 40) | 0x0600_0000_0000L);
+    return frame;
+  }
+
+  private boolean answersNewcomer() {
+    send(echo(NEWCOMER, GATEWAY_IP, 64));
+    return received(NEWCOMER) == 1;
+  }
+
+  /** A device that is one guest: nobody waits for another. */
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("kinds")
+  void aDeviceThatIsOneGuestHasAllTheTime(String kind, long cost, IntFunction<ByteBuf> packets) {
+    owners = guest -> -1;
+    for (int i = 0; i < 2_000; i++) {
+      send(madeUp(packets.apply(i)));
+    }
+    assertThat(stack.counters().dropCount(Drop.OVER_SHARE)).isZero();
+  }
+
+  /** A guest's address is nobody else's, however many others are claimed. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void forgedClaimsLeaveAGuestItsAddress(boolean isMadeUp) {
+    bothAreKnown();
+    send(claim(GUEST, GUEST_IP));
+    for (int i = 0; i < 100_000; i++) {
+      var claim = claim(FLOODER, GUEST_IP + 1 + i);
+      send(isMadeUp ? madeUp(claim) : claim);
+      now += EACH_NANOS;
+    }
+    received(FLOODER);
+    send(request(GUEST, GUEST_IP, FAR_IP));
+    assertThat(received(GUEST)).isEqualTo(1);
+    now += FLOOD_NANOS;
+    send(request(FLOODER, FAR_IP - 1, GUEST_IP));
+    assertThat(received(FLOODER)).as("answered for the guest").isZero();
+    now += FLOOD_NANOS;
+    send(request(FLOODER, FAR_IP - 1, FAR_IP));
+    assertThat(received(FLOODER)).isEqualTo(1);
+  }
+
+  private static ByteBuf claim(long guest, int address) {
+    return request(guest, address, address);
+  }
+
+  /** Segments that a connection has had, which it answers each time. */
+  @Test
+  void whatAConnectionRepeatsIsBounded() {
+    bothAreKnown();
+    int ours = open(FLOODER);
+    send(tcp(FLOODER, 5000, TcpSegment.ACK, 1001, ours, 1000));
+    long dropped = flood(i -> tcp(FLOODER, 5000, TcpSegment.ACK, 1, ours, 1));
+    assertThat((FLOOD - dropped) * WorkCost.REPEATED_SEGMENT).isLessThan(FLOOD_NANOS * 15 / 100);
+  }
+
+  /** Segments next in order that acknowledge what was never sent: they claim, and fail. */
+  @Test
+  void whatOnlyClaimsToCarryAConnectionForwardIsBounded() {
+    bothAreKnown();
+    int ours = open(FLOODER);
+    long dropped = flood(i -> tcp(FLOODER, 5000, TcpSegment.ACK, 1001, ours + 1_000_000, 1));
+    assertThat((FLOOD - dropped) * WorkCost.REPEATED_SEGMENT).isLessThan(FLOOD_NANOS * 15 / 100);
+  }
+
+  /** A hole is filled, however much out of order came before. */
+  @Test
+  void whatFillsAHolePasses() {
+    bothAreKnown();
+    int ours = open(FLOODER);
+    long dropped = flood(i -> tcp(FLOODER, 5000, TcpSegment.ACK, 1002 + i % 1000, ours, 1));
+    assertThat(dropped).isPositive();
+    send(tcp(FLOODER, 5000, TcpSegment.ACK, 1001, ours, 1));
+    assertThat(answerer.received).isGreaterThan(100);
+  }
+
+  /** What carries a connection forward is not policed, as fast as it comes. */
+  @Test
+  void bulkOfAConnectionIsNotPoliced() {
+    bothAreKnown();
+    int ours = open(FLOODER);
+    long dropped = flood(i -> tcp(FLOODER, 5000, TcpSegment.ACK, 1001 + 1000 * i, ours, 1000));
+    assertThat(dropped).isZero();
+    assertThat(answerer.received).isEqualTo(1000 * FLOOD);
+  }
+
+  private int open(long guest) {
+    send(tcp(guest, 5000, TcpSegment.SYN, 1000, 0, 0));
+    int sequence = 0;
+    for (var frame = cable[1].poll(); frame != null; frame = cable[1].poll()) {
+      var segment = new TcpSegment().wrap(frame, TRANSPORT, frame.readableBytes() - TRANSPORT);
+      sequence = segment.sequence();
+      frame.release();
+    }
+    send(tcp(guest, 5000, TcpSegment.ACK, 1001, sequence + 1, 0));
+    return sequence + 1;
+  }
+}
