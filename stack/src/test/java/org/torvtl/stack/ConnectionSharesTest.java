@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.util.ResourceLeakDetector;
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -20,21 +19,15 @@ import org.torvtl.link.Link;
 import org.torvtl.link.MemoryLink;
 import org.torvtl.stack.StackCounters.Drop;
 import org.torvtl.tcp.CloseReason;
-import org.torvtl.tcp.ConnectionHandler;
 import org.torvtl.tcp.TcpConfig;
 import org.torvtl.wire.EthernetFrame;
 import org.torvtl.wire.Icmpv4Message;
-import org.torvtl.wire.InternetChecksum;
 import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Packet;
-import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 
 /** Guests that want all there is, and others that want a little: on virtual time. */
 class ConnectionSharesTest {
-  /** So much faster than the nominal costs that no work is policed. */
-  private static final long FAST = 1_000_000_000;
-
   private static final int IP = EthernetFrame.HEADER_LENGTH;
   private static final int TRANSPORT = IP + Ipv4Packet.HEADER_LENGTH;
   private static final long GREEDY = 0x0200_0000_0010L, OTHER = 0x0200_0000_0020L;
@@ -83,7 +76,7 @@ class ConnectionSharesTest {
             () -> now,
             deadline -> {},
             new byte[16],
-            new WorkPolicer(now, 0, FAST));
+            Unpoliced.policer());
     cable[0].start(stack);
     return stack;
   }
@@ -97,7 +90,7 @@ class ConnectionSharesTest {
   }
 
   /** Accepts requests at once, or lets them wait. */
-  private static final class Answerer implements StackHandler {
+  private static final class Answerer extends TakingHandler {
     final Map<String, GuestConnection> open = new HashMap<>();
     final List<String> closed = new ArrayList<>();
     boolean accepts = true;
@@ -107,61 +100,23 @@ class ConnectionSharesTest {
     }
 
     @Override
-    public void connection(GuestConnection pending) {
-      var name = name(pending.guest(), pending.guestPort());
-      open.put(name, pending);
-      pending.handler(
-          new ConnectionHandler() {
-            @Override
-            public void established() {}
-
-            @Override
-            public void data(ByteBuf data) {
-              pending.consumed(data.readableBytes());
-              data.release();
-            }
-
-            @Override
-            public void endOfStream() {}
-
-            @Override
-            public void acknowledged(int bytes) {}
-
-            @Override
-            public void closed(CloseReason reason) {
-              open.remove(name);
-              closed.add(name + (pending.isEvicted() ? " evicted" : " " + reason));
-            }
-          });
+    void requested(GuestConnection pending) {
+      open.put(name(pending.guest(), pending.guestPort()), pending);
       if (accepts) {
         pending.accept();
       }
     }
 
     @Override
-    public boolean datagram(DatagramFlow flow, ByteBuf payload) {
-      return false;
-    }
-
-    @Override
-    public void endOfBatch() {}
-
-    @Override
-    public void linkFailed(IOException cause) {
-      throw new AssertionError(cause);
+    void closed(GuestConnection connection, CloseReason reason) {
+      var name = name(connection.guest(), connection.guestPort());
+      open.remove(name);
+      closed.add(name + (connection.isEvicted() ? " evicted" : " " + reason));
     }
   }
 
   private void send(long mac, int port, int flags, int sequence, int acknowledgment, int payload) {
-    int length = TcpSegment.MIN_HEADER_LENGTH + payload;
-    var frame = Unpooled.buffer(TRANSPORT + length).writeZero(TRANSPORT + length);
-    segment.compose(
-        frame, TRANSPORT, port, 80, sequence, acknowledgment, flags, 65_535, new TcpOptions());
-    segment
-        .wrap(frame, TRANSPORT, length)
-        .updateChecksum(
-            InternetChecksum.pseudoHeaderSum(GUEST_IP, REMOTE_IP, TcpSegment.PROTOCOL, length));
-    sendIpv4(frame, mac, TcpSegment.PROTOCOL, length);
+    send(GuestFrames.tcp(mac, GUEST_IP, REMOTE_IP, port, flags, sequence, acknowledgment, payload));
   }
 
   private void sendIpv4(ByteBuf frame, long mac, int protocol, int length) {
@@ -171,6 +126,10 @@ class ConnectionSharesTest {
     new EthernetFrame()
         .wrap(frame, 0, IP)
         .compose(StackConfig.DEFAULT_MAC, mac, EthernetFrame.TYPE_IPV4);
+    send(frame);
+  }
+
+  private void send(ByteBuf frame) {
     cable[1].send(frame, Unpooled.EMPTY_BUFFER);
     frame.release();
     cable[0].deliver();

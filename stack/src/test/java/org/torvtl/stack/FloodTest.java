@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.util.ResourceLeakDetector;
-import java.io.IOException;
 import java.util.SplittableRandom;
 import java.util.function.IntFunction;
 import java.util.function.LongUnaryOperator;
@@ -20,15 +19,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.torvtl.link.Link;
 import org.torvtl.link.MemoryLink;
 import org.torvtl.stack.StackCounters.Drop;
-import org.torvtl.tcp.CloseReason;
-import org.torvtl.tcp.ConnectionHandler;
 import org.torvtl.wire.ArpPacket;
 import org.torvtl.wire.EthernetFrame;
 import org.torvtl.wire.Icmpv4Message;
 import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Packet;
 import org.torvtl.wire.MacAddress;
-import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 import org.torvtl.wire.UdpDatagram;
 
@@ -76,47 +72,14 @@ class FloodTest {
     cable[1].close();
   }
 
-  /** Opens every connection, and takes every datagram to port 53. */
-  private static final class Answerer implements StackHandler {
+  /** Counts what comes. */
+  private static final class Answerer extends TakingHandler {
     private int received;
 
     @Override
-    public void connection(GuestConnection pending) {
-      pending.handler(
-          new ConnectionHandler() {
-            @Override
-            public void established() {}
-
-            @Override
-            public void data(ByteBuf data) {
-              received += data.readableBytes();
-              pending.consumed(data.readableBytes());
-              data.release();
-            }
-
-            @Override
-            public void endOfStream() {}
-
-            @Override
-            public void acknowledged(int bytes) {}
-
-            @Override
-            public void closed(CloseReason reason) {}
-          });
-      pending.accept();
-    }
-
-    @Override
-    public boolean datagram(DatagramFlow flow, ByteBuf payload) {
-      return false;
-    }
-
-    @Override
-    public void endOfBatch() {}
-
-    @Override
-    public void linkFailed(IOException cause) {
-      throw new AssertionError(cause);
+    void data(GuestConnection connection, ByteBuf data) {
+      received += data.readableBytes();
+      super.data(connection, data);
     }
   }
 
@@ -172,14 +135,7 @@ class FloodTest {
 
   private static ByteBuf tcp(
       long guest, int port, int flags, int sequence, int acknowledgment, int payload) {
-    int length = TcpSegment.MIN_HEADER_LENGTH + payload;
-    var frame = ipv4(guest, FAR_IP, TcpSegment.PROTOCOL, length);
-    var segment = new TcpSegment();
-    segment.compose(
-        frame, TRANSPORT, port, 80, sequence, acknowledgment, flags, 65_535, new TcpOptions());
-    var packet = new Ipv4Packet().wrap(frame, IP, Ipv4Packet.HEADER_LENGTH + length);
-    segment.wrap(frame, TRANSPORT, length).updateChecksum(packet.pseudoHeaderSum());
-    return frame;
+    return GuestFrames.tcp(guest, GUEST_IP, FAR_IP, port, flags, sequence, acknowledgment, payload);
   }
 
   private void send(ByteBuf frame) {

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -15,8 +14,6 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.torvtl.link.Link;
 import org.torvtl.link.MemoryLink;
-import org.torvtl.tcp.CloseReason;
-import org.torvtl.tcp.ConnectionHandler;
 import org.torvtl.wire.EthernetFrame;
 import org.torvtl.wire.Icmpv4Message;
 import org.torvtl.wire.InternetChecksum;
@@ -193,43 +190,11 @@ class GuestSecrecyTest {
   }
 
   /** Opens every connection, and answers every datagram with an empty one. */
-  private final class Acceptor implements StackHandler {
-    @Override
-    public void connection(GuestConnection pending) {
-      pending.handler(
-          new ConnectionHandler() {
-            @Override
-            public void established() {}
-
-            @Override
-            public void data(ByteBuf data) {
-              data.release();
-            }
-
-            @Override
-            public void endOfStream() {}
-
-            @Override
-            public void acknowledged(int bytes) {}
-
-            @Override
-            public void closed(CloseReason reason) {}
-          });
-      pending.accept();
-    }
-
+  private final class Acceptor extends TakingHandler {
     @Override
     public boolean datagram(DatagramFlow flow, ByteBuf payload) {
       stack.sendDatagram(flow, Unpooled.EMPTY_BUFFER);
       return true;
-    }
-
-    @Override
-    public void endOfBatch() {}
-
-    @Override
-    public void linkFailed(IOException cause) {
-      throw new AssertionError(cause);
     }
   }
 }

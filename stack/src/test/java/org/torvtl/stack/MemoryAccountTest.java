@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.util.ResourceLeakDetector;
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongUnaryOperator;
@@ -15,23 +14,16 @@ import org.junit.jupiter.api.Test;
 import org.torvtl.link.Link;
 import org.torvtl.link.MemoryLink;
 import org.torvtl.stack.StackCounters.Drop;
-import org.torvtl.tcp.CloseReason;
-import org.torvtl.tcp.ConnectionHandler;
 import org.torvtl.tcp.MemoryFootprint;
 import org.torvtl.tcp.TcpConfig;
 import org.torvtl.wire.EthernetFrame;
-import org.torvtl.wire.InternetChecksum;
 import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Packet;
-import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 
 /** Guests hold as much as they can, and no more than they may; others are served. */
 class MemoryAccountTest {
   private static final int LIMIT = 8 << 20;
-
-  /** For the lane: no guest's share of time is used up here. */
-  private static final long FAST = 1_000_000_000;
 
   private static final int IP = EthernetFrame.HEADER_LENGTH;
   private static final int TRANSPORT = IP + Ipv4Packet.HEADER_LENGTH;
@@ -70,7 +62,7 @@ class MemoryAccountTest {
             System::nanoTime,
             deadline -> {},
             new byte[16],
-            new WorkPolicer(0, 0, FAST));
+            Unpoliced.policer());
     cable[0].start(stack);
   }
 
@@ -83,71 +75,32 @@ class MemoryAccountTest {
     cable[1].close();
   }
 
-  private final class Accepter implements StackHandler {
+  private final class Accepter extends TakingHandler {
     @Override
-    public void connection(GuestConnection pending) {
+    void requested(GuestConnection pending) {
       connections.add(pending);
-      pending.handler(
-          new ConnectionHandler() {
-            @Override
-            public void established() {}
-
-            @Override
-            public void data(ByteBuf data) {
-              delivered += data.readableBytes();
-              if (keeps) {
-                pending.memory().charge(MemoryFootprint.of(data));
-                kept.add(data);
-              } else {
-                pending.consumed(data.readableBytes());
-                data.release();
-              }
-            }
-
-            @Override
-            public void endOfStream() {}
-
-            @Override
-            public void acknowledged(int bytes) {}
-
-            @Override
-            public void closed(CloseReason reason) {}
-          });
       pending.accept();
     }
 
     @Override
-    public boolean datagram(DatagramFlow flow, ByteBuf payload) {
-      return false;
-    }
-
-    @Override
-    public void endOfBatch() {}
-
-    @Override
-    public void linkFailed(IOException cause) {
-      throw new AssertionError(cause);
+    void data(GuestConnection connection, ByteBuf data) {
+      delivered += data.readableBytes();
+      if (keeps) {
+        connection.memory().charge(MemoryFootprint.of(data));
+        kept.add(data);
+      } else {
+        super.data(connection, data);
+      }
     }
   }
 
   /** Sends a segment in a frame that is padded to so many bytes. */
   private void send(
       long mac, int port, int flags, int sequence, int acknowledgment, int payload, int padded) {
-    int length = TcpSegment.MIN_HEADER_LENGTH + payload;
-    int room = Math.max(TRANSPORT + length, padded);
+    int room = Math.max(TRANSPORT + TcpSegment.MIN_HEADER_LENGTH + payload, padded);
     var frame = ByteBufAllocator.DEFAULT.directBuffer(room).writeZero(room);
-    segment.compose(
-        frame, TRANSPORT, port, 80, sequence, acknowledgment, flags, 65_535, new TcpOptions());
-    segment
-        .wrap(frame, TRANSPORT, length)
-        .updateChecksum(
-            InternetChecksum.pseudoHeaderSum(GUEST_IP, FAR_IP, TcpSegment.PROTOCOL, length));
-    new Ipv4Packet()
-        .wrap(frame, IP, room - IP)
-        .compose(GUEST_IP, FAR_IP, TcpSegment.PROTOCOL, 1, true, length);
-    new EthernetFrame()
-        .wrap(frame, 0, IP)
-        .compose(StackConfig.DEFAULT_MAC, mac, EthernetFrame.TYPE_IPV4);
+    GuestFrames.composeTcp(
+        frame, mac, GUEST_IP, FAR_IP, port, flags, sequence, acknowledgment, payload);
     // A real frame is not copied on its way from the device to the stack.
     stack.frame(frame);
     frame.release();

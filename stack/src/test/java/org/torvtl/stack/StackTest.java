@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,7 +23,6 @@ import org.torvtl.link.MemoryLink;
 import org.torvtl.stack.StackCounters.Drop;
 import org.torvtl.stack.StackCounters.Protocol;
 import org.torvtl.tcp.CloseReason;
-import org.torvtl.tcp.ConnectionHandler;
 import org.torvtl.wire.ArpPacket;
 import org.torvtl.wire.Defect;
 import org.torvtl.wire.EthernetFrame;
@@ -40,9 +38,6 @@ import org.torvtl.wire.UdpDatagram;
 class StackTest {
   private static final int IP = EthernetFrame.HEADER_LENGTH;
   private static final int TRANSPORT = IP + Ipv4Packet.HEADER_LENGTH;
-
-  /** For the lane: no guest's share of time is used up here. */
-  private static final long FAST = 1_000_000_000;
 
   private static final long GUEST = 0x0200_0000_0002L, OTHER_GUEST = 0x0200_0000_0003L;
   private static final long GATEWAY = StackConfig.DEFAULT_MAC;
@@ -63,7 +58,7 @@ class StackTest {
           () -> now,
           deadline -> {},
           new byte[16],
-          new WorkPolicer(0, 0, FAST));
+          Unpoliced.policer());
 
   StackTest() {
     cable[0].start(stack);
@@ -76,51 +71,26 @@ class StackTest {
     cable[1].close();
   }
 
-  private static final class Recorder implements StackHandler {
+  private static final class Recorder extends TakingHandler {
     final List<GuestConnection> connections = new ArrayList<>();
     final List<DatagramFlow> datagrams = new ArrayList<>();
     final List<CloseReason> closed = new ArrayList<>();
     boolean takesDatagrams;
 
     @Override
-    public void connection(GuestConnection pending) {
+    void requested(GuestConnection pending) {
       connections.add(pending);
-      pending.handler(
-          new ConnectionHandler() {
-            @Override
-            public void established() {}
+    }
 
-            @Override
-            public void data(ByteBuf data) {
-              pending.consumed(data.readableBytes());
-              data.release();
-            }
-
-            @Override
-            public void endOfStream() {}
-
-            @Override
-            public void acknowledged(int bytes) {}
-
-            @Override
-            public void closed(CloseReason reason) {
-              closed.add(reason);
-            }
-          });
+    @Override
+    void closed(GuestConnection connection, CloseReason reason) {
+      closed.add(reason);
     }
 
     @Override
     public boolean datagram(DatagramFlow flow, ByteBuf payload) {
       datagrams.add(flow);
       return takesDatagrams;
-    }
-
-    @Override
-    public void endOfBatch() {}
-
-    @Override
-    public void linkFailed(IOException cause) {
-      throw new AssertionError(cause);
     }
   }
 

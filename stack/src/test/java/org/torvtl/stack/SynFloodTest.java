@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.util.ResourceLeakDetector;
-import java.io.IOException;
 import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
@@ -14,12 +13,9 @@ import org.junit.jupiter.api.Test;
 import org.torvtl.link.Link;
 import org.torvtl.link.MemoryLink;
 import org.torvtl.tcp.CloseReason;
-import org.torvtl.tcp.ConnectionHandler;
 import org.torvtl.wire.EthernetFrame;
-import org.torvtl.wire.InternetChecksum;
 import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Packet;
-import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 
 /**
@@ -28,9 +24,6 @@ import org.torvtl.wire.TcpSegment;
  */
 class SynFloodTest {
   private static final int FLOOD = 100_000;
-
-  /** For the lane: here the table is flooded, not the time of the lane. */
-  private static final long FAST = 1_000_000_000;
 
   private static final int IP = EthernetFrame.HEADER_LENGTH;
   private static final int TRANSPORT = IP + Ipv4Packet.HEADER_LENGTH;
@@ -51,7 +44,7 @@ class SynFloodTest {
           () -> now,
           deadline -> {},
           new byte[16],
-          new WorkPolicer(0, 0, FAST));
+          Unpoliced.policer());
 
   /** Elsewhere every access to a buffer is recorded; here there are too many. */
   private final ResourceLeakDetector.Level level = ResourceLeakDetector.getLevel();
@@ -70,73 +63,35 @@ class SynFloodTest {
   }
 
   /** Answers requests at once, or never. */
-  private static final class Answerer implements StackHandler {
+  private static final class Answerer extends TakingHandler {
     private final Map<Integer, Integer> received = new HashMap<>();
     private boolean answers = true;
     private int open;
 
     @Override
-    public void connection(GuestConnection pending) {
+    void requested(GuestConnection pending) {
       open++;
-      pending.handler(
-          new ConnectionHandler() {
-            @Override
-            public void established() {}
-
-            @Override
-            public void data(ByteBuf data) {
-              received.merge(pending.guestPort(), data.readableBytes(), Integer::sum);
-              pending.consumed(data.readableBytes());
-              data.release();
-            }
-
-            @Override
-            public void endOfStream() {}
-
-            @Override
-            public void acknowledged(int bytes) {}
-
-            @Override
-            public void closed(CloseReason reason) {
-              open--;
-            }
-          });
       if (answers) {
         pending.accept();
       }
     }
 
     @Override
-    public boolean datagram(DatagramFlow flow, ByteBuf payload) {
-      return false;
+    void data(GuestConnection connection, ByteBuf data) {
+      received.merge(connection.guestPort(), data.readableBytes(), Integer::sum);
+      super.data(connection, data);
     }
 
     @Override
-    public void endOfBatch() {}
-
-    @Override
-    public void linkFailed(IOException cause) {
-      throw new AssertionError(cause);
+    void closed(GuestConnection connection, CloseReason reason) {
+      open--;
     }
   }
 
   private void send(
       long mac, int address, int port, int flags, int sequence, int acknowledgment, int payload) {
-    int room = TRANSPORT + TcpSegment.MIN_HEADER_LENGTH + payload;
-    var frame = Unpooled.buffer(room).writeZero(room);
-    int length = TcpSegment.MIN_HEADER_LENGTH + payload;
-    segment.compose(
-        frame, TRANSPORT, port, 80, sequence, acknowledgment, flags, 65_535, new TcpOptions());
-    segment
-        .wrap(frame, TRANSPORT, length)
-        .updateChecksum(
-            InternetChecksum.pseudoHeaderSum(address, FAR_IP, TcpSegment.PROTOCOL, length));
-    new Ipv4Packet()
-        .wrap(frame, IP, room - IP)
-        .compose(address, FAR_IP, TcpSegment.PROTOCOL, 1, true, length);
-    new EthernetFrame()
-        .wrap(frame, 0, IP)
-        .compose(StackConfig.DEFAULT_MAC, mac, EthernetFrame.TYPE_IPV4);
+    var frame =
+        GuestFrames.tcp(mac, address, FAR_IP, port, flags, sequence, acknowledgment, payload);
     cable[1].send(frame, Unpooled.EMPTY_BUFFER);
     frame.release();
     cable[0].deliver();

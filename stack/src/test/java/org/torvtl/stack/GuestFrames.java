@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.stack;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import org.torvtl.wire.EthernetFrame;
+import org.torvtl.wire.Ipv4Packet;
+import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpSegment;
+
+/** Frames as a guest sends them to the gateway. */
+final class GuestFrames {
+  private static final int IP = EthernetFrame.HEADER_LENGTH;
+  private static final int TRANSPORT = IP + Ipv4Packet.HEADER_LENGTH;
+  private static final int REMOTE_PORT = 80;
+
+  private GuestFrames() {}
+
+  /**
+   * A TCP segment to port 80, whose payload is zeros.
+   *
+   * @param source IPv4 address, network byte order, as {@code destination}
+   * @param payload its length in bytes
+   */
+  static ByteBuf tcp(
+      long mac,
+      int source,
+      int destination,
+      int port,
+      int flags,
+      int sequence,
+      int acknowledgment,
+      int payload) {
+    int room = TRANSPORT + TcpSegment.MIN_HEADER_LENGTH + payload;
+    var frame = Unpooled.buffer(room).writeZero(room);
+    return composeTcp(
+        frame, mac, source, destination, port, flags, sequence, acknowledgment, payload);
+  }
+
+  /** The same in a frame of zeros, which may be longer: it is padded then. */
+  static ByteBuf composeTcp(
+      ByteBuf frame,
+      long mac,
+      int source,
+      int destination,
+      int port,
+      int flags,
+      int sequence,
+      int acknowledgment,
+      int payload) {
+    int length = TcpSegment.MIN_HEADER_LENGTH + payload;
+    var segment = new TcpSegment();
+    segment.compose(
+        frame,
+        TRANSPORT,
+        port,
+        REMOTE_PORT,
+        sequence,
+        acknowledgment,
+        flags,
+        65_535,
+        new TcpOptions());
+    var packet = new Ipv4Packet().wrap(frame, IP, Ipv4Packet.HEADER_LENGTH + length);
+    packet.compose(source, destination, TcpSegment.PROTOCOL, 1, true, length);
+    segment.wrap(frame, TRANSPORT, length).updateChecksum(packet.pseudoHeaderSum());
+    new EthernetFrame()
+        .wrap(frame, 0, IP)
+        .compose(StackConfig.DEFAULT_MAC, mac, EthernetFrame.TYPE_IPV4);
+    return frame;
+  }
+}
