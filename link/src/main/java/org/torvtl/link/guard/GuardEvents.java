@@ -3,6 +3,8 @@ package org.torvtl.link.guard;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import org.torvtl.link.linux.NetlinkSocket;
+import org.torvtl.link.linux.SystemCallException;
 
 /**
  * Follows what the kernel tells of nftables, to know whether the guard's tables are as the guard
@@ -35,6 +37,17 @@ final class GuardEvents {
   void expect(String marker) {
     this.marker = marker;
     isTouched = true;
+  }
+
+  /** Takes the messages that a socket of nftables' group has at hand. */
+  void hear(NetlinkSocket filter) {
+    try {
+      for (var messages = filter.read(); messages != null; messages = filter.read()) {
+        messages(messages);
+      }
+    } catch (SystemCallException e) {
+      lost();
+    }
   }
 
   /** Messages were lost: nothing is known. */

@@ -215,13 +215,7 @@ public final class LinkGuard implements AutoCloseable {
 
   /** Takes the messages at hand. */
   private void hear() {
-    try {
-      for (var messages = filter.read(); messages != null; messages = filter.read()) {
-        events.messages(messages);
-      }
-    } catch (SystemCallException e) {
-      events.lost();
-    }
+    events.hear(filter);
     try {
       while (interfaces.read() != null) {
         // That something changed is all that is asked of them.

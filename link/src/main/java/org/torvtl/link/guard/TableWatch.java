@@ -88,7 +88,7 @@ public final class TableWatch implements AutoCloseable {
 
   /** Whether the table is as it should be. */
   private boolean look() {
-    hear();
+    events.hear(filter);
     if (closing || !events.isTouched()) {
       return true;
     }
@@ -105,7 +105,7 @@ public final class TableWatch implements AutoCloseable {
         "{} was changed by another program (nft flush ruleset?) and is back, after {} ms",
         purpose,
         TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begun));
-    hear();
+    events.hear(filter);
     return !events.isTouched();
   }
 
@@ -114,17 +114,6 @@ public final class TableWatch implements AutoCloseable {
       isFailing = true;
       log.error(
           "{} was changed by another program and cannot be put back: {}", purpose, e.getMessage());
-    }
-  }
-
-  private void hear() {
-    try {
-      for (var messages = filter.read(); messages != null; messages = filter.read()) {
-        events.messages(messages);
-      }
-    } catch (SystemCallException e) {
-      // Messages were lost.
-      events.lost();
     }
   }
 
