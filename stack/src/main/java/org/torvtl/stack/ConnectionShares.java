@@ -141,8 +141,7 @@ final class ConnectionShares {
     if (largest == null) {
       return false;
     }
-    // With the difference of one, two owners that flood us would evict each other for ever.
-    if (own == 0 || pending.amount(largest) > own + 1) {
+    if (pending.mayTakeFrom(largest, own)) {
       evict(largest.with(Standing.PENDING).getFirst(), nowNanos);
       return true;
     }

@@ -4,6 +4,7 @@ package org.torvtl.stack;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -29,6 +30,7 @@ final class NeighborCache {
   private final Map<Long, LinkedHashMap<Integer, Neighbor>> byOwner = new HashMap<>();
 
   private final Map<Integer, Neighbor> neighbors = new HashMap<>();
+  private final Ranking<Long> claims = new Ranking<>();
 
   /**
    * The guest at {@code mac} has said that {@code address} is its own.
@@ -45,19 +47,18 @@ final class NeighborCache {
     var neighbor = new Neighbor(mac, owner, nowNanos);
     neighbors.put(address, neighbor);
     byOwner.computeIfAbsent(owner, key -> new LinkedHashMap<>()).put(address, neighbor);
+    claims.add(owner, 1);
   }
 
   private void evict() {
-    var most = new LinkedHashMap<Integer, Neighbor>();
-    for (var entries : byOwner.values()) {
-      most = entries.size() > most.size() ? entries : most;
-    }
-    var oldest = most.firstEntry();
-    neighbors.remove(oldest.getKey());
-    forget(oldest.getKey(), oldest.getValue().owner);
+    long most = Objects.requireNonNull(claims.largest());
+    int oldest = Objects.requireNonNull(byOwner.get(most)).firstEntry().getKey();
+    neighbors.remove(oldest);
+    forget(oldest, most);
   }
 
   private void forget(int address, long owner) {
+    claims.add(owner, -1);
     byOwner.computeIfPresent(
         owner,
         (key, entries) -> {

@@ -53,6 +53,14 @@ public final class Ranking<T> {
     }
   }
 
+  /**
+   * Whether an owner that holds {@code own} may take some of what another holds, however fresh. One
+   * that holds just one less may not: the two would take from each other for ever.
+   */
+  public boolean mayTakeFrom(T other, int own) {
+    return own == 0 || amount(other) > own + 1;
+  }
+
   private void leave(T owner, int amount) {
     var equals = owners.get(amount);
     if (equals != null && equals.remove(owner) && equals.isEmpty()) {

@@ -47,8 +47,7 @@ final class LookupShares {
     if (largest == null) {
       return null;
     }
-    // With the difference of one, two owners would evict each other's for ever.
-    return own == 0 || queries.amount(largest) > own + 1 ? oldest(largest) : stale(largest);
+    return queries.mayTakeFrom(largest, own) ? oldest(largest) : stale(largest);
   }
 
   private @Nullable Lookup oldest(long owner) {
