@@ -10,6 +10,9 @@ import java.util.Optional;
 
 /** A {@code torvtl run} on a {@link Machine}. */
 public final class Gateway implements Closeable {
+  /** Its MAC address on a guests' link, as {@code ip link} prints it. */
+  static final String MAC = "02:54:6f:72:56:4c";
+
   private static final Duration READY_DEADLINE = Duration.ofMinutes(1);
   private static final Duration STOP_DEADLINE = Duration.ofSeconds(20);
 

@@ -24,7 +24,6 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 class HostIsolationTest {
   private static final Duration DEADLINE = Duration.ofSeconds(40);
-  private static final String GATEWAY_MAC = "02:54:6f:72:56:4c";
   private static final String[] PROXY = {"-a", "127.0.0.1", "-p", "9055"};
 
   /** What a guest pretends to be, and what it is. */
@@ -181,7 +180,7 @@ class HostIsolationTest {
       return inside.stream()
           .filter(packet ->
               !packet.hardwareSource().equals(guestMac)
-                  && !packet.hardwareSource().equals(GATEWAY_MAC))
+                  && !packet.hardwareSource().equals(Gateway.MAC))
           .toList();
     }
   }
@@ -231,7 +230,7 @@ class HostIsolationTest {
     if (isServed) {
       assertThat(seen.inside())
           .as("at the guest, %s", when)
-          .anyMatch(packet -> packet.hardwareSource().equals(GATEWAY_MAC));
+          .anyMatch(packet -> packet.hardwareSource().equals(Gateway.MAC));
     }
   }
 
@@ -292,7 +291,7 @@ class HostIsolationTest {
       // The host hears nothing there; a capture does.
       try (var cable = Capture.of(machine, "own0")) {
         machine.script("arping -c 1 -w 5 -I own0 10.0.0.1 || :");
-        assertThat(cable.end()).anyMatch(packet -> packet.hardwareSource().equals(GATEWAY_MAC));
+        assertThat(cable.end()).anyMatch(packet -> packet.hardwareSource().equals(Gateway.MAC));
       }
     }
     assertThat(again.stop(Signal.TERM).exitStatus()).isIn(0, 143);
@@ -360,7 +359,7 @@ class HostIsolationTest {
                   .out()
                   .toLowerCase(java.util.Locale.ROOT))
           .as(address)
-          .contains("reply from " + address + " [" + GATEWAY_MAC + "]");
+          .contains("reply from " + address + " [" + Gateway.MAC + "]");
     }
     gateway.close();
   }

@@ -17,7 +17,6 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 class SegmentGuestsTest {
   private static final Duration DEADLINE = Duration.ofSeconds(40);
-  private static final String GATEWAY_MAC = "02:54:6f:72:56:4c";
   private static final int PROXY = 9055;
 
   private static final String SEGMENT =
@@ -112,7 +111,7 @@ class SegmentGuestsTest {
     return capture.stream()
         .filter(packet ->
             !packet.hardwareSource().equals(mac)
-                && !(packet.hardwareSource().equals(GATEWAY_MAC)
+                && !(packet.hardwareSource().equals(Gateway.MAC)
                     && packet.destination().equals(address)))
         .toList();
   }
@@ -143,8 +142,8 @@ class SegmentGuestsTest {
       assertServed(two);
       var heardByOne = atOne.end();
       var heardByTwo = atTwo.end();
-      assertThat(heardByOne).anyMatch(packet -> packet.hardwareSource().equals(GATEWAY_MAC));
-      assertThat(heardByTwo).anyMatch(packet -> packet.hardwareSource().equals(GATEWAY_MAC));
+      assertThat(heardByOne).anyMatch(packet -> packet.hardwareSource().equals(Gateway.MAC));
+      assertThat(heardByTwo).anyMatch(packet -> packet.hardwareSource().equals(Gateway.MAC));
       assertThat(foreign(heardByOne, "02:00:00:00:00:02", "10.0.0.2")).isEmpty();
       assertThat(foreign(heardByTwo, "02:00:00:00:00:03", "10.0.0.3")).isEmpty();
       assertThat(gateway.isRunning()).isTrue();
@@ -180,11 +179,11 @@ class SegmentGuestsTest {
   void theGatewaysMacAddressIsNotMoved(Kind kind) throws Exception {
     try (var gateway = start(kind)) {
       assertServed(one);
-      machine.script("ip -n two link set e address " + GATEWAY_MAC);
+      machine.script("ip -n two link set e address " + Gateway.MAC);
       try (var atTwo = Capture.in(machine, "two", "e")) {
         two.run(DEADLINE, "arping", "-U", "-c", "3", "-w", "3", "-I", "e", "10.0.0.1");
         assertServed(one);
-        assertThat(foreign(atTwo.end(), GATEWAY_MAC, "10.0.0.3")).isEmpty();
+        assertThat(foreign(atTwo.end(), Gateway.MAC, "10.0.0.3")).isEmpty();
       }
       assertThat(one.run(DEADLINE, "ping", "-n", "-c", "3", "-i", "0.2", "10.0.0.1").out())
           .contains(" 0% packet loss");

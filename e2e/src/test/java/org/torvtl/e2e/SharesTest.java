@@ -126,7 +126,7 @@ class SharesTest {
 
   // Connections.
 
-  /** Whoever came later got none, for as long as the guest held the table. */
+  /** Those that came later got none, for as long as the guest held the table. */
   @Test
   void aGuestThatHoldsTheTableKeepsNobodyOut() throws Exception {
     onABridge(

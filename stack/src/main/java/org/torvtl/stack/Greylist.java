@@ -66,7 +66,7 @@ final class Greylist {
     return false;
   }
 
-  /** Where many are new within a second; whoever was in the list has to come once more. */
+  /** Where many are new within a second; those in the list have to come once more. */
   private void grow(long nowNanos) {
     if (nowNanos - addedSinceNanos >= TimeUnit.SECONDS.toNanos(1)) {
       addedSinceNanos = nowNanos;

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * {@link StackConfig#owners}.
  *
  * <ul>
- *   <li>A guest that is alone on the link is not policed: it can delay nobody else. The guests seen
+ *   <li>A guest that is alone on the link is not policed: it can delay no other. The guests seen
  *       last tell, so a frame of bulk transfer costs three comparisons here.
  *   <li>A known guest has a token bucket for each {@link Kind}. The buckets of all guests that are
  *       active share one rate and one burst. A bucket with tokens left may be overdrawn once.

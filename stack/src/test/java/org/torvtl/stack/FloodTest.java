@@ -274,7 +274,7 @@ class FloodTest {
     assertThat(stack.counters().dropCount(Drop.OVER_SHARE)).isZero();
   }
 
-  /** A guest's address is nobody else's, however many others are claimed. */
+  /** A guest keeps its address, however many others are claimed. */
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void forgedClaimsLeaveAGuestItsAddress(boolean isMadeUp) {
