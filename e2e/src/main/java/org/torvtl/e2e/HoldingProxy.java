@@ -11,14 +11,19 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * A SOCKS proxy with a world behind it, for very many streams at little cost: a program to run on a
  * {@link Machine}. Whatever the address, port {@link #SILENT} says nothing, {@link #FLOOD} sends
  * zeros for ever, and {@link #HELLO} answers the first byte with a line and ends.
  *
- * <p>Arguments: the port to listen at on loopback. Prints {@code listening}.
+ * <p>Arguments: the port to listen at on loopback, and {@code tell} to be told of each stream.
+ * Prints {@code listening}; of each stream, then, the credentials once it is connected, as {@code
+ * open USER PASSWORD}, and {@code closed USER PASSWORD} when the client has ended or cut it.
  */
 public final class HoldingProxy {
   static final int SILENT = 1001, FLOOD = 1002, HELLO = 1003;
@@ -28,10 +33,13 @@ public final class HoldingProxy {
   private static final byte[] GREETING = "hello\n".getBytes(StandardCharsets.US_ASCII);
 
   private final Selector selector;
+  private final boolean tells;
+  private final Map<SelectionKey, String> credentials = new HashMap<>();
   private final ByteBuffer in = ByteBuffer.allocate(LONGEST);
   private final ByteBuffer zeros = ByteBuffer.allocateDirect(64 << 10);
 
-  private HoldingProxy(int port) throws IOException {
+  private HoldingProxy(int port, boolean tells) throws IOException {
+    this.tells = tells;
     selector = Selector.open();
     var listener = ServerSocketChannel.open();
     listener.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), BACKLOG);
@@ -49,20 +57,24 @@ public final class HoldingProxy {
   }
 
   /** The command that runs it on a machine. */
-  static List<String> command(String project, int port) {
-    return List.of(
-        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-        "-Xmx256m",
-        "-XX:+UseSerialGC",
-        "-cp",
-        project + "/e2e/target/classes",
-        HoldingProxy.class.getName(),
-        Integer.toString(port));
+  static List<String> command(String project, int port, String... more) {
+    var command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx256m",
+                "-XX:+UseSerialGC",
+                "-cp",
+                project + "/e2e/target/classes",
+                HoldingProxy.class.getName(),
+                Integer.toString(port)));
+    command.addAll(List.of(more));
+    return command;
   }
 
   /** Runs it until it is killed. */
   public static void main(String[] arguments) throws IOException {
-    var proxy = new HoldingProxy(Integer.parseInt(arguments[0]));
+    var proxy = new HoldingProxy(Integer.parseInt(arguments[0]), arguments.length > 1);
     System.out.println("listening");
     while (true) {
       proxy.selector.select(proxy::ready);
@@ -82,11 +94,19 @@ public final class HoldingProxy {
     }
   }
 
-  private static void close(SelectionKey key) {
+  private void close(SelectionKey key) {
+    ended(key);
     try {
       key.channel().close();
     } catch (IOException e) {
       System.err.println("cannot close a stream: " + e);
+    }
+  }
+
+  private void ended(SelectionKey key) {
+    var whose = credentials.remove(key);
+    if (whose != null) {
+      System.out.println("closed " + whose);
     }
   }
 
@@ -107,6 +127,7 @@ public final class HoldingProxy {
       return;
     }
     if (stream.read(in.clear()) < 0) {
+      ended(key);
       stream.close();
       return;
     }
@@ -134,10 +155,17 @@ public final class HoldingProxy {
   private void login(SelectionKey key, SocketChannel stream) throws IOException {
     int user = in.get(1) & 0xFF;
     int length = 3 + user + (in.get(2 + user) & 0xFF);
+    if (tells) {
+      credentials.put(key, text(2, user) + " " + text(3 + user, length - 3 - user));
+    }
     answer(key, stream, LOGGED_IN, State.REQUEST);
     if (in.position() > length) {
       request(key, stream, length);
     }
+  }
+
+  private String text(int from, int length) {
+    return new String(in.array(), from, length, StandardCharsets.US_ASCII);
   }
 
   private void request(SelectionKey key, SocketChannel stream, int from) throws IOException {
@@ -148,6 +176,9 @@ public final class HoldingProxy {
           case HELLO -> State.HELLO;
           default -> State.SILENT;
         };
+    if (tells) {
+      System.out.println("open " + credentials.get(key));
+    }
     answer(key, stream, CONNECTED, state);
     if (state == State.FLOOD) {
       key.interestOps(SelectionKey.OP_WRITE);

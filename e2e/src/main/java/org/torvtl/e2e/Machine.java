@@ -55,6 +55,11 @@ public final class Machine implements Closeable {
       done
       mount -t sysfs sysfs /sys
       ip link set lo up
+      # Where the kernel has br_netfilter built in, it is on in a new namespace.
+      for family in ip ip6; do
+        hook=/proc/sys/net/bridge/bridge-nf-call-${family}tables
+        [ ! -e $hook ] || echo 0 >$hook
+      done
       # iproute2 makes its own directory at the first namespace, and keeps it.
       ip netns add first
       ip netns delete first

@@ -69,6 +69,40 @@ class HostIsolationTest {
           ip link set tap1 master br0
           """;
 
+  /** A second guest, so that there are frames to pass on. */
+  private static final String NEIGHBOR =
+      """
+      ip netns add two
+      ip link add p2 type veth peer name e2 netns two
+      ip link set p2 master br0 up
+      ip -n two link set e2 up
+      """;
+
+  /** A firewall that refuses what the host forwards, and says so to who seems to have sent it. */
+  private static final String FIREWALL =
+      """
+      nft -f - <<'RULES'
+      table inet firewall {
+        chain forward {
+          type filter hook forward priority 0
+          meta l4proto tcp reject with tcp reset
+          reject with icmpx admin-prohibited
+        }
+      }
+      RULES
+      """;
+
+  private static final List<String> BRIDGE_FILTER_ON =
+      List.of(
+          "sysctl -q -w net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1",
+          "ip link set br0 type bridge nf_call_iptables 1 nf_call_ip6tables 1");
+
+  private static final String BRIDGE_FILTER_OFF =
+      """
+      sysctl -q -w net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0
+      ip link set br0 type bridge nf_call_iptables 0 nf_call_ip6tables 0
+      """;
+
   /** A kind of link: how it is made, the host's device there, and how the gateway is started. */
   enum Kind {
     BRIDGE(HostIsolationTest.BRIDGE, "br0", "-d", "br0"),
@@ -190,7 +224,12 @@ class HostIsolationTest {
     var macs =
         machine
             .script(
-                "cat /sys/class/net/*/address | grep -v 00:00:00:00:00:00 | sort -u | paste -sd,")
+                """
+                {
+                  cat /sys/class/net/*/address
+                  ip -n two -br link show e2 2>/dev/null | grep -oE '([0-9a-f]{2}:){5}[0-9a-f]{2}'
+                } | grep -v 00:00:00:00:00:00 | sort -u | paste -sd,
+                """)
             .line();
     var command = new ArrayList<>(prefix);
     command.addAll(
@@ -331,10 +370,75 @@ class HostIsolationTest {
   }
 
   private String ping() throws Exception {
-    return machine.script("ip netns exec guest ping -n -c 1 -W 5 10.0.0.1; :").out();
+    return machine.script("ip netns exec guest ping -n -c 1 -W 5 10.0.0.1 || :").out();
+  }
+
+  /**
+   * Where a bridge shows its frames to the host's firewall (br_netfilter, which Docker switches
+   * on), the firewall answers what one guest sends to the other, by way of the host's network.
+   */
+  @ParameterizedTest
+  @EnumSource(names = {"BRIDGE", "TAP_IN_BRIDGE", "XEN"})
+  void nothingIsCarriedWhileTheHostsFirewallHearsTheBridge(Kind kind) throws Exception {
+    make(kind);
+    machine.script(NEIGHBOR + FIREWALL);
+    var gateway = start(kind);
+    for (int i = 0; i < BRIDGE_FILTER_ON.size(); i++) {
+      int times = i;
+      assertThat(ping()).contains(" 0% packet loss");
+      machine.script(BRIDGE_FILTER_ON.get(i));
+      assertIsolated("with br_netfilter, " + BRIDGE_FILTER_ON.get(i), false);
+      Waiting.until(
+          "the gateway to carry nothing",
+          DEADLINE,
+          () -> occurrences(gateway.log(), "nothing is carried on") > times);
+      assertThat(ping()).contains("100% packet loss");
+      machine.script(BRIDGE_FILTER_OFF);
+      Waiting.until(
+          "the gateway to carry again",
+          DEADLINE,
+          () -> occurrences(gateway.log(), "traffic is carried") > times);
+    }
+    assertThat(ping()).contains(" 0% packet loss");
+    assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+  }
+
+  private static int occurrences(String text, String of) {
+    return text.split(java.util.regex.Pattern.quote(of), -1).length - 1;
+  }
+
+  @Test
+  void aBridgeThatTheHostsFirewallHearsIsRefused() throws Exception {
+    make(Kind.BRIDGE);
+    for (var on : BRIDGE_FILTER_ON) {
+      machine.script(on);
+      for (var command : List.of("run", "doctor")) {
+        var arguments = new ArrayList<>(List.of(command, "-d", "br0"));
+        if (command.equals("run")) {
+          arguments.addAll(List.of(PROXY));
+        }
+        var result =
+            machine.start(Machine.torvtl(arguments.toArray(String[]::new))).await(DEADLINE);
+        assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+        assertThat(result.out() + result.err())
+            .contains(
+                "this host's firewall",
+                on.contains("sysctl")
+                    ? "net.bridge.bridge-nf-call-iptables=0"
+                    : "nf_call_iptables 0");
+      }
+      machine.script(BRIDGE_FILTER_OFF);
+    }
   }
 
   /** That the probe and the captures would see it. */
+  @Test
+  void theHostsFirewallAnswersWhatItHears() throws Exception {
+    make(Kind.BRIDGE);
+    machine.script(NEIGHBOR + FIREWALL + BRIDGE_FILTER_ON.getFirst());
+    assertThat(probe(false).leaks()).isNotEmpty();
+  }
+
   @ParameterizedTest
   @EnumSource(names = {"BRIDGE", "VETH"})
   void withAllowHostTheHostAnswers(Kind kind) throws Exception {
@@ -399,6 +503,59 @@ class HostIsolationTest {
       gateway.awaitLine("ready", DEADLINE);
       assertThat(gateway.output()).contains("this host is not kept off own0");
     }
+  }
+
+  /** As Debian's nftables service does with a ruleset that was saved while the gateway served. */
+  @Test
+  void aReloadedRulesetIsNotTakenForTheGuards() throws Exception {
+    make(Kind.BRIDGE);
+    var gateway = start(Kind.BRIDGE);
+    var saved = machine.script("nft list ruleset").out();
+    var marker = marker(saved);
+    machine.script("printf 'flush ruleset\\n%s' \"$1\" | sed 's/drop$/accept/' | nft -f -", saved);
+    Waiting.until(
+        "the guard to come back", DEADLINE, () -> gateway.log().contains("is off br0 again"));
+    var now = machine.script("nft list ruleset").out();
+    assertThat(marker(now)).isNotEqualTo(marker);
+    assertThat(now).doesNotContain(marker);
+    assertIsolated("after a saved ruleset was loaded", true);
+    assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+  }
+
+  private static String marker(String ruleset) {
+    return ruleset
+        .lines()
+        .filter(line -> line.contains("chain guest_"))
+        .map(line -> line.replaceAll(".*(guest_[0-9a-f]+).*", "$1"))
+        .collect(java.util.stream.Collectors.joining(","));
+  }
+
+  /** Where the bridge has lost the gateway's address, it is put back. */
+  @ParameterizedTest
+  @EnumSource(names = {"BRIDGE", "TAP_IN_BRIDGE", "XEN"})
+  void theGatewaysForwardingEntryIsPutBack(Kind kind) throws Exception {
+    make(kind);
+    var gateway = start(kind);
+    String flags = kind == Kind.BRIDGE ? "permanent" : "sticky";
+    assertThat(forwardingEntry()).contains(flags);
+    machine.script(
+        "bridge fdb delete "
+            + Gateway.MAC
+            + " dev "
+            + forwardingEntry().split(" ", -1)[2]
+            + (kind == Kind.BRIDGE ? " self" : " master"));
+    Waiting.until("the entry to come back", DEADLINE, () -> forwardingEntry().contains(flags));
+    if (kind != Kind.BRIDGE) {
+      machine.script("ip link set tap1 nomaster; ip link set tap1 master br0");
+      Waiting.until("the entry to come back", DEADLINE, () -> forwardingEntry().contains(flags));
+    }
+    assertIsolated("after the entry was lost", true);
+    assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    assertThat(forwardingEntry()).isEmpty();
+  }
+
+  private String forwardingEntry() throws Exception {
+    return machine.script("bridge fdb show | grep " + Gateway.MAC + " || :").out().strip();
   }
 
   /** The device and its ports under other names, and a port that was not there. */

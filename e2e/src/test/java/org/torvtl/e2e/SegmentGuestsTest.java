@@ -44,6 +44,12 @@ class SegmentGuestsTest {
       """
           .formatted(HoldingProxy.HELLO);
 
+  private static final String HOLD =
+      """
+      exec 3<>/dev/tcp/192.0.2.1/%d && echo open && cat <&3
+      """
+          .formatted(HoldingProxy.SILENT);
+
   /** How the gateway is on the bridge. */
   enum Kind {
     SOCKET("br0", "-d", "br0"),
@@ -63,6 +69,9 @@ class SegmentGuestsTest {
   private Machine machine;
 
   @SuppressWarnings("NullAway.Init") // @BeforeEach
+  private RunningCommand proxy;
+
+  @SuppressWarnings("NullAway.Init") // @BeforeEach
   private NetworkNamespace one;
 
   @SuppressWarnings("NullAway.Init") // @BeforeEach
@@ -71,7 +80,8 @@ class SegmentGuestsTest {
   @BeforeEach
   void boot() throws Exception {
     machine = Machine.boot();
-    machine.start(HoldingProxy.command(Machine.PROJECT, PROXY)).awaitLine("listening", DEADLINE);
+    proxy = machine.start(HoldingProxy.command(Machine.PROJECT, PROXY, "tell"));
+    proxy.awaitLine("listening", DEADLINE);
     machine.script(SEGMENT);
     one = guest("one", 2);
     two = guest("two", 3);
@@ -119,6 +129,18 @@ class SegmentGuestsTest {
   @ParameterizedTest
   @EnumSource
   void nothingOfOneIsHeardByTheOther(Kind kind) throws Exception {
+    assertNeitherHearsTheOther(kind);
+  }
+
+  /** A bridge sends a frame out of every port when it does not know where its destination is. */
+  @ParameterizedTest
+  @EnumSource
+  void norIfTheBridgeForgetsWhereTheyAre(Kind kind) throws Exception {
+    machine.script("ip link set br0 type bridge ageing_time 0");
+    assertNeitherHearsTheOther(kind);
+  }
+
+  private void assertNeitherHearsTheOther(Kind kind) throws Exception {
     try (var gateway = start(kind);
         var atOne = Capture.in(machine, "one", "e");
         var atTwo = Capture.in(machine, "two", "e")) {
@@ -171,6 +193,49 @@ class SegmentGuestsTest {
       assertServed(one);
       assertThat(gateway.isRunning()).isTrue();
     }
+  }
+
+  /**
+   * Another program removes all rules: what was a guest's stays so. And when the guest has left,
+   * the next one at its MAC address has nothing of it: no connection, no circuit, no answer.
+   */
+  @ParameterizedTest
+  @EnumSource
+  void nothingOfAGuestIsLeftToTheNextOneAtItsMacAddress(Kind kind) throws Exception {
+    try (var gateway = start(kind)) {
+      var open = one.start(List.of("bash", "-c", HOLD));
+      open.awaitLine("open", DEADLINE);
+      Waiting.until("the proxy to tell", DEADLINE, () -> !streams("open").isEmpty());
+      var first = streams("open").getFirst();
+
+      machine.script("nft flush ruleset");
+      Waiting.until("the guard to come back", DEADLINE, () -> gateway.log().contains("is off"));
+      machine.script("ip -n two link set e address 02:00:00:00:00:02");
+      machine.script("ip -n two address replace 10.0.0.2/24 dev e");
+      assertThat(exchange(two, Duration.ofSeconds(3)).out()).isEmpty();
+      assertThat(streams("closed")).isEmpty();
+
+      machine.script("ip link set p2 nomaster");
+      Waiting.until("the connection to be cut", DEADLINE, () -> streams("closed").contains(first));
+      // It has given up on the gateway's address meanwhile.
+      machine.script("ip -n two neigh flush dev e");
+      assertServed(two);
+      assertThat(streams("open").getLast()).isNotEqualTo(first);
+      open.close();
+      machine.script("ip link set p2 master br0");
+      assertThat(exchange(one, Duration.ofSeconds(3)).out()).isEmpty();
+      assertServed(two);
+    }
+  }
+
+  /** The credentials of the streams that were opened, or closed, at the proxy. */
+  private List<String> streams(String event) {
+    return proxy
+        .output()
+        .lines()
+        .filter(line -> line.startsWith(event + " "))
+        .map(line -> line.substring(event.length() + 1))
+        .toList();
   }
 
   /** Nothing is led to a guest that says it is the gateway. */

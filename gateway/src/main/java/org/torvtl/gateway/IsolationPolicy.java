@@ -33,6 +33,13 @@ public interface IsolationPolicy {
     return guest;
   }
 
+  /**
+   * A guest has left, and another may have its MAC address now, which gets a key of its own.
+   *
+   * @param guest the guest's MAC address
+   */
+  void forget(long guest);
+
   /** Gives every counter to {@code sink} with its name; from any thread. */
   void count(ObjLongConsumer<String> sink);
 }

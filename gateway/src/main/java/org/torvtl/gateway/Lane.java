@@ -215,6 +215,12 @@ final class Lane implements StackHandler {
     return true;
   }
 
+  @Override
+  public void guestLeft(long guest) {
+    dns.forget(isolation.ownerOf(guest));
+    isolation.forget(guest);
+  }
+
   /** Under which a guest's connection goes out. */
   String isolationKey(GuestConnection guest) {
     return isolation.keyOf(

@@ -61,6 +61,11 @@ public final class PerDeviceIsolation implements IsolationPolicy {
   }
 
   @Override
+  public synchronized void forget(long guest) {
+    perGuest.forget(guest);
+  }
+
+  @Override
   public synchronized void count(ObjLongConsumer<String> sink) {
     perGuest.count(sink);
   }

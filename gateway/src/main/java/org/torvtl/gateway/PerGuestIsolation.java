@@ -54,6 +54,11 @@ public final class PerGuestIsolation implements IsolationPolicy {
   }
 
   @Override
+  public synchronized void forget(long guest) {
+    byGuest.remove(guest);
+  }
+
+  @Override
   public synchronized void count(ObjLongConsumer<String> sink) {
     sink.accept("keys", keys.made());
     sink.accept("evicted_keys", evicted);

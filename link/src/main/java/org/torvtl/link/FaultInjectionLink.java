@@ -89,6 +89,11 @@ public final class FaultInjectionLink implements Link {
       }
 
       @Override
+      public void guestLeft(long mac) {
+        receiver.guestLeft(mac);
+      }
+
+      @Override
       public void drained() {
         receiver.drained();
       }

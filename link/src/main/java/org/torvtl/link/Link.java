@@ -32,6 +32,14 @@ public interface Link extends AutoCloseable {
       frame(frame);
     }
 
+    /**
+     * A guest has left for good, and another may have its MAC address from now on: nothing of the
+     * one may be the other's. No frame comes in between.
+     *
+     * @param mac as of {@link org.torvtl.wire.MacAddress}
+     */
+    default void guestLeft(long mac) {}
+
     /** The device's queue is empty; {@link #endOfBatch} follows. */
     void drained();
 

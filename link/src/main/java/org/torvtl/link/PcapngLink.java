@@ -90,6 +90,11 @@ public final class PcapngLink implements Link {
       }
 
       @Override
+      public void guestLeft(long mac) {
+        receiver.guestLeft(mac);
+      }
+
+      @Override
       public void drained() {
         receiver.drained();
       }

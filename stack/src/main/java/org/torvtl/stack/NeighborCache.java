@@ -67,6 +67,19 @@ final class NeighborCache {
         });
   }
 
+  /** The guest at {@code mac} has left. */
+  void forget(long mac) {
+    neighbors
+        .entrySet()
+        .removeIf(entry -> {
+          boolean isOf = entry.getValue().mac == mac;
+          if (isOf) {
+            forget(entry.getKey(), entry.getValue().owner);
+          }
+          return isOf;
+        });
+  }
+
   /**
    * The MAC address of the guest that last said {@code address} is its own, or {@code null} if none
    * did lately.

@@ -212,6 +212,19 @@ final class Reassembler implements AutoCloseable {
     release(partial);
   }
 
+  /** Gives up what came from a guest. */
+  void forget(long guest) {
+    partials
+        .entrySet()
+        .removeIf(entry -> {
+          boolean isOf = entry.getKey().guest == guest;
+          if (isOf) {
+            release(entry.getValue());
+          }
+          return isOf;
+        });
+  }
+
   private void forget(Key key) {
     var partial = partials.remove(key);
     if (partial != null) {

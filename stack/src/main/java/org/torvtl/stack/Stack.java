@@ -395,6 +395,15 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     return admission.admitsRequest(clock.getAsLong());
   }
 
+  /** Its connections end without a word, and nothing that is still to come is sent to it. */
+  @Override
+  public void guestLeft(long mac) {
+    tcp.forget(mac);
+    reassembler.forget(mac);
+    neighbors.forget(mac);
+    handler.guestLeft(mac);
+  }
+
   @Override
   public void drained() {
     admission.drained();

@@ -61,6 +61,8 @@ public final class StackCounters {
     TCP_EVICTED,
     /** A connection request of a guest that holds as much memory as it may. */
     TCP_MEMORY,
+    /** A connection of a guest that has left its port of a bridge. */
+    GUEST_LEFT,
     /** A TCP segment of no connection. */
     TCP_NO_CONNECTION,
     /** A question for an address of the host's own, which the host answers itself. */

@@ -28,6 +28,13 @@ public interface StackHandler {
   /** An allocation failed: {@link MemoryAccount#giveUp} is to be called. No frame is at hand. */
   default void allocationFailed() {}
 
+  /**
+   * A guest has left, and another may have its MAC address now. Its connections have ended.
+   *
+   * @param guest its MAC address
+   */
+  default void guestLeft(long guest) {}
+
   /** No further frame is at hand: the time to flush what was written. */
   void endOfBatch();
 

@@ -187,6 +187,16 @@ final class TcpTable {
         key.guest(), key.address(), port, key.guestAddress(), guestPort, nowNanos);
   }
 
+  /** Ends the connections of a guest without a word. */
+  void forget(long guest) {
+    for (var connection : List.copyOf(connections.values())) {
+      if (connection.guest() == guest) {
+        counters.drop(Drop.GUEST_LEFT);
+        connection.drop();
+      }
+    }
+  }
+
   /** Ends every connection with a RST. */
   void close() {
     List.copyOf(connections.values()).forEach(GuestConnection::end);

@@ -103,6 +103,15 @@ public final class DnsService {
     }
   }
 
+  /** Gives up the lookups of an owner that has left: nothing of them is answered. */
+  public void forget(long owner) {
+    for (var lookup : List.copyOf(lookups.values())) {
+      if (lookup.owner == owner) {
+        end(lookup);
+      }
+    }
+  }
+
   /** Gives up all lookups: their queries are answered SERVFAIL. */
   public void close() {
     for (var lookup : List.copyOf(lookups.values())) {
@@ -236,8 +245,15 @@ public final class DnsService {
   }
 
   private void finish(Lookup lookup, DnsEvent outcome, @Nullable DnsRecord answer) {
+    if (end(lookup)) {
+      lookup.waiters.forEach(waiter -> settle(waiter, outcome, answer));
+    }
+  }
+
+  /** Ends a lookup, whose queries have no answer yet; false if it has ended before. */
+  private boolean end(Lookup lookup) {
     if (!lookups.remove(lookup.key, lookup)) {
-      return;
+      return false;
     }
     if (lookup.timer != null) {
       lookup.timer.cancel(false);
@@ -246,7 +262,7 @@ public final class DnsService {
       lookup.answer.cancel(false);
     }
     shares.remove(lookup, lookup.waiters.size());
-    lookup.waiters.forEach(waiter -> settle(waiter, outcome, answer));
+    return true;
   }
 
   private void settle(Waiter waiter, DnsEvent outcome, @Nullable DnsRecord answer) {

@@ -11,8 +11,9 @@ import org.torvtl.link.linux.SystemCallException;
  * put them there. linux/netfilter/nf_tables.h.
  *
  * <p>The messages of a transaction end with one that tells the new generation. A transaction of the
- * guard's own adds the chain {@link GuardRules#marker}; from its end on, every message about a
- * table of that name is about a change by somebody else.
+ * guard's own adds a chain of a name that no transaction had before; from its end on, every message
+ * about a table of that name is about a change by another program. That may well add a chain of the
+ * same name, when it loads a ruleset that it has saved.
  */
 final class GuardEvents {
   private static final int SUBSYSTEM = 10, NEWCHAIN = 3, NEWGEN = 15;
@@ -33,7 +34,11 @@ final class GuardEvents {
     this.table = table;
   }
 
-  /** A transaction of the guard's own begins, which adds that chain. */
+  /**
+   * A transaction of the guard's own begins.
+   *
+   * @param marker a chain that it adds; not empty, and of a name that it had never before
+   */
   void expect(String marker) {
     this.marker = marker;
     isTouched = true;
@@ -80,11 +85,12 @@ final class GuardEvents {
     if (type == NEWGEN) {
       if (isOwn) {
         isOwn = false;
+        marker = "";
         isTouched = false;
       }
     } else if (attribute(message, TABLE).equals(table)) {
       isTouched = true;
-      if (type == NEWCHAIN && attribute(message, CHAIN_NAME).equals(marker)) {
+      if (type == NEWCHAIN && !marker.isEmpty() && attribute(message, CHAIN_NAME).equals(marker)) {
         isOwn = true;
       }
     }

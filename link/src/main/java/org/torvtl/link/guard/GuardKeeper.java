@@ -5,87 +5,49 @@ import java.io.BufferedReader;
 import java.io.BufferedWriter;
 import java.io.File;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import org.torvtl.link.linux.Privileges;
+import org.torvtl.wire.MacAddress;
 
 /**
  * The child process that keeps the privilege to change the guard's tables when the gateway has
- * given root away. It can do nothing else: with the one capability that nftables takes, it accepts
- * statements about tables of the guard's name only.
+ * given root away. It is a shell that runs {@code keeper.sh}, with the one capability that nftables
+ * and forwarding tables take, and accepts nothing but what {@link GuardRules} writes.
+ *
+ * <p>Each request is a word and a number, and each answer one line that begins with that number. A
+ * transaction is followed by its statements and a line with a dot. What programs write beside is
+ * discarded. Programs that do not end within ten seconds are killed.
  *
  * <p>When its input ends without the word to remove the tables, the gateway was killed, and the
  * tables stay; but not those of a device that has gone along with it.
  */
 final class GuardKeeper implements AutoCloseable {
-  private static final Duration DEADLINE = Duration.ofSeconds(10);
+  private static final Duration DEADLINE = Duration.ofSeconds(15);
   private static final String END = ".";
 
-  /**
-   * Arguments: the tables' name, the device's name, the gateway's MAC address, then pairs of the
-   * index of a device and {@code self} or {@code master}: entries of forwarding tables to remove.
-   */
-  private static final String SCRIPT =
-      """
-      LC_ALL=C; export LC_ALL
-      table=$1 device=$2 mac=$3
-      shift 3
-      allowed="^(add|flush|delete) (table|chain|set|rule) (netdev|inet|arp) $table( [^{};]*([{][^{}]*[}][^{};]*)*)?\\$"
-      transaction() {
-        batch= released=
-        while IFS= read -r line && [ "$line" != . ]; do
-          case $line in
-          release\\ *) released="$released ${line#release }" ;;
-          *) batch="$batch${batch:+
-      }$line" ;;
-          esac
-        done
-        if refused=$(printf '%s\\n' "$batch" | grep -Ev -m 1 "$allowed"); then
-          echo "refused: $refused"
-          return
-        fi
-        for set in $released; do
-          taken=$(nft list set netdev "$table" "$set" | grep -oE '([0-9a-f]{2}:){5}[0-9a-f]{2}' | paste -sd, -)
-          [ -z "$taken" ] || batch="$batch
-      delete element netdev $table owned { $taken }"
-          batch="$batch
-      delete set netdev $table $set"
-        done
-        if reason=$(printf '%s\\n' "$batch" | nft -f - 2>&1); then
-          echo ok
-        else
-          echo "failed: $(printf '%s\\n' "$reason" | head -n 1)"
-        fi
-      }
-      remove() {
-        for family in netdev inet arp; do
-          printf 'add table %s %s\\ndelete table %s %s\\n' $family "$table" $family "$table"
-        done | nft -f -
-      }
-      while IFS= read -r line; do
-        case $line in
-        transaction) transaction ;;
-        remove)
-          remove || exit
-          while [ $# -gt 0 ]; do
-            name=$(ip -o link show | sed -n "s/^$1: \\([^:@]*\\)[:@].*/\\1/p")
-            [ -z "$name" ] || bridge fdb delete "$mac" dev "$name" "$2" 2>/dev/null
-            shift 2
-          done
-          exit 0
-          ;;
-        esac
-      done
-      ip link show dev "$device" >/dev/null 2>&1 || remove
-      """;
+  private static final String SCRIPT = script();
+
+  /** What {@code nft list table} prints of a set of MAC addresses, in one line. */
+  private static final Pattern SET =
+      Pattern.compile("set macs_(\\d{1,9}) \\{([^{}]*elements = \\{([^{}]*)})?[^{}]*}");
 
   private final String table;
   private final Process process;
   private final BufferedWriter input;
   private final BufferedReader output;
+  private int number;
 
   private GuardKeeper(String table, Process process) {
     this.table = table;
@@ -94,14 +56,20 @@ final class GuardKeeper implements AutoCloseable {
     this.output = process.inputReader(StandardCharsets.UTF_8);
   }
 
+  private static String script() {
+    try (var in = GuardKeeper.class.getResourceAsStream("keeper.sh")) {
+      return new String(Objects.requireNonNull(in).readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   /**
    * Starts it, in a session of its own, so that Ctrl-C does not end it before the gateway.
    *
-   * @param entries pairs of the index of a device and {@code self} or {@code master}: where the
-   *     gateway's MAC address stands in a forwarding table, to be removed at the end
+   * @param device when this is gone with the gateway, the tables go as well
    */
-  static GuardKeeper start(String table, String device, String mac, List<String> entries)
-      throws IOException {
+  static GuardKeeper start(GuardRules rules, String device) throws IOException {
     var command = new ArrayList<>(List.of("setsid"));
     if (Privileges.isRoot()) {
       command.addAll(
@@ -111,37 +79,67 @@ final class GuardKeeper implements AutoCloseable {
               "--bounding-set=-all,+net_admin",
               "--inh-caps=-all,+net_admin"));
     }
-    command.addAll(List.of("sh", "-c", SCRIPT, "torvtl-guard", table, device, mac));
-    command.addAll(entries);
-    var builder = new ProcessBuilder(command).directory(new File("/")).redirectErrorStream(true);
+    command.addAll(
+        List.of(
+            "sh",
+            "-c",
+            SCRIPT,
+            "torvtl-guard",
+            rules.table(),
+            device,
+            rules.markText(),
+            MacAddress.toString(rules.mac())));
+    var builder =
+        new ProcessBuilder(command)
+            .directory(new File("/"))
+            .redirectError(ProcessBuilder.Redirect.DISCARD);
     builder.environment().clear();
     builder.environment().put("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-    return new GuardKeeper(table, builder.start());
+    return new GuardKeeper(rules.table(), builder.start());
   }
 
   /**
-   * Has a transaction done.
+   * Has a transaction done, and then the gateway's MAC address put into forwarding tables.
    *
-   * @param released indexes of ports that are gone, whose MAC addresses others may have now
-   * @throws IOException with nft's own first line if it was refused
+   * @throws IOException with nft's own words if it was refused
    */
-  void apply(List<String> statements, List<Integer> released) throws IOException {
-    input.write("transaction\n");
-    for (var statement : statements) {
-      input.write(statement + "\n");
-    }
-    for (int index : released) {
-      input.write("release macs_" + index + "\n");
-    }
-    input.write(END + "\n");
-    input.flush();
-    var answer = output.readLine();
-    if (answer == null) {
-      throw new IOException("the process that keeps the packet filter has ended");
-    }
+  void apply(List<String> statements, List<ForwardingEntries.Entry> entries) throws IOException {
+    var request = new StringBuilder();
+    statements.forEach(statement -> request.append(statement).append('\n'));
+    entries.forEach(entry -> request.append("entry ").append(entry).append('\n'));
+    var answer = ask("transaction", request.append(END).append('\n').toString());
     if (!answer.equals("ok")) {
       throw new IOException(answer);
     }
+  }
+
+  /** The MAC addresses of each port that has a set of them, by index; nothing without a table. */
+  Map<Integer, Set<Long>> owned() throws IOException {
+    var owned = new LinkedHashMap<Integer, Set<Long>>();
+    var sets = SET.matcher(ask("owned", ""));
+    while (sets.find()) {
+      var macs = new LinkedHashSet<Long>();
+      if (sets.group(3) != null) {
+        for (var mac : sets.group(3).split(",", -1)) {
+          macs.add(HexFormat.fromHexDigitsToLong(mac.strip().replace(":", "")));
+        }
+      }
+      owned.put(Integer.parseInt(sets.group(1)), macs);
+    }
+    return owned;
+  }
+
+  private String ask(String word, String more) throws IOException {
+    number++;
+    input.write("%s %d\n%s".formatted(word, number, more));
+    input.flush();
+    String prefix = number + " ";
+    for (var answer = output.readLine(); answer != null; answer = output.readLine()) {
+      if (answer.startsWith(prefix)) {
+        return answer.substring(prefix.length()).strip();
+      }
+    }
+    throw new IOException("the process that keeps the packet filter has ended");
   }
 
   /** Has the tables removed; returns when that is done. */

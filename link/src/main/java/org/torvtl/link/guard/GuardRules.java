@@ -3,6 +3,8 @@ package org.torvtl.link.guard;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.torvtl.link.guard.Segment.Port;
@@ -11,7 +13,7 @@ import org.torvtl.wire.MacAddress;
 /**
  * Writes the guard's nftables statements. Base chains cannot be changed, so each version of the
  * table has chains of its own, which take the place of the last version's in one transaction; the
- * sets of MAC addresses stay.
+ * sets of MAC addresses stay. What is written here, {@code keeper.sh} must allow.
  *
  * @param table the name of the tables, one for each family
  * @param mark of the gateway's frames
@@ -33,6 +35,9 @@ record GuardRules(String table, int mark, long mac) {
   /** Addresses that a bridge does not forward. IEEE 802.1Q, table 8-1. */
   private static final String GROUPS = "ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00";
 
+  /** IEEE 802.3: the first bit on the wire tells groups. */
+  private static final String UNICAST = "ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00";
+
   private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_.@+=,~#-]+");
   private static final List<String> FAMILIES = List.of("netdev", "inet", "arp");
 
@@ -47,35 +52,51 @@ record GuardRules(String table, int mark, long mac) {
     static final Version NONE = new Version(List.of(), List.of(), List.of());
   }
 
-  /** The chain that tells which version is in force. */
-  static String marker(int number) {
-    return "guest_" + number;
+  /**
+   * The chain that tells which version is in force.
+   *
+   * @param version any number; no two versions have one, in no run
+   */
+  static String marker(long version) {
+    return "guest_%016x".formatted(version);
   }
 
-  /** Puts a table there, in place of any of that name. */
-  Version fresh(Segment segment, int number) {
-    var body = new Body(number);
-    for (var family : FAMILIES) {
-      body.statements.add("add table %s %s".formatted(family, table));
-      body.statements.add("delete table %s %s".formatted(family, table));
-    }
-    return body.write(segment);
+  /**
+   * Puts a table there, in place of any of that name.
+   *
+   * @param owned the MAC addresses that ports have, by index
+   */
+  Version fresh(Segment segment, long version, Map<Integer, Set<Long>> owned) {
+    var body = new Body(version);
+    FAMILIES.forEach(body::deleteTable);
+    return body.write(segment, owned);
   }
 
-  /** Puts a version in the place of the last one. What is not there of that is no error. */
-  Version update(Version last, Segment segment, int number) {
-    var body = new Body(number);
-    body.statements.add("add table netdev " + table);
+  /**
+   * Puts a version in the place of the last one, which is there as it was written.
+   *
+   * @param owned the MAC addresses that ports have, by index; of ports that are gone, they are free
+   */
+  Version update(Version last, Segment segment, long version, Map<Integer, Set<Long>> owned) {
+    var body = new Body(version);
     for (var chain : last.chains) {
-      for (var word : List.of("add", "flush", "delete")) {
+      for (var word : List.of("flush", "delete")) {
         body.statements.add("%s chain netdev %s %s".formatted(word, table, chain));
       }
     }
-    for (var family : List.of("inet", "arp")) {
-      body.statements.add("add table %s %s".formatted(family, table));
-      body.statements.add("delete table %s %s".formatted(family, table));
+    body.deleteTable("inet");
+    body.deleteTable("arp");
+    for (int port : last.ports) {
+      if (segment.guests().stream().noneMatch(guest -> guest.index() == port)) {
+        body.release(port, owned.getOrDefault(port, Set.of()));
+      }
     }
-    return body.write(segment);
+    return body.write(segment, Map.of());
+  }
+
+  /** The mark, as nft takes it. */
+  String markText() {
+    return "0x%08x".formatted(mark);
   }
 
   /** Whether nft can be given the name of an interface. */
@@ -96,14 +117,35 @@ record GuardRules(String table, int mark, long mac) {
   private final class Body {
     final List<String> statements = new ArrayList<>();
     private final List<String> chains = new ArrayList<>();
-    private final int number;
-    private final String unmarked = "meta mark != 0x%08x drop".formatted(mark);
+    private final long number;
+    private final String unmarked = "meta mark != %s drop".formatted(markText());
 
-    Body(int number) {
+    Body(long number) {
       this.number = number;
     }
 
-    Version write(Segment segment) {
+    void deleteTable(String family) {
+      statements.add("add table %s %s".formatted(family, table));
+      statements.add("delete table %s %s".formatted(family, table));
+    }
+
+    /** A port is gone: others may have its MAC addresses. */
+    void release(int port, Set<Long> macs) {
+      if (!macs.isEmpty()) {
+        statements.add("delete element netdev %s owned %s".formatted(table, elements(macs)));
+      }
+      statements.add("delete set netdev %s %s".formatted(table, macsOf(port)));
+    }
+
+    private static String macsOf(int port) {
+      return "macs_" + port;
+    }
+
+    private static String elements(Set<Long> macs) {
+      return macs.stream().map(MacAddress::toString).collect(Collectors.joining(", ", "{ ", " }"));
+    }
+
+    Version write(Segment segment, Map<Integer, Set<Long>> owned) {
       statements.add("add table netdev " + table);
       guestChain();
       for (var port : segment.silent()) {
@@ -112,10 +154,10 @@ record GuardRules(String table, int mark, long mac) {
       }
       segment.lower().forEach(port -> rule(base(port, "egress"), unmarked));
       segment.deaf().forEach(port -> rule(base(port, "ingress"), "drop"));
-      segment
-          .sending()
-          .forEach(port -> rule(base(port, "ingress"), "meta mark set 0x%08x".formatted(mark)));
-      segment.guests().forEach(this::guest);
+      segment.sending().forEach(port -> rule(base(port, "ingress"), "meta mark set " + markText()));
+      for (var port : segment.guests()) {
+        guest(port, owned.getOrDefault(port.index(), Set.of()));
+      }
       upperLayers(segment);
       return new Version(statements, chains, segment.guests().stream().map(Port::index).toList());
     }
@@ -133,30 +175,48 @@ record GuardRules(String table, int mark, long mac) {
       rule(chain, "ether type { 8021q, 8021ad } vlan id != 0 drop");
     }
 
-    /** A MAC address is the port's that used it first. */
-    private void guest(Port port) {
-      String set = "macs_" + port.index();
+    /**
+     * A MAC address is the port's that used it first, and no frame for another's goes there,
+     * wherever the bridge thinks it is.
+     */
+    private void guest(Port port, Set<Long> macs) {
+      String set = macsOf(port.index());
       statements.add(
           "add set netdev %s %s { type ether_addr; size %d; flags dynamic; }"
               .formatted(table, set, MACS_OF_A_PORT));
+      if (!macs.isEmpty()) {
+        for (var each : List.of(set, "owned")) {
+          statements.add("add element netdev %s %s %s".formatted(table, each, elements(macs)));
+        }
+      }
       String ingress = base(port, "ingress");
       rule(ingress, "jump " + marker(number));
       rule(ingress, "ether saddr @%s accept".formatted(set));
       rule(ingress, "ether saddr @owned drop");
       rule(ingress, "add @%s { ether saddr } add @owned { ether saddr } accept".formatted(set));
       rule(ingress, "drop");
-      rule(base(port, "egress"), unmarked);
+      String egress = base(port, "egress");
+      rule(egress, unmarked);
+      rule(egress, UNICAST + " ether daddr != @%s drop".formatted(set));
     }
 
     /** What is above the devices. */
     private void upperLayers(Segment segment) {
-      if (!segment.tunnels().isEmpty()) {
-        String chain = chain("inet", "over", "forward");
+      // What passes from port to port of a bridge comes here as well while br_netfilter is on.
+      var over = new ArrayList<>(segment.tunnels());
+      over.addAll(segment.bridges());
+      if (!over.isEmpty()) {
         statements.add(
-            "add rule %s iifname { %s } drop".formatted(chain, names(segment.tunnels())));
+            "add rule %s iifname { %s } drop"
+                .formatted(chain("inet", "over", "forward"), names(over)));
       }
       if (!segment.silent().isEmpty() || !segment.sending().isEmpty()) {
-        unheard(chain("inet", "heard", "prerouting"), segment.lower());
+        String heard = chain("inet", "heard", "prerouting");
+        if (!segment.bridges().isEmpty()) {
+          statements.add(
+              "add rule %s iifname { %s } notrack".formatted(heard, names(segment.bridges())));
+        }
+        unheard(heard, segment.lower());
         unheard(chain("arp", "heard", "input"), segment.lower());
       }
     }
@@ -184,7 +244,7 @@ record GuardRules(String table, int mark, long mac) {
     }
 
     private String base(Port port, String hook) {
-      String chain = "%s_%d_%d".formatted(hook, port.index(), number);
+      String chain = "%s_%d_%016x".formatted(hook, port.index(), number);
       chains.add(0, chain);
       statements.add(
           "add chain netdev %s %s { type filter hook %s device \"%s\" priority %d; }"

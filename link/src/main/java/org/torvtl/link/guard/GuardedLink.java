@@ -3,22 +3,33 @@ package org.torvtl.link.guard;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.IoEventLoop;
+import io.netty.util.collection.LongObjectHashMap;
+import io.netty.util.collection.LongObjectMap;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.torvtl.link.Link;
 import org.torvtl.link.LinkCounters;
+import org.torvtl.wire.EthernetFrame;
 
-/** A link that carries nothing, either way, while its guard is not in force. */
+/**
+ * A link that carries nothing, either way, while its guard is not in force. It tells its receiver
+ * of guests that have left their port.
+ */
 public final class GuardedLink implements Link {
   private static final Logger log = LoggerFactory.getLogger(GuardedLink.class);
+
+  /** More than ports have on a bridge of a thousand guests; the guard hears of them again then. */
+  private static final int MOST_HEARD = 1 << 16;
 
   private final Link link;
   private final LinkGuard guard;
   private final AtomicInteger open;
+  private Runnable onDeparture = () -> {};
   private boolean closed;
 
   private GuardedLink(Link link, LinkGuard guard, AtomicInteger open) {
@@ -54,49 +65,111 @@ public final class GuardedLink implements Link {
 
   @Override
   public void start(IoEventLoop loop, Receiver receiver) {
-    link.start(loop, guarded(receiver));
+    var taking = new GuardedReceiver(receiver);
+    onDeparture =
+        () -> {
+          try {
+            loop.execute(taking::hearDepartures);
+          } catch (RejectedExecutionException e) {
+            log.debug("{} takes no more frames", link.name(), e);
+          }
+        };
+    guard.onDeparture(onDeparture);
+    link.start(loop, taking);
   }
 
-  private Receiver guarded(Receiver receiver) {
-    return new Receiver() {
-      @Override
-      public void frame(ByteBuf frame) {
-        if (guard.isInForce()) {
-          receiver.frame(frame);
-        } else {
-          link.counters().guardDrops++;
+  private final class GuardedReceiver implements Receiver {
+    private final Receiver receiver;
+
+    private final EthernetFrame ethernet = new EthernetFrame();
+
+    /** MAC addresses that the guard was told of. */
+    private final LongObjectMap<Boolean> heard = new LongObjectHashMap<>();
+
+    private LinkGuard.Departure departure = guard.lastDeparture();
+    private long lastHeard = -1;
+
+    GuardedReceiver(Receiver receiver) {
+      this.receiver = receiver;
+    }
+
+    @Override
+    public void frame(ByteBuf frame) {
+      if (admits(frame)) {
+        receiver.frame(frame);
+      }
+    }
+
+    @Override
+    public void trustedFrame(ByteBuf frame) {
+      if (admits(frame)) {
+        receiver.trustedFrame(frame);
+      }
+    }
+
+    private boolean admits(ByteBuf frame) {
+      if (!guard.isInForce()) {
+        link.counters().guardDrops++;
+        return false;
+      }
+      // The guard is in force again only after it has told who has left. So this frame, of who
+      // came in the place, finds nothing of that guest's, even where the task is still to run.
+      hearDepartures();
+      if (guard.hasPorts()) {
+        hear(frame);
+      }
+      return true;
+    }
+
+    private void hear(ByteBuf frame) {
+      ethernet.wrap(frame, frame.readerIndex(), frame.readableBytes());
+      if (ethernet.defect() == null && ethernet.source() != lastHeard) {
+        long mac = ethernet.source();
+        lastHeard = mac;
+        if (heard.size() == MOST_HEARD) {
+          heard.clear();
+        }
+        if (heard.put(mac, Boolean.TRUE) == null) {
+          guard.heard();
         }
       }
+    }
 
-      @Override
-      public void trustedFrame(ByteBuf frame) {
-        if (guard.isInForce()) {
-          receiver.trustedFrame(frame);
-        } else {
-          link.counters().guardDrops++;
+    void hearDepartures() {
+      for (var next = departure.next(); next != null; next = departure.next()) {
+        departure = next;
+        for (long mac : next.macs) {
+          heard.remove(mac);
+          receiver.guestLeft(mac);
         }
+        lastHeard = -1;
       }
+    }
 
-      @Override
-      public void drained() {
-        receiver.drained();
-      }
+    @Override
+    public void guestLeft(long mac) {
+      receiver.guestLeft(mac);
+    }
 
-      @Override
-      public void endOfBatch() {
-        receiver.endOfBatch();
-      }
+    @Override
+    public void drained() {
+      receiver.drained();
+    }
 
-      @Override
-      public void allocationFailed() {
-        receiver.allocationFailed();
-      }
+    @Override
+    public void endOfBatch() {
+      receiver.endOfBatch();
+    }
 
-      @Override
-      public void failed(IOException cause) {
-        receiver.failed(cause);
-      }
-    };
+    @Override
+    public void allocationFailed() {
+      receiver.allocationFailed();
+    }
+
+    @Override
+    public void failed(IOException cause) {
+      receiver.failed(cause);
+    }
   }
 
   @Override
@@ -133,6 +206,7 @@ public final class GuardedLink implements Link {
       return;
     }
     closed = true;
+    guard.noLonger(onDeparture);
     link.close();
     if (open.decrementAndGet() == 0) {
       try {

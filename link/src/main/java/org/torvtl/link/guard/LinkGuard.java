@@ -2,9 +2,15 @@
 package org.torvtl.link.guard;
 
 import java.io.IOException;
+import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -30,14 +36,35 @@ public final class LinkGuard implements AutoCloseable {
   /** When nft refused what it took before, it is asked again after so long. */
   private static final int RETRY_MILLIS = 1_000;
 
+  /** Objections of which the kernel tells nothing are asked for so often. */
+  private static final int LOOK_MILLIS = 1_000;
+
   /** A host that changes its interfaces all the time is waited for. */
   private static final int TRIES_AT_ONCE = 8;
 
   private static final Logger log = LoggerFactory.getLogger(LinkGuard.class);
 
-  /** Why nothing may be carried on a link though its guard is in force; asked on each change. */
+  /**
+   * Why nothing may be carried on a link though its guard is in force; asked on each change, and
+   * each second unless the link is a device of the gateway's own.
+   */
   public interface Objections {
     Optional<String> get() throws IOException;
+  }
+
+  /** Guests that have left their port, so that others may have their MAC addresses. */
+  static final class Departure {
+    final Set<Long> macs;
+    private volatile @Nullable Departure next;
+
+    private Departure(Set<Long> macs) {
+      this.macs = macs;
+    }
+
+    /** The one after this, if there is any yet. */
+    @Nullable Departure next() {
+      return next;
+    }
   }
 
   private final List<Attachment> attachments;
@@ -47,12 +74,22 @@ public final class LinkGuard implements AutoCloseable {
   private final GuardKeeper keeper;
   private final NetlinkSocket filter;
   private final NetlinkSocket interfaces;
+  private final NetlinkSocket neighbors;
   private final NetlinkWait wait;
   private final GuardEvents events;
   private final Thread watcher;
-  private Segment segment = Segment.NONE;
+  private final SecureRandom random = new SecureRandom();
+  private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
+  private volatile Departure lastDeparture = new Departure(Set.of());
+  private volatile Segment segment = Segment.NONE;
   private Version version = Version.NONE;
-  private int number;
+
+  /** The MAC addresses of ports, by index, as they were read last. */
+  private Map<Integer, Set<Long>> owned = Map.of();
+
+  private boolean isUnfinished;
+  private boolean isEntryLost;
+  private volatile boolean hasNewGuest;
   private volatile boolean inForce;
   private volatile boolean closing;
   private @Nullable String complaint;
@@ -63,7 +100,8 @@ public final class LinkGuard implements AutoCloseable {
       GuardRules rules,
       GuardKeeper keeper,
       NetlinkSocket filter,
-      NetlinkSocket interfaces)
+      NetlinkSocket interfaces,
+      NetlinkSocket neighbors)
       throws SystemCallException {
     this.attachments = attachments;
     this.device = attachments.getLast().name();
@@ -72,7 +110,8 @@ public final class LinkGuard implements AutoCloseable {
     this.keeper = keeper;
     this.filter = filter;
     this.interfaces = interfaces;
-    this.wait = new NetlinkWait(List.of(filter, interfaces));
+    this.neighbors = neighbors;
+    this.wait = new NetlinkWait(List.of(filter, interfaces, neighbors));
     this.events = new GuardEvents(rules.table());
     this.watcher = new Thread(this::watch, "guard of " + device);
     watcher.setDaemon(true);
@@ -92,29 +131,30 @@ public final class LinkGuard implements AutoCloseable {
       throws IOException {
     var device = attachments.getLast();
     var rules = new GuardRules(GuardRules.tableFor(device.name()), mark, gatewayMac);
-    var filter = claim(device);
+    var opened = new ArrayList<AutoCloseable>();
     try {
+      var filter = claim(device);
+      opened.add(filter);
       var interfaces = NetlinkSocket.open(NetlinkSocket.ROUTE, 0, NetlinkSocket.GROUP_LINK);
-      var segment = Segment.of(LinkTable.read(), attachments);
-      String mac = MacAddress.toString(gatewayMac);
-      var keeper =
-          GuardKeeper.start(rules.table(), device.name(), mac, ForwardingEntries.of(segment));
-      var guard = new LinkGuard(attachments, objections, rules, keeper, filter, interfaces);
-      try {
-        guard.begin();
-        ForwardingEntries.add(segment, mac);
-      } catch (IOException | RuntimeException e) {
-        try {
-          guard.close();
-        } catch (IOException again) {
-          e.addSuppressed(again);
-        }
-        throw e;
-      }
+      opened.add(interfaces);
+      var neighbors = NetlinkSocket.open(NetlinkSocket.ROUTE, 0, NetlinkSocket.GROUP_NEIGH);
+      opened.add(neighbors);
+      var keeper = GuardKeeper.start(rules, device.name());
+      opened.add(keeper);
+      var guard =
+          new LinkGuard(attachments, objections, rules, keeper, filter, interfaces, neighbors);
+      opened.clear();
+      opened.add(guard);
+      guard.begin();
       return guard;
     } catch (IOException | RuntimeException e) {
-      // Of a guard that has begun, this is the second time, which does nothing.
-      filter.close();
+      for (var each : opened.reversed()) {
+        try {
+          each.close();
+        } catch (Exception again) {
+          e.addSuppressed(again);
+        }
+      }
       throw e;
     }
   }
@@ -157,12 +197,39 @@ public final class LinkGuard implements AutoCloseable {
     return rules.mark();
   }
 
+  /** Whether guests have ports here, and MAC addresses that belong to those. */
+  boolean hasPorts() {
+    return !segment.guests().isEmpty();
+  }
+
+  /** A MAC address was heard for the first time. Any thread may call it. */
+  void heard() {
+    if (!hasNewGuest) {
+      hasNewGuest = true;
+      wait.wake();
+    }
+  }
+
+  /** The departure of which nobody needs to hear that comes now. */
+  Departure lastDeparture() {
+    return lastDeparture;
+  }
+
+  /** Has a task run by the guard's thread after each departure. */
+  void onDeparture(Runnable listener) {
+    listeners.add(listener);
+  }
+
+  void noLonger(Runnable listener) {
+    listeners.remove(listener);
+  }
+
   private void watch() {
-    int timeout = -1;
+    int timeout = pause();
     while (!closing) {
       try {
         wait.await(timeout);
-        timeout = closing || look() ? -1 : RETRY_MILLIS;
+        timeout = closing || look() ? pause() : RETRY_MILLIS;
       } catch (IOException | RuntimeException e) {
         inForce = false;
         complain("nothing is carried on %s: %s".formatted(device, e.getMessage()));
@@ -171,26 +238,37 @@ public final class LinkGuard implements AutoCloseable {
     }
   }
 
+  private int pause() {
+    return segment.isOwnDevice() ? -1 : LOOK_MILLIS;
+  }
+
   /** Looks at what has changed; whether all is as it should be. */
   private boolean look() throws IOException {
     hear();
-    boolean isTampered = events.isTouched();
+    boolean isTampered = events.isTouched() && !isUnfinished;
     var now = Segment.of(LinkTable.read(), attachments);
-    if (!isTampered && now.equals(segment) && complaint == null) {
-      return true;
+    if (isTampered || isUnfinished || !now.equals(segment)) {
+      if (isTampered || !now.isOwnDevice()) {
+        // The first sign that the host may be on the link.
+        inForce = false;
+      }
+      if (isTampered) {
+        complain(
+            "the packet filter that keeps this host off %s was changed by another program (nft flush"
+                    .formatted(device)
+                + " ruleset?): nothing is carried until it is back");
+      }
+      if (!renew(isTampered || isUnfinished)) {
+        return false;
+      }
+    } else if (isEntryLost) {
+      keeper.apply(List.of(), ForwardingEntries.of(segment));
     }
-    if (isTampered || !now.isOwnDevice()) {
-      // The first sign that the host may be on the link.
-      inForce = false;
-    }
-    if (isTampered) {
-      complain(
-          "the packet filter that keeps this host off %s was changed by another program (nft flush"
-                  .formatted(device)
-              + " ruleset?): nothing is carried until it is back");
-    }
-    if (!renew(false)) {
-      return false;
+    isEntryLost = false;
+    if (hasNewGuest) {
+      // Before it is read: who comes now is read the next time.
+      hasNewGuest = false;
+      owned = keeper.owned();
     }
     var objection = objections.get();
     if (objection.isPresent()) {
@@ -216,6 +294,7 @@ public final class LinkGuard implements AutoCloseable {
   /** Takes the messages at hand. */
   private void hear() {
     events.hear(filter);
+    isEntryLost |= ForwardingEntries.hearDeletion(neighbors, rules.mac());
     try {
       while (interfaces.read() != null) {
         // That something changed is all that is asked of them.
@@ -225,38 +304,75 @@ public final class LinkGuard implements AutoCloseable {
     }
   }
 
-  /** Puts a version there that fits the interfaces as they are; false if they keep changing. */
-  private boolean renew(boolean isFirst) throws IOException {
+  /**
+   * Puts a version there that fits the interfaces as they are; false if they keep changing.
+   *
+   * @param isFresh whether it is not known what is there
+   */
+  private boolean renew(boolean isFresh) throws IOException {
+    isUnfinished = true;
     for (int i = 0; i < TRIES_AT_ONCE; i++) {
       segment = Segment.of(LinkTable.read(), attachments);
       check(segment);
-      number++;
-      events.expect(GuardRules.marker(number));
-      apply(isFirst && i == 0);
+      apply(isFresh || events.isTouched());
       hear();
       if (!events.isTouched() && Segment.of(LinkTable.read(), attachments).equals(segment)) {
+        isUnfinished = false;
         return true;
       }
     }
     return false;
   }
 
-  private void apply(boolean isFirst) throws IOException {
-    if (!isFirst) {
-      var next = rules.update(version, segment, number);
-      var released = new ArrayList<>(version.ports());
-      released.removeAll(next.ports());
+  private void apply(boolean isFresh) throws IOException {
+    if (!isFresh) {
       try {
-        keeper.apply(next.statements(), released);
-        version = next;
+        if (version.ports().stream().anyMatch(this::isGone)) {
+          owned = keeper.owned();
+        }
+        depart();
+        put(rules.update(version, segment, expected(), owned));
         return;
       } catch (IOException e) {
         log.debug("the guard of {} is made anew: {}", device, e.getMessage());
       }
     }
-    var next = rules.fresh(segment, number);
-    keeper.apply(next.statements(), List.of());
+    depart();
+    put(rules.fresh(segment, expected(), owned));
+  }
+
+  private long expected() {
+    long number = random.nextLong();
+    events.expect(GuardRules.marker(number));
+    return number;
+  }
+
+  private void put(Version next) throws IOException {
+    keeper.apply(next.statements(), ForwardingEntries.of(segment));
     version = next;
+    var stays = new HashMap<>(owned);
+    stays.keySet().removeIf(this::isGone);
+    owned = stays;
+  }
+
+  private boolean isGone(int port) {
+    return segment.guests().stream().noneMatch(guest -> guest.index() == port);
+  }
+
+  /** Tells which guests have left. Nothing is carried before all links have heard it. */
+  private void depart() {
+    var macs = new HashSet<Long>();
+    owned.forEach((port, addresses) -> {
+      if (isGone(port)) {
+        macs.addAll(addresses);
+      }
+    });
+    if (!macs.isEmpty()) {
+      var departure = new Departure(macs);
+      lastDeparture.next = departure;
+      lastDeparture = departure;
+      listeners.forEach(Runnable::run);
+    }
   }
 
   private static void check(Segment segment) throws IOException {
@@ -289,6 +405,7 @@ public final class LinkGuard implements AutoCloseable {
     }
     try (filter;
         interfaces;
+        neighbors;
         wait) {
       keeper.remove();
     }

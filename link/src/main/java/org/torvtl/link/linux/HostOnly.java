@@ -109,6 +109,7 @@ public final class HostOnly {
     if (isHostThere) {
       forwarding(subject).ifPresent(objections::add);
     }
+    bridgeFilter(subject).ifPresent(objections::add);
     for (var lower : below(subject)) {
       hardware(subject, lower).ifPresent(objections::add);
     }
@@ -219,6 +220,36 @@ public final class HostOnly {
               "this host forwards IPv6 that arrives at %s to other networks".formatted(name),
               "sysctl -w net.ipv6.conf.%s.disable_ipv6=1, or net.ipv6.conf.all.forwarding=0"
                   .formatted(inSysctl)));
+    }
+    return Optional.empty();
+  }
+
+  /**
+   * Whether the host's packet filter is shown the frames that a bridge passes on. It may answer
+   * them, by the host's own routes. docs.kernel.org/networking/bridge.html, "Netfilter".
+   */
+  private Optional<Objection> bridgeFilter(String name) throws IOException {
+    var bridge = devices.resolve(name).resolve("bridge");
+    if (!Files.exists(bridge)) {
+      return Optional.empty();
+    }
+    for (var family : List.of("ip", "ip6")) {
+      String setting = "bridge-nf-call-%stables".formatted(family);
+      if (isOn(settings.resolve("bridge").resolve(setting))) {
+        return Optional.of(
+            new Objection(
+                "%s shows what guests send to this host's firewall (net.bridge.%s), which may answer it over the host's network"
+                    .formatted(name, setting),
+                "sysctl -w net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0; where containers need it on, give each guest a TAP that is no bridge port: run -d tap0 -d tap1"));
+      }
+      if (isOn(bridge.resolve("nf_call_%stables".formatted(family)))) {
+        return Optional.of(
+            new Objection(
+                "%s shows what guests send to this host's firewall (nf_call_%stables), which may answer it over the host's network"
+                    .formatted(name, family),
+                "ip link set %s type bridge nf_call_iptables 0 nf_call_ip6tables 0"
+                    .formatted(name)));
+      }
     }
     return Optional.empty();
   }

@@ -16,8 +16,8 @@ public final class NetlinkSocket implements AutoCloseable {
   /** Protocols. */
   public static final int ROUTE = 0, NETFILTER = 12;
 
-  /** Multicast groups: interfaces (of {@link #ROUTE}), nftables (of {@link #NETFILTER}). */
-  public static final int GROUP_LINK = 1, GROUP_NFTABLES = 7;
+  /** Multicast groups: interfaces, neighbors (of {@link #ROUTE}), nftables (of NETFILTER). */
+  public static final int GROUP_LINK = 1, GROUP_NEIGH = 3, GROUP_NFTABLES = 7;
 
   private static final int SOL_NETLINK = 270, ADD_MEMBERSHIP = 1;
   private static final int SOL_SOCKET = 1, SO_RCVBUF = 8;

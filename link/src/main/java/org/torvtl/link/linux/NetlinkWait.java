@@ -18,6 +18,7 @@ public final class NetlinkWait implements AutoCloseable {
 
   private final Arena arena = Arena.ofShared();
   private final MemorySegment descriptors;
+  private final MemorySegment wakes = arena.allocate(JAVA_LONG);
   private final MemorySegment one = arena.allocateFrom(JAVA_LONG, 1);
   private final MemorySegment vector = arena.allocate(2 * JAVA_LONG.byteSize(), Long.BYTES);
   private final int count;
@@ -45,7 +46,7 @@ public final class NetlinkWait implements AutoCloseable {
   }
 
   /**
-   * Waits.
+   * Waits. One call of {@link #wake}, or several, ends one wait, this or the next.
    *
    * @param timeoutMillis negative for ever
    */
@@ -54,9 +55,11 @@ public final class NetlinkWait implements AutoCloseable {
     if (result < 0 && result != -Libc.EINTR) {
       throw new SystemCallException("cannot wait for netlink", -result, "");
     }
+    // The counter of wakes, back to zero.
+    Libc.read(wakeFd, wakes.address(), Long.BYTES);
   }
 
-  /** Ends this wait and every later one. Any thread may call it. */
+  /** Ends a wait. Any thread may call it. */
   public void wake() {
     Libc.writev(wakeFd, vector.address(), 1);
   }

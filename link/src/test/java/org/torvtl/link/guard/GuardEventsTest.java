@@ -99,6 +99,17 @@ class GuardEventsTest {
     assertThat(events.isTouched()).isTrue();
   }
 
+  /** In one transaction, as a ruleset is loaded that was saved. */
+  @Test
+  void theGuardsOwnVersionLoadedAgainByAnotherIsSeen() {
+    own(1);
+    message(DELTABLE, TABLE, "");
+    message(NEWCHAIN, TABLE, GuardRules.marker(1));
+    message(NEWRULE, TABLE, GuardRules.marker(1));
+    message(NEWGEN, "", "");
+    assertThat(events.isTouched()).isTrue();
+  }
+
   @Test
   void lostMessagesMayHaveBeenAboutTheTable() {
     own(1);

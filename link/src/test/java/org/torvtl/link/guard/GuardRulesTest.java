@@ -4,6 +4,7 @@ package org.torvtl.link.guard;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.torvtl.link.guard.Segment.Port;
 
@@ -19,8 +20,9 @@ class GuardRulesTest {
 
   @Test
   void everyVersionHasChainsOfItsOwn() {
-    var first = RULES.fresh(bridge(new Port(4, "vnet1")), 1);
-    var second = RULES.update(first, bridge(new Port(4, "vnet1"), new Port(5, "vnet2")), 2);
+    var first = RULES.fresh(bridge(new Port(4, "vnet1")), 1, Map.of());
+    var second =
+        RULES.update(first, bridge(new Port(4, "vnet1"), new Port(5, "vnet2")), 2, Map.of());
     assertThat(first.chains()).doesNotContainAnyElementsOf(second.chains());
     assertThat(second.statements())
         .containsAll(
@@ -34,8 +36,9 @@ class GuardRulesTest {
 
   @Test
   void theMarkIsWithoutSign() {
-    assertThat(RULES.fresh(bridge(), 1).statements())
-        .contains("add rule netdev torvtl_guard_br0 egress_3_1 meta mark != 0x80000001 drop");
+    assertThat(RULES.fresh(bridge(), 1, Map.of()).statements())
+        .contains(
+            "add rule netdev torvtl_guard_br0 egress_3_0000000000000001 meta mark != 0x80000001 drop");
   }
 
   @Test
