@@ -111,6 +111,19 @@ class IsolationPolicyTest {
     assertThat(keys.values()).doesNotContain(back);
   }
 
+  @Test
+  void whoComesAfterAGuestHasAKeyOfItsOwn() {
+    var perGuest = new PerGuestIsolation("br0", random);
+    var shared = new PerDeviceIsolation("tap0", random, () -> true);
+    for (var policy : List.of(perGuest, shared)) {
+      var left = policy.keyOf(from(FIRST_MAC));
+      var stays = policy.keyOf(from(FIRST_MAC + 1));
+      policy.forget(FIRST_MAC);
+      assertThat(policy.keyOf(from(FIRST_MAC))).isNotEqualTo(left);
+      assertThat(policy.keyOf(from(FIRST_MAC + 1))).isEqualTo(stays);
+    }
+  }
+
   /** However many guests there are, and however often they come back. */
   @Test
   void noKeyIsEverGivenToTwoGuests() {

@@ -228,6 +228,24 @@ class ConnectionSharesTest {
     assertThat(stack.connections()).isEqualTo(StackConfig.DEFAULT_MAX_CONNECTIONS);
   }
 
+  /** Another may have its MAC address from now on, and is told nothing of it. */
+  @Test
+  void ofAGuestThatLeftNothingIsThere() {
+    connect(GREEDY, FIRST_PORT, 3);
+    connect(OTHER, 700);
+    answerer.accepts = false;
+    syn(GREEDY, 900);
+    resets.clear();
+    stack.guestLeft(GREEDY);
+    receive();
+    assertThat(openOf(GREEDY)).isZero();
+    assertThat(answerer.closed).hasSize(4);
+    assertThat(isOpen(OTHER, 700)).isTrue();
+    assertThat(stack.connections()).isEqualTo(1);
+    assertThat(resets).isEmpty();
+    assertThat(drops(Drop.GUEST_LEFT)).isEqualTo(4);
+  }
+
   @Test
   void guestsWithFewKeepTheirs() {
     connect(OTHER, FIRST_PORT, 4);

@@ -31,6 +31,19 @@ class NeighborCacheTest {
   }
 
   @Test
+  void whatAGuestThatLeftHadIsFree() {
+    neighbors.learn(ADDRESS, GUEST, GUEST, now);
+    neighbors.learn(FORGED, FORGER, FORGER, now);
+    neighbors.forget(GUEST);
+    assertThat(neighbors.at(ADDRESS, now)).isNull();
+    assertThat(neighbors.at(FORGED, now)).isEqualTo(FORGER);
+    // Its share is free, too.
+    forge(NeighborCache.CAPACITY, FORGER);
+    neighbors.learn(ADDRESS, GUEST, GUEST, now);
+    assertThat(neighbors.at(ADDRESS, now)).isEqualTo(GUEST);
+  }
+
+  @Test
   void oneThatClaimsManyAddressesLosesItsOwn() {
     for (int i = 0; i < 20; i++) {
       neighbors.learn(ADDRESS + i, GUEST + i, GUEST + i, now);

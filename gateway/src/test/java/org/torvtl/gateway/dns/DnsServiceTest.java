@@ -417,6 +417,19 @@ class DnsServiceTest {
     assertThat(bounded.inFlight()).isEqualTo(1);
   }
 
+  /** What it asked would be told to the next guest at its MAC address. */
+  @Test
+  void aGuestThatLeftIsNotAnswered() throws Exception {
+    ask(service, 7, "leaves", query("secret.example.com", Type.A).toWire());
+    ask(service, 8, "stays", query("www.example.com", Type.A).toWire());
+    service.forget(7);
+    assertThat(service.inFlight()).isEqualTo(1);
+    assertThat(wayOut.addresses.getFirst().isCancelled()).isTrue();
+    assertThat(responses).isEmpty();
+    wayOut.addresses.get(1).setSuccess(InetAddress.getByName("192.0.2.1"));
+    assertThat(responses).hasSize(1);
+  }
+
   @Test
   void closingAnswersAllThatWait() throws Exception {
     ask(query("www.example.com", Type.A));

@@ -11,10 +11,14 @@
  *   <li>On the device itself, ingress drops everything. A packet socket sees frames before that, so
  *       the gateway hears all and the host nothing. Egress drops all but the frames that bear the
  *       gateway's mark: 32 random bits, new at each start.
- *   <li>On each port of a bridge, egress drops all but the gateway's frames, so guests hear only
- *       the gateway. Ingress drops frames for the bridge's own group addresses, which the kernel
- *       hands to the port's own stack, frames that bear the gateway's MAC address, and VLAN tags. A
- *       source address belongs to the port that used it first.
+ *   <li>On each port of a bridge, egress drops all but the gateway's frames to the port's own MAC
+ *       addresses or to groups, so guests hear only the gateway, and only what is for them. Ingress
+ *       drops frames for the bridge's own group addresses, which the kernel hands to the port's own
+ *       stack, frames that bear the gateway's MAC address, and VLAN tags. A source address belongs
+ *       to the port that used it first.
+ *   <li>What a bridge passes on goes by the host's forwarding filters as well while br_netfilter is
+ *       on. It is dropped there before them, and nothing is carried in the meantime: what another
+ *       chain does with the gateway's own frames cannot be known.
  *   <li>A TAP of the gateway's own that is a bridge port marks what the gateway sends. One that is
  *       none only drops ingress: what the host sends into it is how a guest's frames come.
  *   <li>What the device stands on, such as a macvlan's lower device, hands frames up behind its
@@ -27,6 +31,10 @@
  * else, or an interface is added or renamed, {@link org.torvtl.link.guard.GuardedLink} carries
  * nothing until the table is right again. When the gateway is killed, the table stays, and the next
  * start replaces it in one transaction. A decent end removes it.
+ *
+ * <p>A MAC address stays its port's when the table is put back, and until the port is gone. Then
+ * the links tell their receivers that those guests have left, so that all that was theirs ends
+ * before another port may have the address.
  *
  * <p>Between the moment a port is added to a bridge and the moment its chains are there, some
  * milliseconds pass. In these the host hears nothing, but the new port's guest may hear other
