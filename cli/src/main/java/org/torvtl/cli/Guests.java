@@ -181,11 +181,14 @@ final class Guests {
       try {
         guard = guard(own);
         int mark = guard == null ? 0 : guard.mark();
+        int markOfGuests = guard == null ? 0 : guard.markOfGuests(in.index());
         up(in);
         var links =
             in != out
-                ? List.of(linkToAnother(own.isEmpty() ? packetSocket(mark) : own.getFirst(), mark))
-                : links(own.isEmpty() ? List.of(packetSocket(mark)) : own);
+                ? List.of(
+                    linkToAnother(
+                        own.isEmpty() ? packetSocket(mark, markOfGuests) : own.getFirst(), mark))
+                : links(own.isEmpty() ? List.of(packetSocket(mark, markOfGuests)) : own);
         return guard == null ? links : GuardedLink.all(links, guard);
       } catch (IOException | UserException e) {
         own.forEach(TunDevice::close);
@@ -221,11 +224,7 @@ final class Guests {
             in.name());
         return null;
       }
-      return LinkGuard.put(
-          attachments(own),
-          new SecureRandom().ints().filter(mark -> mark != 0).findFirst().orElseThrow(),
-          StackConfig.DEFAULT_MAC,
-          this::objection);
+      return LinkGuard.put(attachments(own), StackConfig.DEFAULT_MAC, this::objection);
     }
 
     private List<Attachment> attachments(List<TunDevice> own) throws IOException {
@@ -273,13 +272,14 @@ final class Guests {
       }
     }
 
-    private PacketSocket packetSocket(int mark) throws IOException, UserException {
+    private PacketSocket packetSocket(int mark, int markOfGuests)
+        throws IOException, UserException {
       if (lanes > 1) {
         throw new UserException(
             "cannot use %s with --lanes %d: only a TAP or TUN has a queue for each lane (leave out --lanes)"
                 .formatted(in.name(), lanes));
       }
-      return PacketSocket.open(in, StackConfig.DEFAULT_MAC, mark);
+      return PacketSocket.open(in, StackConfig.DEFAULT_MAC, mark, markOfGuests);
     }
 
     private static List<Link> links(List<? extends Device> devices) throws IOException {

@@ -71,7 +71,7 @@ class GuardKeeperTest {
     return machine.script(
         """
         printf 'transaction 1\\n%s.\\nowned 2\\n' "$1" |
-          sh "$2" torvtl_guard_br0 lo 0x80000001 02:54:6f:72:56:4c
+          sh "$2" torvtl_guard_br0 lo 0x80000001 0x40000002 02:54:6f:72:56:4c
         echo "status $?"
         nft list tables
         ls /tmp
@@ -107,7 +107,7 @@ class GuardKeeperTest {
         machine.script(
             """
             printf 'owned 1\\nowned 2\\ntransaction 3\\n.\\n' |
-              sh "$1" torvtl_guard_br0 lo 0x80000001 02:54:6f:72:56:4c 2>&1
+              sh "$1" torvtl_guard_br0 lo 0x80000001 0x40000002 02:54:6f:72:56:4c 2>&1
             """,
             Machine.PROJECT + "/link/src/main/resources/org/torvtl/link/guard/keeper.sh");
     assertThat(result.out().lines())

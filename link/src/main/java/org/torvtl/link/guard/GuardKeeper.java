@@ -87,7 +87,8 @@ final class GuardKeeper implements AutoCloseable {
             "torvtl-guard",
             rules.table(),
             device,
-            rules.markText(),
+            GuardRules.text(rules.mark()),
+            GuardRules.text(rules.heard()),
             MacAddress.toString(rules.mac())));
     var builder =
         new ProcessBuilder(command)

@@ -17,9 +17,10 @@ import org.torvtl.wire.MacAddress;
  *
  * @param table the name of the tables, one for each family
  * @param mark of the gateway's frames
+ * @param heard the mark of guests' frames that have passed the rules of their port
  * @param mac the gateway's MAC address
  */
-record GuardRules(String table, int mark, long mac) {
+record GuardRules(String table, int mark, int heard, long mac) {
   /**
    * MAC addresses that a port may use while the gateway runs. The gateway knows more guests at a
    * time, so that one port's do not take all places.
@@ -94,8 +95,8 @@ record GuardRules(String table, int mark, long mac) {
     return body.write(segment, Map.of());
   }
 
-  /** The mark, as nft takes it. */
-  String markText() {
+  /** A mark, as nft takes it. */
+  static String text(int mark) {
     return "0x%08x".formatted(mark);
   }
 
@@ -118,7 +119,7 @@ record GuardRules(String table, int mark, long mac) {
     final List<String> statements = new ArrayList<>();
     private final List<String> chains = new ArrayList<>();
     private final long number;
-    private final String unmarked = "meta mark != %s drop".formatted(markText());
+    private final String unmarked = "meta mark != %s drop".formatted(text(mark));
 
     Body(long number) {
       this.number = number;
@@ -154,7 +155,10 @@ record GuardRules(String table, int mark, long mac) {
       }
       segment.lower().forEach(port -> rule(base(port, "egress"), unmarked));
       segment.deaf().forEach(port -> rule(base(port, "ingress"), "drop"));
-      segment.sending().forEach(port -> rule(base(port, "ingress"), "meta mark set " + markText()));
+      segment.sending().forEach(port -> rule(base(port, "ingress"), "meta mark set " + text(mark)));
+      for (var port : segment.hearing()) {
+        rule(base(port, "egress"), "meta mark != %s drop".formatted(text(heard)));
+      }
       for (var port : segment.guests()) {
         guest(port, owned.getOrDefault(port.index(), Set.of()));
       }
@@ -169,9 +173,10 @@ record GuardRules(String table, int mark, long mac) {
       String chain = marker(number);
       chains.addFirst(chain);
       statements.add("add chain netdev %s %s".formatted(table, chain));
-      rule(chain, "meta mark set 0");
+      rule(chain, "meta mark set " + text(heard));
       rule(chain, GROUPS + " drop");
       rule(chain, "ether saddr %s drop".formatted(MacAddress.toString(mac)));
+      rule(chain, "%s ether daddr != %s drop".formatted(UNICAST, MacAddress.toString(mac)));
       rule(chain, "ether type { 8021q, 8021ad } vlan id != 0 drop");
     }
 

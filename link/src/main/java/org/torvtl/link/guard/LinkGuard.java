@@ -122,15 +122,14 @@ public final class LinkGuard implements AutoCloseable {
    * gateway takes its first frame there, and with CAP_NET_ADMIN, which may be given away after.
    *
    * @param attachments the gateway's devices, the one it sends into last; not empty
-   * @param mark of the gateway's frames, not 0
    * @param gatewayMac as of {@link MacAddress}
    * @throws IOException if nftables is missing or refuses, or another gateway guards the device
    */
-  public static LinkGuard put(
-      List<Attachment> attachments, int mark, long gatewayMac, Objections objections)
+  public static LinkGuard put(List<Attachment> attachments, long gatewayMac, Objections objections)
       throws IOException {
     var device = attachments.getLast();
-    var rules = new GuardRules(GuardRules.tableFor(device.name()), mark, gatewayMac);
+    int[] marks = new SecureRandom().ints().filter(mark -> mark != 0).distinct().limit(2).toArray();
+    var rules = new GuardRules(GuardRules.tableFor(device.name()), marks[0], marks[1], gatewayMac);
     var opened = new ArrayList<AutoCloseable>();
     try {
       var filter = claim(device);
@@ -195,6 +194,19 @@ public final class LinkGuard implements AutoCloseable {
   /** The mark of the gateway's frames. */
   public int mark() {
     return rules.mark();
+  }
+
+  /**
+   * The mark of frames that a packet socket on a device may take: on a bridge those that have
+   * passed the rules of their port, so that none is taken that comes from a new port before it has
+   * any. 0 elsewhere, for any.
+   *
+   * @param index of the device
+   */
+  public int markOfGuests(int index) {
+    return segment.bridges().stream().anyMatch(bridge -> bridge.index() == index)
+        ? rules.heard()
+        : 0;
   }
 
   /** Whether guests have ports here, and MAC addresses that belong to those. */

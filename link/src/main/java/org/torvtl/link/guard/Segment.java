@@ -18,6 +18,7 @@ import org.torvtl.link.linux.LinkTable;
  * @param lower as {@code silent}, for devices that others stand on
  * @param guests bridge ports that a guest is behind
  * @param sending the gateway's own TAPs among the bridge ports: what they send is the gateway's
+ * @param hearing the gateway's own TAPs among the bridge ports, that take frames from it
  * @param deaf the host hears nothing there; what it sends is not looked at
  * @param tunnels the gateway's own TUNs: the host takes packets there for itself only
  * @param bridges those of {@code silent} that are bridges
@@ -27,11 +28,13 @@ public record Segment(
     List<Port> lower,
     List<Port> guests,
     List<Port> sending,
+    List<Port> hearing,
     List<Port> deaf,
     List<Port> tunnels,
     List<Port> bridges) {
   static final Segment NONE =
-      new Segment(List.of(), List.of(), List.of(), List.of(), List.of(), List.of(), List.of());
+      new Segment(
+          List.of(), List.of(), List.of(), List.of(), List.of(), List.of(), List.of(), List.of());
 
   private static final String BRIDGE = "bridge", VETH = "veth";
 
@@ -69,6 +72,7 @@ public record Segment(
     private final TreeSet<Port> lower = new TreeSet<>();
     private final TreeSet<Port> guests = new TreeSet<>();
     private final TreeSet<Port> sending = new TreeSet<>();
+    private final TreeSet<Port> hearing = new TreeSet<>();
     private final TreeSet<Port> deaf = new TreeSet<>();
     private final TreeSet<Port> tunnels = new TreeSet<>();
     private final Map<Port, LinkTable.Entry> bridges = new TreeMap<>();
@@ -88,6 +92,7 @@ public record Segment(
           List.copyOf(lower),
           List.copyOf(guests),
           List.copyOf(sending),
+          List.copyOf(hearing),
           List.copyOf(deaf),
           List.copyOf(tunnels),
           List.copyOf(bridges.keySet()));
@@ -116,6 +121,9 @@ public record Segment(
               ? Optional.of(device)
               : byIndex(device.master()).filter(master -> master.kind().equals(BRIDGE));
       bridge.ifPresent(entry -> bridges.put(port(entry), entry));
+      if (role != Attachment.Role.SOCKET && bridge.isPresent()) {
+        hearing.add(port(device));
+      }
       switch (role) {
         case RECEIVING_TAP -> deaf.add(port(device));
         case TAP -> (bridge.isPresent() ? sending : deaf).add(port(device));

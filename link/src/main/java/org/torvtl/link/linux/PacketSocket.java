@@ -51,10 +51,12 @@ public final class PacketSocket implements Device {
    *
    * @param gatewayMac the gateway's MAC address on this link
    * @param mark of the frames it sends, for packet filters; 0 for none
+   * @param markOfGuests of the frames it takes, as packet filters have set it; 0 for any
    * @throws SystemCallException if there is no such interface, it carries no Ethernet, or there is
    *     no permission
    */
-  public static PacketSocket open(NetworkInterface networkInterface, long gatewayMac, int mark)
+  public static PacketSocket open(
+      NetworkInterface networkInterface, long gatewayMac, int mark, int markOfGuests)
       throws SystemCallException {
     var socket = unbound(networkInterface, mark);
     try (var arena = Arena.ofConfined()) {
@@ -62,7 +64,7 @@ public final class PacketSocket implements Device {
       socket.set(
           SOL_SOCKET,
           SO_ATTACH_FILTER,
-          program(arena, filter(gatewayMac, networkInterface.macAddress())));
+          program(arena, filter(gatewayMac, networkInterface.macAddress(), markOfGuests)));
       socket.set(SOL_PACKET, PACKET_IGNORE_OUTGOING, arena.allocateFrom(JAVA_INT, 1));
       socket.set(SOL_SOCKET, SO_RCVBUF, arena.allocateFrom(JAVA_INT, RECEIVE_BUFFER_BYTES));
       socket.bind(arena, ETH_P_ALL);
@@ -145,19 +147,23 @@ public final class PacketSocket implements Device {
 
   private static final int LOAD_BYTE = 0x30, LOAD_HALF = 0x28, LOAD_WORD = 0x20;
   private static final int JUMP_IF_EQUAL = 0x15, JUMP_IF_SET = 0x45, RETURN = 0x06;
-  private static final int ANCILLARY = -0x1000, PACKET_TYPE = 4, VLAN_TAG_PRESENT = 48;
+  private static final int ANCILLARY = -0x1000, PACKET_TYPE = 4, MARK = 20, VLAN_TAG_PRESENT = 48;
   private static final int PACKET_OUTGOING = 4;
   private static final int DESTINATION = 0, SOURCE = 6, EVERYTHING = 0x40000;
 
   /** The filter. Jumps are counted from the next instruction; the last two are where it ends. */
-  private static List<Instruction> filter(long gatewayMac, long interfaceMac) {
-    int reject = 18;
-    int accept = 19;
+  private static List<Instruction> filter(long gatewayMac, long interfaceMac, int markOfGuests) {
+    int reject = markOfGuests == 0 ? 18 : 20;
+    int accept = reject + 1;
     var code = new ArrayList<Instruction>();
     code.add(new Instruction(LOAD_BYTE, 0, 0, ANCILLARY + PACKET_TYPE));
     code.add(new Instruction(JUMP_IF_EQUAL, reject - 2, 0, PACKET_OUTGOING));
     code.add(new Instruction(LOAD_BYTE, 0, 0, ANCILLARY + VLAN_TAG_PRESENT));
     code.add(new Instruction(JUMP_IF_EQUAL, 0, reject - 4, 0));
+    if (markOfGuests != 0) {
+      code.add(new Instruction(LOAD_WORD, 0, 0, ANCILLARY + MARK));
+      code.add(new Instruction(JUMP_IF_EQUAL, 0, reject - code.size() - 1, markOfGuests));
+    }
     rejectFrom(code, gatewayMac, reject);
     rejectFrom(code, interfaceMac, reject);
     // The group bit, then the gateway's own address.

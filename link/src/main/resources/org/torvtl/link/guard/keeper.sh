@@ -2,12 +2,13 @@
 #
 # Keeps the privilege to change the guard's tables. Run by GuardKeeper, which has the protocol.
 #
-# Arguments: the tables' name, the device's name, the gateway's mark and MAC address.
+# Arguments: the tables' name, the device's name, the marks of the gateway's frames and of guests', the gateway's MAC
+# address.
 
 exec 2>/dev/null
 LC_ALL=C
 export LC_ALL
-table=$1 device=$2 mark=$3 mac=$4
+table=$1 device=$2 mark=$3 heard=$4 mac=$5
 
 # All that GuardRules writes, and no more: a program that has taken over the gateway can open the
 # guests' link, but cannot use this privilege on anything else of the host. One line has one
@@ -18,6 +19,7 @@ interface='"[A-Za-z0-9_.@+=,~#-]+"'
 interfaces="[{] $interface(, $interface)* [}]"
 hook="hook (ingress|egress) device $interface"
 group='ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 drop'
+unicast='ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00'
 allowed="add table (netdev|inet|arp) $table
 delete table (netdev|inet|arp) $table
 (add|flush|delete) chain netdev $table $name
@@ -30,16 +32,17 @@ add rule inet $table heard iifname $interfaces (drop|notrack)
 add rule arp $table heard iifname $interfaces drop
 add rule (inet|arp) $table heard $group
 add rule netdev $table $name drop
-add rule netdev $table $name meta mark != $mark drop
-add rule netdev $table $name meta mark set (0|$mark)
+add rule netdev $table $name meta mark != ($mark|$heard) drop
+add rule netdev $table $name meta mark set ($mark|$heard)
 add rule netdev $table $name $group
 add rule netdev $table $name ether saddr $mac drop
+add rule netdev $table $name $unicast ether daddr != $mac drop
 add rule netdev $table $name ether type [{] 8021q, 8021ad [}] vlan id != 0 drop
 add rule netdev $table $name jump $name
 add rule netdev $table $name ether saddr @macs_[0-9]+ accept
 add rule netdev $table $name ether saddr @owned drop
 add rule netdev $table $name add @macs_[0-9]+ [{] ether saddr [}] add @owned [{] ether saddr [}] accept
-add rule netdev $table $name ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 ether daddr != @macs_[0-9]+ drop
+add rule netdev $table $name $unicast ether daddr != @macs_[0-9]+ drop
 add set netdev $table (owned|macs_[0-9]+) [{] type ether_addr; size [0-9]+; flags dynamic; [}]
 add element netdev $table (owned|macs_[0-9]+) [{] $macs [}]
 delete element netdev $table owned [{] $macs [}]

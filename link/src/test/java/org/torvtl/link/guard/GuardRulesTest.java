@@ -11,11 +11,12 @@ import org.torvtl.link.guard.Segment.Port;
 /** What the kernel makes of the statements: {@code HostIsolationTest} in e2e. */
 class GuardRulesTest {
   private static final GuardRules RULES =
-      new GuardRules("torvtl_guard_br0", 0x80000001, 0x02_54_6F_72_56_4CL);
+      new GuardRules("torvtl_guard_br0", 0x80000001, 0x40000002, 0x02_54_6F_72_56_4CL);
 
   private static Segment bridge(Port... guests) {
     var device = List.of(new Port(3, "br0"));
-    return new Segment(device, List.of(), List.of(guests), List.of(), List.of(), List.of(), device);
+    return new Segment(
+        device, List.of(), List.of(guests), List.of(), List.of(), List.of(), List.of(), device);
   }
 
   @Test
