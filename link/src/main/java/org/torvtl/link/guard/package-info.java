@@ -15,7 +15,8 @@
  *       addresses or to groups, so guests hear only the gateway, and only what is for them. Ingress
  *       drops frames for the bridge's own group addresses, which the kernel hands to the port's own
  *       stack, frames that bear the gateway's MAC address, and VLAN tags. A source address belongs
- *       to the port that used it first.
+ *       to the port that used it first. What passes gets a second mark, and the gateway takes no
+ *       frame from a bridge without it: none of a port that has no rules yet.
  *   <li>What a bridge passes on goes by the host's forwarding filters as well while br_netfilter is
  *       on. It is dropped there before them, and nothing is carried in the meantime: what another
  *       chain does with the gateway's own frames cannot be known.
@@ -37,8 +38,8 @@
  * before another port may have the address.
  *
  * <p>Between the moment a port is added to a bridge and the moment its chains are there, some
- * milliseconds pass. In these the host hears nothing, but the new port's guest may hear other
- * guests' broadcasts.
+ * milliseconds pass. In these neither the host nor the gateway hears anything of the new port's
+ * guest, but that guest may hear other guests' broadcasts.
  */
 @NullMarked
 package org.torvtl.link.guard;
