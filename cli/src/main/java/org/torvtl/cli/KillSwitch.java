@@ -8,6 +8,7 @@ import java.util.OptionalInt;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.torvtl.link.guard.TableWatch;
 import org.torvtl.link.linux.NetworkInterface;
 import org.torvtl.tor.lab.Command;
 import org.torvtl.wire.Ipv4Address;
@@ -44,9 +45,6 @@ record KillSwitch(
     CoveredDestinations covered,
     OptionalInt exempt,
     String more) {
-  /** The chain that ends the packets; every {@link #text} adds it anew. */
-  static final String REFUSED = "refused";
-
   private static final String PREFIX = "torvtl_tun_";
   private static final Pattern AROUND_TUN =
       Pattern.compile("(?m)^table inet " + PREFIX + "(\\d{1,9})$");
@@ -72,6 +70,11 @@ record KillSwitch(
    */
   void put() throws IOException, InterruptedException {
     Command.runWithInput(text(), List.of("nft", "-f", "-"));
+  }
+
+  /** As {@link #put()}, marked for a {@link TableWatch}. */
+  void put(String marker) throws IOException, InterruptedException {
+    Command.runWithInput(text(marker), List.of("nft", "-f", "-"));
   }
 
   /** Removes it, if it is there. */
@@ -112,8 +115,13 @@ record KillSwitch(
     return tun.exists() && tun.isTun() && (!tun.isUp() || tun.hasCarrier());
   }
 
+  /** As nft takes it in one transaction, marked for a {@link TableWatch}. */
+  String text(String marker) {
+    return text() + TableWatch.marking(table, marker);
+  }
+
   /** The whole table, as nft takes it in one transaction. */
-  String text() {
+  private String text() {
     // nftables 1.0.6 wants a line of its own for each closing brace.
     return removal(table)
         + """
@@ -177,9 +185,9 @@ record KillSwitch(
     return rules;
   }
 
-  private static String anyOf(List<String> networks) {
-    return networks.size() == 1
-        ? networks.getFirst()
-        : networks.stream().collect(Collectors.joining(", ", "{ ", " }"));
+  private static String anyOf(List<String> values) {
+    return values.size() == 1
+        ? values.getFirst()
+        : values.stream().collect(Collectors.joining(", ", "{ ", " }"));
   }
 }

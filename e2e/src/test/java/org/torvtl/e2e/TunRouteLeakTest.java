@@ -3,6 +3,7 @@ package org.torvtl.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.file.Files;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -10,6 +11,8 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * Programs that try to pass a TUN with routes by: a capture of the outside shows not one of their
@@ -187,6 +190,114 @@ class TunRouteLeakTest {
     return machine
         .script("nft -s list table inet torvtl_tun_%d".formatted(gateway.deviceIndex()))
         .out();
+  }
+
+  /**
+   * A ruleset that was saved and is loaded again, as Debian's nftables service does it: one from
+   * before the last change, and one with an exemption more. In one transaction, and in two.
+   */
+  @Test
+  void aSavedCopyOfTheKillSwitchIsReplaced() throws Exception {
+    try (var gateway = gateway("default")) {
+      var table = killSwitch(gateway);
+      var loads =
+          List.of(
+              "{ echo flush ruleset; cat /tmp/saved; } | nft -f -",
+              "nft flush ruleset; nft -f /tmp/saved",
+              "nft delete table inet torvtl_tun_%1$d; nft -f /tmp/saved");
+      int times = 0;
+      for (var load : loads) {
+        // Of the table that is in force now.
+        machine.script(
+            "nft list ruleset | sed '/oif \"lo\" accept/a oifname \"another0\" accept' >/tmp/saved");
+        machine.script(load.formatted(gateway.deviceIndex()));
+        int before = times;
+        Waiting.until(
+            "the packet filter to be back", DEADLINE, () -> restorations(gateway) > before);
+        Waiting.until("it to be as it was", DEADLINE, () -> killSwitch(gateway).equals(table));
+        times = restorations(gateway);
+      }
+      assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    }
+  }
+
+  private static int restorations(Gateway gateway) {
+    return gateway.log().split("and is back", -1).length - 1;
+  }
+
+  /** Whatever nft does, that is told once, and it is tried until it works. */
+  @ParameterizedTest
+  @CsvSource({
+    "'kill -KILL $$', nft ended with status 137",
+    "'exec sleep 1000', nft did not end within 4 s",
+    "'echo Warning: odd; echo Error: no memory; exit 1', Error: no memory",
+  })
+  void aKillSwitchThatCannotBePutBackIsTriedAgain(String nft, String reason) throws Exception {
+    try (var gateway = gateway("default")) {
+      var table = killSwitch(gateway);
+      machine.script(
+          """
+          nft=$(readlink -f "$(command -v nft)")
+          cp "$nft" /tmp/nft
+          printf '#!/bin/sh\\necho asked >>/run/asked\\n%s\\n' "$1" >/run/broken
+          chmod 755 /run/broken
+          mount --bind /run/broken "$nft"
+          /tmp/nft delete table inet torvtl_tun_$2
+          """,
+          nft, Integer.toString(gateway.deviceIndex()));
+      Waiting.until("that to be told", DEADLINE, () -> gateway.log().contains(reason));
+      var asked = machine.file("/run/asked");
+      Waiting.until("two more tries", DEADLINE, () -> Files.readAllLines(asked).size() > 2);
+      // Another program's changes are no reason to try without a pause.
+      int before = Files.readAllLines(asked).size();
+      machine.script(
+          "for i in {1..50}; do /tmp/nft add table ip x; /tmp/nft delete table ip x; done");
+      assertThat(Files.readAllLines(asked)).hasSizeLessThan(before + 20);
+      assertThat(gateway.log().split("cannot be put back", -1)).hasSize(2);
+      machine.script("umount -l \"$(readlink -f \"$(command -v nft)\")\"");
+      Waiting.until("the packet filter to be back", DEADLINE, () -> restorations(gateway) == 1);
+      assertThat(killSwitch(gateway)).isEqualTo(table);
+      assertThat(gateway.log().split("cannot be put back", -1)).hasSize(2);
+      tryAll(WAYS_AROUND);
+      onlyTorIsSeen(7001);
+      assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    }
+    assertThat(
+            machine.script("nft list ruleset; ip rule show | grep 'proto 116' || :").out().strip())
+        .isEmpty();
+  }
+
+  /** The gateway ends and says why; what the rules led into the TUN stays closed. */
+  @ParameterizedTest
+  @CsvSource({"KILL, has ended", "STOP, does not answer"})
+  void withoutTheProcessThatKeepsTheRoutesTheGatewayEnds(Signal signal, String reason)
+      throws Exception {
+    try (var gateway = gateway("default")) {
+      var keeper =
+          gateway
+              .process()
+              .children()
+              .filter(child ->
+                  List.of(child.info().arguments().orElseThrow()).contains("torvtl-routes"))
+              .findFirst()
+              .orElseThrow();
+      signal.to(keeper);
+      if (signal == Signal.STOP) {
+        machine.script("nft flush ruleset");
+      }
+      Waiting.until("the gateway to end", DEADLINE, () -> !gateway.isRunning());
+      assertThat(gateway.log()).contains(reason, "start torvtl run again");
+      keeper.destroyForcibly();
+    }
+    if (signal == Signal.KILL) {
+      tryAll(WAYS_AROUND + OF_ALL);
+      onlyTorIsSeen(7001);
+    }
+    try (var again = gateway("default")) {
+      tryAll(WAYS_AROUND);
+      onlyTorIsSeen(7001);
+      again.stop(Signal.TERM);
+    }
   }
 
   @Test
