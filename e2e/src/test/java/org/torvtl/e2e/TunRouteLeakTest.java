@@ -63,6 +63,12 @@ class TunRouteLeakTest {
       ping -n -c 1 -W 1 -b -I eth0 255.255.255.255
       """;
 
+  private static final String LIKE_DHCP =
+      """
+      echo secret | timeout 2 nc -n -u -b -w 1 -s 192.168.50.2 -p 68 255.255.255.255 67
+      echo secret | timeout 2 nc -n -6 -u -w 1 -p 546 ff02::1:2%eth0 547
+      """;
+
   /** Bound to nothing: for the time when rules are replaced. */
   private static final String FLOOD =
       "while :; do echo >/dev/udp/203.0.113.80/9; echo >/dev/udp/2001:db8:99::1/9; done 2>/dev/null";
@@ -297,6 +303,42 @@ class TunRouteLeakTest {
       tryAll(WAYS_AROUND);
       onlyTorIsSeen(7001);
       again.stop(Signal.TERM);
+    }
+  }
+
+  /**
+   * Packets like a DHCP client's, with the contents of whoever sends them: from a port that needs
+   * no privilege here, and from the users DHCP clients run as.
+   */
+  @Test
+  void whoIsNoDhcpClientSendsNothingLikeOne() throws Exception {
+    machine.script(
+        """
+        sysctl -q -w net.ipv4.ip_unprivileged_port_start=0
+        getent passwd systemd-network || useradd --system systemd-network
+        """);
+    int client = Integer.parseInt(machine.script("id -u systemd-network").line());
+    try (var gateway = gateway("default")) {
+      as(PROGRAM, LIKE_DHCP).await(DEADLINE);
+      onlyTorIsSeen(7001);
+      for (int user : List.of(0, client)) {
+        int before = outside.seen().size();
+        as(user, LIKE_DHCP).await(DEADLINE);
+        outside.await(
+            "DHCP of both families by user " + user,
+            text ->
+                outside.seen().stream()
+                            .skip(before)
+                            .filter(line -> line.contains("> 255.255.255.255.67"))
+                            .count()
+                        == 1
+                    && outside.seen().stream()
+                            .skip(before)
+                            .filter(line -> line.contains("> ff02::1:2.547"))
+                            .count()
+                        == 1);
+      }
+      gateway.stop(Signal.TERM);
     }
   }
 
