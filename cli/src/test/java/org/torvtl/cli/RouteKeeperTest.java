@@ -46,7 +46,7 @@ class RouteKeeperTest {
     keeper =
         RouteKeeper.start(
             KILL_SWITCH,
-            new RouteKeeper.Removal(0, "116", List.of(), ""),
+            new RouteKeeper.Removal(2_000_000_000, "116", List.of(), ""),
             losses::add,
             programs + ":/usr/sbin:/usr/bin:/sbin:/bin",
             limit);
