@@ -27,6 +27,9 @@ import org.torvtl.tor.lab.Command;
  * to a process of root's; its input is closed, so that it ends if it ever goes on; and it is asked
  * nothing any more. The owner is told at once.
  *
+ * <p>Signals that a terminal or a service manager sends to all processes do not end it, so that the
+ * gateway can have the routes removed when it ends by them.
+ *
  * <p>When its input ends without the word to remove the routes, it ends and leaves everything in
  * place: the rules still lead into the TUN, and without it to "unreachable".
  */
@@ -38,12 +41,13 @@ final class RouteKeeper {
 
   private static final int NFT_SECONDS = 4;
 
-  /** A second more for nft to be killed, and more than that for a busy machine. */
+  /** More than nft has, and than a busy machine takes to notice. */
   private static final Duration ANSWER = Duration.ofSeconds(8);
 
   private static final Duration END = Duration.ofSeconds(5);
 
   private static final String PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
+  private static final String SUBJECT = "the process that keeps root ";
   private static final String REMOVE_WORD = "remove", RESTORE_WORD = "restore", DONE = "ok";
 
   /**
@@ -52,6 +56,7 @@ final class RouteKeeper {
    */
   private static final String SCRIPT =
       """
+      trap '' HUP INT TERM
       table=$1 protocol=$2 filter=$3 status=0 text=
       shift 3
       while IFS= read -r line && [ "$line" != . ]; do
@@ -65,11 +70,11 @@ final class RouteKeeper {
           return
           ;;
         esac
-        said=$(printf '%%s' "$text" | sed "s/%1$s/$1/g" | timeout -k 1 %2$d nft -f - 2>&1)
+        said=$(printf '%%s' "$text" | sed "s/%1$s/$1/g" | timeout -s KILL %2$d nft -f - 2>&1)
         code=$?
         case $code in
         0) echo %5$s ;;
-        124) echo "failed: nft did not end within %2$d s" ;;
+        137) echo "failed: nft was killed (it has %2$d s)" ;;
         *) echo "failed: $(printf '%%s\\n' "${said:-nft ended with status $code}" | sed -n '1h; /[Ee]rror/{p;q;}; ${x;p;}')" ;;
         esac
       }
@@ -161,7 +166,8 @@ final class RouteKeeper {
       throw e;
     }
     var reader = keeper.process.inputReader(StandardCharsets.UTF_8);
-    Thread.ofVirtual().name("answers of torvtl-routes").start(() -> keeper.hear(reader));
+    // Not a virtual one, which might keep a carrier from others as long as it waits.
+    Thread.ofPlatform().daemon().name("answers of torvtl-routes").start(() -> keeper.hear(reader));
     return keeper;
   }
 
@@ -204,8 +210,9 @@ final class RouteKeeper {
     }
     var answer = answer();
     if (answer == null) {
-      lose("does not answer within " + limit.toSeconds() + " s");
-      checkNotLost();
+      var reason = "does not answer within " + limit.toSeconds() + " s";
+      lose(reason);
+      throw new IOException(SUBJECT + reason);
     } else if (!answer.equals(DONE)) {
       throw new IOException(answer);
     }
@@ -241,7 +248,7 @@ final class RouteKeeper {
       if (closing || loss != null) {
         return;
       }
-      loss = "the process that keeps root for it " + what;
+      loss = SUBJECT + what;
       // Whoever waits for an answer does not wait in vain.
       answers.add(loss);
     }

@@ -75,12 +75,12 @@ class RouteKeeperTest {
       delimiter = '|',
       value = {
         "echo Warning: old >&2; echo more >&2                            | ",
-        "kill -KILL $$                                                   | failed: nft ended with status 137",
+        "kill -KILL $$                                                   | failed: nft was killed (it has 4 s)",
         "echo Warning: old >&2; echo Error: no such thing >&2; exit 1    | failed: Error: no such thing",
         "echo no; echo memory; exit 1                                    | failed: no",
         "exit 1                                                          | failed: nft ended with status 1",
-        "exec sleep 1000                                                 | failed: nft did not end within 4 s",
-        "trap '' TERM; while :; do sleep 1000; done                      | failed: nft ended with status 137",
+        "exec sleep 1000                                                 | failed: nft was killed (it has 4 s)",
+        "trap '' TERM; while :; do sleep 1000; done                      | failed: nft was killed (it has 4 s)",
       })
   void eachRequestHasOneAnswer(String nft, @Nullable String failure) throws Exception {
     nft(nft);
@@ -119,6 +119,22 @@ class RouteKeeperTest {
     assertThat(losses.poll(10, SECONDS)).contains("does not answer within 1 s");
     assertThatThrownBy(() -> keeper.restore("mark_3")).hasMessageContaining("does not answer");
     assertThat(keeper.remove()).isFalse();
+    assertThat(losses).isEmpty();
+  }
+
+  /** As systemd sends SIGTERM to all of a service, and a terminal SIGHUP and SIGINT. */
+  @Test
+  void signalsToAllProcessesDoNotEndIt() throws Exception {
+    nft("exit 0");
+    start(LONG);
+    keeper.restore("mark_1");
+    for (var signal : List.of("HUP", "INT", "TERM")) {
+      new ProcessBuilder("kill", "-" + signal, Long.toString(keeper.process().pid()))
+          .start()
+          .waitFor();
+    }
+    keeper.restore("mark_2");
+    assertThat(keeper.remove()).isTrue();
     assertThat(losses).isEmpty();
   }
 

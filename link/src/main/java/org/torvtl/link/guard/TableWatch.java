@@ -26,6 +26,9 @@ public final class TableWatch implements AutoCloseable {
   /** Between attempts, whatever other programs do meanwhile. */
   private static final int RETRY_MILLIS = 1_000;
 
+  /** What another program changes at once when it is back is put back at once, so many times. */
+  private static final int TRIES_AT_ONCE = 8;
+
   /** So many changes are told one by one, then each that is a power of two. */
   private static final int TOLD = 16;
 
@@ -120,10 +123,13 @@ public final class TableWatch implements AutoCloseable {
 
   private void watch() {
     int timeout = 0;
+    int changedAtOnce = 0;
     while (!closing) {
       try {
         (isFailing ? pause : wait).await(timeout);
-        timeout = look() ? -1 : RETRY_MILLIS;
+        boolean isRight = look();
+        changedAtOnce = isRight ? 0 : changedAtOnce + 1;
+        timeout = isRight ? -1 : changedAtOnce <= TRIES_AT_ONCE ? 0 : RETRY_MILLIS;
       } catch (IOException | RuntimeException e) {
         failed(e);
         timeout = RETRY_MILLIS;
@@ -146,7 +152,7 @@ public final class TableWatch implements AutoCloseable {
           "{} was changed by another program (nft flush ruleset?) and is back, after {} ms{}",
           purpose,
           TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begun),
-          restored < TOLD ? "" : "; that was time " + restored + ", and few are told from here on");
+          restored < TOLD ? "" : " (change " + restored + "; from here on only some are told)");
     }
     events.hear(filter);
     return !events.isTouched();
