@@ -221,6 +221,13 @@ final class DoctorCommand implements Callable<Integer> {
       ok(name, chosen.isTap() ? "a TAP" : "host-only: nothing there leads to another network");
     }
     if (!allowHost || !HostOnly.isSharedWithHost(chosen)) {
+      if (UndividedSegment.isUndivided(chosen)) {
+        note(
+            name,
+            "several guests there could read and impersonate each other, torvtl cannot keep them"
+                + " apart on it: "
+                + UndividedSegment.REMEDY);
+      }
       return;
     }
     problem(
@@ -231,8 +238,7 @@ final class DoctorCommand implements Callable<Integer> {
     problem(
         name,
         "with --allow-host, guests on this segment can read and impersonate each other",
-        "leave out --allow-host, or give each guest a device of its own: torvtl run -d tap0 -d"
-            + " tap1");
+        "leave out --allow-host, or " + UndividedSegment.REMEDY);
     if (HostOnly.tellsOtherAddresses(chosen)) {
       problem(
           name,

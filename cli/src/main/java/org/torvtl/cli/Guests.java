@@ -148,9 +148,18 @@ final class Guests {
           in == out && in.isTap()
               ? UpperDevices.of(in, System::nanoTime)
               : Optional.<UpperDevices>empty();
-      return upper.isEmpty() || upper.get().any()
-          ? new PerGuestIsolation(name(), random)
-          : new PerDeviceIsolation(name(), random, upper.get()::any);
+      var policy =
+          upper.isEmpty() || upper.get().any()
+              ? new PerGuestIsolation(name(), random)
+              : new PerDeviceIsolation(name(), random, upper.get()::any);
+      // With --allow-host that is said at the start.
+      return allowHost
+          ? policy
+          : new UndividedSegment(
+              policy,
+              out.name(),
+              () -> UndividedSegment.isUndivided(out),
+              Thread::startVirtualThread);
     }
 
     /** Whether the host itself takes part in the link while the gateway serves. */
@@ -209,9 +218,9 @@ final class Guests {
         log.warn(
             "this host stays on the link of {} (--allow-host): guests reach its addresses and"
                 + " services there, and its kernel may answer what they forge over its real network;"
-                + " guests on this segment can read and impersonate each other (give each a device"
-                + " of its own: run -d tap0 -d tap1)",
-            out.name());
+                + " guests on this segment can read and impersonate each other ({})",
+            out.name(),
+            UndividedSegment.REMEDY);
         return null;
       }
       boolean isAlone =

@@ -5,10 +5,13 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.TreeSet;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.torvtl.link.guard.TableWatch;
 import org.torvtl.link.linux.NetworkInterface;
+import org.torvtl.link.linux.User;
 import org.torvtl.tor.lab.Command;
 import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Network;
@@ -22,8 +25,10 @@ import org.torvtl.wire.Ipv4Network;
  * by ARP or neighbour discovery before.
  *
  * <p>Exempt are the loopback interface, the user whose connections make the tunnel, and what keeps
- * a link up and cannot leave it: DHCP to its broadcast and multicast address, IGMP, neighbour
- * discovery.
+ * a link up and cannot leave it: IGMP, neighbour discovery, and DHCP to its broadcast and multicast
+ * address. The last is UDP with contents of the sender's own, from ports that any program has where
+ * {@code net.ipv4.ip_unprivileged_port_start} is low. So it passes only from sockets of root and of
+ * the users that DHCP clients run as. A client with a packet socket is not seen here at all.
  *
  * <p>It runs as the last one in the output hook, when addresses and interface do not change any
  * more, and it outlives the process that made it.
@@ -44,8 +49,11 @@ record KillSwitch(
     CoveredDestinations covered,
     OptionalInt exempt,
     String more) {
-  /** The chain that ends the packets; every {@link #text} adds it anew. */
-  static final String REFUSED = "refused";
+  /**
+   * Users that DHCP clients run as: systemd-networkd; dhcpcd by its own name and Debian's.
+   * NetworkManager, dhclient, udhcpc and connman are root.
+   */
+  private static final List<String> DHCP_CLIENTS = List.of("systemd-network", "dhcpcd", "_dhcpcd");
 
   private static final String PREFIX = "torvtl_tun_";
   private static final Pattern AROUND_TUN =
@@ -72,6 +80,11 @@ record KillSwitch(
    */
   void put() throws IOException, InterruptedException {
     Command.runWithInput(text(), List.of("nft", "-f", "-"));
+  }
+
+  /** As {@link #put()}, marked for a {@link TableWatch}. */
+  void put(String marker) throws IOException, InterruptedException {
+    Command.runWithInput(text(marker), List.of("nft", "-f", "-"));
   }
 
   /** Removes it, if it is there. */
@@ -112,8 +125,13 @@ record KillSwitch(
     return tun.exists() && tun.isTun() && (!tun.isUp() || tun.hasCarrier());
   }
 
+  /** As nft takes it in one transaction, marked for a {@link TableWatch}. */
+  String text(String marker) throws IOException {
+    return text() + TableWatch.marking(table, marker);
+  }
+
   /** The whole table, as nft takes it in one transaction. */
-  String text() {
+  private String text() throws IOException {
     // nftables 1.0.6 wants a line of its own for each closing brace.
     return removal(table)
         + """
@@ -135,12 +153,22 @@ record KillSwitch(
             .formatted(table, comment, tunnel, String.join("\n    ", rules()), more);
   }
 
-  private List<String> rules() {
+  /** Of those that this host has, with root. */
+  private static List<String> dhcpClients() throws IOException {
+    var users = new TreeSet<>(List.of(0L));
+    for (var name : DHCP_CLIENTS) {
+      User.named(name).ifPresent(user -> users.add(Integer.toUnsignedLong(user.uid())));
+    }
+    return users.stream().map(Object::toString).toList();
+  }
+
+  private List<String> rules() throws IOException {
     var rules = new ArrayList<String>();
     exempt.ifPresent(user -> rules.add("meta skuid " + user + " accept"));
     rules.add("ip protocol igmp ip daddr 224.0.0.0/4 accept");
-    rules.add("ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept");
-    rules.add("ip6 daddr ff02::1:2 udp sport 546 udp dport 547 accept");
+    var dhcp = "meta skuid %s accept".formatted(anyOf(dhcpClients()));
+    rules.add("ip daddr 255.255.255.255 udp sport 68 udp dport 67 " + dhcp);
+    rules.add("ip6 daddr ff02::1:2 udp sport 546 udp dport 547 " + dhcp);
     rules.add(
         "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert,"
             + " mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report }"
@@ -177,9 +205,9 @@ record KillSwitch(
     return rules;
   }
 
-  private static String anyOf(List<String> networks) {
-    return networks.size() == 1
-        ? networks.getFirst()
-        : networks.stream().collect(Collectors.joining(", ", "{ ", " }"));
+  private static String anyOf(List<String> values) {
+    return values.size() == 1
+        ? values.getFirst()
+        : values.stream().collect(Collectors.joining(", ", "{ ", " }"));
   }
 }

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.cli;
 
-import java.io.File;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
+import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.Set;
-import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.torvtl.link.guard.TableWatch;
 import org.torvtl.link.linux.NetworkInterface;
 import org.torvtl.tor.lab.Command;
@@ -31,9 +30,15 @@ import org.torvtl.wire.Ipv4Network;
  * starts, or by hand. The kill switch is in force before the first rule and until the last one is
  * gone.
  *
- * <p>To remove them takes root, which the gateway gives away. So a child process keeps it: it waits
- * for the word to remove them, and does; if it hears the gateway's end instead, it ends too. By
- * another word it puts the kill switch back, which another program has removed.
+ * <p>To remove them takes root, which the gateway gives away. So a child process keeps it, the
+ * {@link RouteKeeper}; it also puts the kill switch back when another program has removed it, which
+ * a {@link TableWatch} notices.
+ *
+ * <p>Without that child neither can be done, so when it is lost the program says so and fails
+ * closed as far as it can: it ends, and leaves rules, routes and kill switch as they are. What the
+ * rules lead into the TUN is then unreachable. A program bound to an interface is refused if the
+ * kill switch is in force; if another program has just removed it, nothing refuses it until the
+ * next start, which puts it in force again.
  *
  * <p>Ours are told by their priorities, their protocol number, and the tables' numbers.
  */
@@ -55,52 +60,22 @@ final class PolicyRoutes implements AutoCloseable {
 
   private static final String EVERYTHING = "0.0.0.0/0";
 
+  private static final String LEFT =
+      "routes into Tor are left, and what they lead there fails (see ip rule and nft list tables; the next torvtl run --tun --route removes them)";
+
+  private static final Logger log = LoggerFactory.getLogger(PolicyRoutes.class);
+
   private static final Pattern RULE =
       Pattern.compile(
           "(?m)^(\\d+):\\s+from all (?:to (\\S+) )?(?:.* )?proto " + PROTOCOL + "\\b.*$");
   private static final Pattern ROUTE = Pattern.compile(" dev (\\S+) (?:.* )?table (\\d+) ");
-
-  private static final Duration DEADLINE = Duration.ofSeconds(5);
-  private static final String REMOVE_WORD = "remove", RESTORE_WORD = "restore", DONE = "ok";
-
-  /**
-   * Arguments: the routing table, what nft is told at the end or nothing, and the priorities.
-   * Input: the kill switch, a line with a dot, and then words.
-   */
-  private static final String REMOVE =
-      """
-      table=$1 filter=$2 status=0 text=
-      shift 2
-      while IFS= read -r line && [ "$line" != . ]; do
-        text="$text$line
-      "
-      done
-      while [ "$line" != %1$s ]; do
-        read -r line || exit 0
-        [ "$line" != %3$s ] || { printf '%%s' "$text" | nft -f - 2>&1 && echo %4$s; } | head -n 1
-      done
-      ours() { ip "$family" -N rule show priority "$priority" 2>/dev/null | grep -w 'proto %2$s'; }
-      for family in -4 -6; do
-        for priority; do
-          ours | sed "s/.*/rule delete priority $priority protocol %2$s/" | ip "$family" -batch -
-          [ -z "$(ours)" ] || status=1
-        done
-      done
-      if [ -n "$(ip -4 route show table "$table" 2>/dev/null)" ]; then
-        ip -4 route flush table "$table" || status=1
-      fi
-      # What is still led somewhere is not let out around it.
-      [ "$status" = 0 ] || exit 1
-      [ -z "$filter" ] || nft "$filter"
-      """
-          .formatted(REMOVE_WORD, PROTOCOL, RESTORE_WORD, DONE);
 
   private final NetworkInterface tun;
   private final int number;
   private final CoveredDestinations covered;
   private final OptionalInt exempt;
   private final KillSwitch killSwitch;
-  private final Process remover;
+  private final RouteKeeper keeper;
   private final TableWatch watch;
 
   /** Whether there is something to remove. */
@@ -112,31 +87,65 @@ final class PolicyRoutes implements AutoCloseable {
   private boolean closed;
 
   private PolicyRoutes(
-      NetworkInterface tun, CoveredDestinations covered, OptionalInt exempt, KillSwitch killSwitch)
-      throws IOException {
+      NetworkInterface tun,
+      int number,
+      CoveredDestinations covered,
+      OptionalInt exempt,
+      KillSwitch killSwitch,
+      RouteKeeper keeper,
+      TableWatch watch) {
     this.tun = tun;
-    this.number = tun.index() % PRIORITIES;
+    this.number = number;
     this.covered = covered;
     this.exempt = exempt;
     this.killSwitch = killSwitch;
-    this.watch =
-        TableWatch.open(
-            killSwitch.table(),
-            KillSwitch.REFUSED,
-            "the packet filter that refuses what would pass %s by".formatted(tun.name()),
-            this::restoreKillSwitch);
-    this.remover = remover();
+    this.keeper = keeper;
+    this.watch = watch;
   }
 
   /**
    * Routes into a TUN that is up; none are made yet, but can be removed from here on.
    *
    * @param exempt the user whose connections stay out of it
+   * @param failed told once if the child is lost; the program is to end then
    */
   static PolicyRoutes prepare(
-      NetworkInterface tun, List<Ipv4Network> destinations, OptionalInt exempt) throws IOException {
+      NetworkInterface tun,
+      List<Ipv4Network> destinations,
+      OptionalInt exempt,
+      Consumer<IOException> failed)
+      throws IOException {
     var covered = CoveredDestinations.of(destinations);
-    return new PolicyRoutes(tun, covered, exempt, KillSwitch.around(tun, covered, exempt));
+    var killSwitch = KillSwitch.around(tun, covered, exempt);
+    int number = tun.index() % PRIORITIES;
+    var keeper =
+        RouteKeeper.start(
+            killSwitch.text(RouteKeeper.MARKER),
+            removal(number, KillSwitch.removal(killSwitch.table())),
+            reason -> lost(tun, reason, failed));
+    try {
+      var watch =
+          TableWatch.open(
+              killSwitch.table(),
+              "the packet filter that refuses what would pass %s by".formatted(tun.name()),
+              new SecureRandom(),
+              keeper::restore);
+      return new PolicyRoutes(tun, number, covered, exempt, killSwitch, keeper, watch);
+    } catch (IOException | RuntimeException e) {
+      keeper.abandon();
+      throw e;
+    }
+  }
+
+  private static void lost(NetworkInterface tun, String reason, Consumer<IOException> failed) {
+    log.error(
+        "the routes into {} and the packet filter that refuses what would pass it by cannot be kept: {}; torvtl ends",
+        tun.name(),
+        reason);
+    failed.accept(
+        new IOException(
+            "cannot keep the routes into %s: %s (start torvtl run again: what is led into %1$s fails until then, and a program bound to an interface passes it by if the packet filter is gone)"
+                .formatted(tun.name(), reason)));
   }
 
   /**
@@ -182,24 +191,13 @@ final class PolicyRoutes implements AutoCloseable {
   private boolean closeWaysAround() throws InterruptedException, UserException {
     try {
       boolean before = killSwitch.isThere();
-      killSwitch.put();
+      killSwitch.put(watch.nextMarker());
       return before;
     } catch (IOException e) {
       throw new UserException(
           "cannot route into %s: nftables cannot close the ways around it: %s (apt-get install nftables; the kernel must have nf_tables)"
               .formatted(tun.name(), e.getMessage()),
           e);
-    }
-  }
-
-  private void restoreKillSwitch() throws IOException {
-    var input = remover.outputWriter(StandardCharsets.UTF_8);
-    input.write(RESTORE_WORD + "\n");
-    input.flush();
-    var answer = remover.inputReader(StandardCharsets.UTF_8).readLine();
-    if (!DONE.equals(answer)) {
-      throw new IOException(
-          Objects.requireNonNullElse(answer, "the process that keeps it has ended"));
     }
   }
 
@@ -319,36 +317,12 @@ final class PolicyRoutes implements AutoCloseable {
   }
 
   private static void remove(int number) throws IOException, InterruptedException {
-    Command.runWithInput(".\n" + REMOVE_WORD + "\n", removal(number, ""));
+    RouteKeeper.removeNow(removal(number, ""));
   }
 
-  private static List<String> removal(int number, String filter) {
-    return List.of(
-        "sh",
-        "-c",
-        REMOVE,
-        "torvtl-routes",
-        Integer.toString(TABLES + number),
-        filter,
-        Integer.toString(EXEMPTIONS + number),
-        Integer.toString(RULES + number));
-  }
-
-  /** Starts the child, in a session of its own, so that Ctrl-C does not end it before us. */
-  private Process remover() throws IOException {
-    var command = new ArrayList<>(List.of("setsid"));
-    command.addAll(removal(number, KillSwitch.removal(killSwitch.table())));
-    var builder =
-        new ProcessBuilder(command)
-            .directory(new File("/"))
-            .redirectError(ProcessBuilder.Redirect.DISCARD);
-    builder.environment().clear();
-    builder.environment().put("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-    var process = builder.start();
-    var input = process.outputWriter(StandardCharsets.UTF_8);
-    input.write(killSwitch.text() + ".\n");
-    input.flush();
-    return process;
+  private static RouteKeeper.Removal removal(int number, String filter) {
+    return new RouteKeeper.Removal(
+        TABLES + number, PROTOCOL, List.of(EXEMPTIONS + number, RULES + number), filter);
   }
 
   /** Has all of it removed; returns when that is done. */
@@ -357,14 +331,15 @@ final class PolicyRoutes implements AutoCloseable {
     closed = true;
     watch.close();
     try {
-      try (var input = remover.outputWriter(StandardCharsets.UTF_8)) {
-        input.write(made && !unfinished ? REMOVE_WORD + "\n" : "");
+      boolean isRemoved;
+      if (made && !unfinished) {
+        isRemoved = keeper.remove();
+      } else {
+        keeper.release();
+        isRemoved = !made;
       }
-      if (!remover.waitFor(DEADLINE.toMillis(), TimeUnit.MILLISECONDS)
-          || remover.exitValue() != 0
-          || unfinished) {
-        throw new IOException(
-            "routes into Tor are left, and nothing goes around them (see ip rule and nft list tables; the next torvtl run --tun --route removes them)");
+      if (!isRemoved) {
+        throw new IOException(LEFT);
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

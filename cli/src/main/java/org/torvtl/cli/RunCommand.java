@@ -134,7 +134,11 @@ final class RunCommand implements Callable<Integer> {
       // Before any route is made: a proxy that is not there must not cost the host its network.
       var peers = isRouting && external != null ? ProxyOptions.reach(external, teardown) : null;
       if (isRouting) {
-        teardown.add(PolicyRoutes.prepare(first.in(), first.destinations(), exempt)).add();
+        teardown
+            .add(
+                PolicyRoutes.prepare(
+                    first.in(), first.destinations(), exempt, end::completeExceptionally))
+            .add();
       }
       var own = external != null ? null : prepareTor(teardown, first.name(), user);
       if (user != null && !user.isRoot()) {

@@ -383,6 +383,63 @@ class LinkChoiceTest {
     finds(torvtl("doctor", "-d", "vmnet1", "--allow-host"), "read and impersonate", "tap1");
   }
 
+  /** What torvtl cannot divide: the switch between guests is none of this host's bridges. */
+  @Test
+  void theDoctorNotesWhereGuestsCannotBeKeptApart() throws Exception {
+    machine.script(
+        """
+        ip link add low0 type veth peer name low1
+        ip link add mv0 link low0 type macvlan mode bridge
+        ip tuntap add own0 mode tap
+        ip link add br7 type bridge
+        ip link add p7 type veth peer name e7
+        ip link set p7 master br7
+        """);
+    for (var device : List.of("vmnet1", "mv0", "own0", "br7", "p7")) {
+      var result = torvtl("doctor", "-d", device);
+      boolean isDivided = device.equals("br7") || device.equals("p7");
+      assertThat(result.out().lines().filter(line -> line.contains("read and impersonate")))
+          .as("%s", result)
+          .hasSize(isDivided ? 0 : 1)
+          .allMatch(line -> line.startsWith("note ") && line.contains("-d tap0 -d tap1"));
+    }
+  }
+
+  /** Two guests behind a switch elsewhere, the second of which comes later. */
+  @Test
+  void aSecondGuestThatCannotBeKeptApartIsTold() throws Exception {
+    machine.script(
+        """
+        for each in switch a b; do
+          ip netns add $each
+          ip netns exec $each sysctl -q -w net.ipv6.conf.default.disable_ipv6=1
+        done
+        ip link set far netns switch
+        ip -n switch link add br0 type bridge
+        ip -n switch link set far master br0 up
+        ip -n switch link set br0 up
+        last=2
+        for each in a b; do
+          ip -n switch link add to_$each type veth peer name e netns $each
+          ip -n switch link set to_$each master br0 up
+          ip -n $each address add 10.0.0.$last/24 dev e
+          ip -n $each link set e up
+          last=3
+        done
+        """);
+    try (var gateway = serves("vmnet1")) {
+      machine.script("ip netns exec a ping -n -c 2 -W 5 10.0.0.1");
+      assertThat(gateway.log()).doesNotContain("impersonate");
+      machine.script("ip netns exec b ping -n -c 2 -W 5 10.0.0.1");
+      Waiting.until("that to be told", DEADLINE, () -> gateway.log().contains("impersonate"));
+      var mac = machine.script("ip netns exec b cat /sys/class/net/e/address").line();
+      assertThat(gateway.log().lines().filter(line -> line.contains("impersonate")))
+          .singleElement()
+          .asString()
+          .contains("vmnet1", mac, "-d tap0 -d tap1");
+    }
+  }
+
   @Test
   void theDoctorNamesAHostThatTellsItsAddresses() throws Exception {
     machine.script("sysctl -q -w net.ipv4.conf.vmnet1.arp_ignore=0");

@@ -3,6 +3,7 @@ package org.torvtl.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.file.Files;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -10,6 +11,8 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * Programs that try to pass a TUN with routes by: a capture of the outside shows not one of their
@@ -58,6 +61,12 @@ class TunRouteLeakTest {
       ping -n -c 1 -W 1 -I eth0 192.168.50.1
       ping -n -c 1 -W 1 -I eth0 224.0.0.1
       ping -n -c 1 -W 1 -b -I eth0 255.255.255.255
+      """;
+
+  private static final String LIKE_DHCP =
+      """
+      echo secret | timeout 2 nc -n -u -b -w 1 -s 192.168.50.2 -p 68 255.255.255.255 67
+      echo secret | timeout 2 nc -n -6 -u -w 1 -p 546 ff02::1:2%eth0 547
       """;
 
   /** Bound to nothing: for the time when rules are replaced. */
@@ -187,6 +196,150 @@ class TunRouteLeakTest {
     return machine
         .script("nft -s list table inet torvtl_tun_%d".formatted(gateway.deviceIndex()))
         .out();
+  }
+
+  /**
+   * A ruleset that was saved and is loaded again, as Debian's nftables service does it: one from
+   * before the last change, and one with an exemption more. In one transaction, and in two.
+   */
+  @Test
+  void aSavedCopyOfTheKillSwitchIsReplaced() throws Exception {
+    try (var gateway = gateway("default")) {
+      var table = killSwitch(gateway);
+      var loads =
+          List.of(
+              "{ echo flush ruleset; cat /tmp/saved; } | nft -f -",
+              "nft flush ruleset; nft -f /tmp/saved",
+              "nft delete table inet torvtl_tun_%1$d; nft -f /tmp/saved");
+      int times = 0;
+      for (var load : loads) {
+        // Of the table that is in force now.
+        machine.script(
+            "nft list ruleset | sed '/oif \"lo\" accept/a oifname \"another0\" accept' >/tmp/saved");
+        machine.script(load.formatted(gateway.deviceIndex()));
+        int before = times;
+        Waiting.until(
+            "the packet filter to be back", DEADLINE, () -> restorations(gateway) > before);
+        Waiting.until("it to be as it was", DEADLINE, () -> killSwitch(gateway).equals(table));
+        times = restorations(gateway);
+      }
+      assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    }
+  }
+
+  private static int restorations(Gateway gateway) {
+    return gateway.log().split("and is back", -1).length - 1;
+  }
+
+  /** Whatever nft does, that is told once, and it is tried until it works. */
+  @ParameterizedTest
+  @CsvSource({
+    "'kill -KILL $$', nft was killed (it has 4 s)",
+    "'exec sleep 1000', nft was killed (it has 4 s)",
+    "'echo Warning: odd; echo Error: no memory; exit 1', Error: no memory",
+  })
+  void aKillSwitchThatCannotBePutBackIsTriedAgain(String nft, String reason) throws Exception {
+    try (var gateway = gateway("default")) {
+      var table = killSwitch(gateway);
+      machine.script(
+          """
+          nft=$(readlink -f "$(command -v nft)")
+          cp "$nft" /tmp/nft
+          printf '#!/bin/sh\\necho asked >>/run/asked\\n%s\\n' "$1" >/run/broken
+          chmod 755 /run/broken
+          mount --bind /run/broken "$nft"
+          /tmp/nft delete table inet torvtl_tun_$2
+          """,
+          nft, Integer.toString(gateway.deviceIndex()));
+      Waiting.until("that to be told", DEADLINE, () -> gateway.log().contains(reason));
+      var asked = machine.file("/run/asked");
+      Waiting.until("two more tries", DEADLINE, () -> Files.readAllLines(asked).size() > 2);
+      // Another program's changes are no reason to try without a pause.
+      int before = Files.readAllLines(asked).size();
+      machine.script(
+          "for i in {1..50}; do /tmp/nft add table ip x; /tmp/nft delete table ip x; done");
+      assertThat(Files.readAllLines(asked)).hasSizeLessThan(before + 20);
+      assertThat(gateway.log().split("cannot be put back", -1)).hasSize(2);
+      machine.script("umount -l \"$(readlink -f \"$(command -v nft)\")\"");
+      Waiting.until("the packet filter to be back", DEADLINE, () -> restorations(gateway) == 1);
+      assertThat(killSwitch(gateway)).isEqualTo(table);
+      assertThat(gateway.log().split("cannot be put back", -1)).hasSize(2);
+      tryAll(WAYS_AROUND);
+      onlyTorIsSeen(7001);
+      assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    }
+    assertThat(
+            machine.script("nft list ruleset; ip rule show | grep 'proto 116' || :").out().strip())
+        .isEmpty();
+  }
+
+  /** The gateway ends and says why; what the rules led into the TUN stays closed. */
+  @ParameterizedTest
+  @CsvSource({"KILL, has ended", "STOP, does not answer"})
+  void withoutTheProcessThatKeepsTheRoutesTheGatewayEnds(Signal signal, String reason)
+      throws Exception {
+    try (var gateway = gateway("default")) {
+      var keeper =
+          gateway
+              .process()
+              .children()
+              .filter(child ->
+                  List.of(child.info().arguments().orElseThrow()).contains("torvtl-routes"))
+              .findFirst()
+              .orElseThrow();
+      signal.to(keeper);
+      if (signal == Signal.STOP) {
+        machine.script("nft flush ruleset");
+      }
+      Waiting.until("the gateway to end", DEADLINE, () -> !gateway.isRunning());
+      assertThat(gateway.log()).contains(reason, "start torvtl run again");
+      keeper.destroyForcibly();
+    }
+    if (signal == Signal.KILL) {
+      tryAll(WAYS_AROUND + OF_ALL);
+      onlyTorIsSeen(7001);
+    }
+    try (var again = gateway("default")) {
+      tryAll(WAYS_AROUND);
+      onlyTorIsSeen(7001);
+      again.stop(Signal.TERM);
+    }
+  }
+
+  /**
+   * Packets like a DHCP client's, with the contents of whoever sends them: from a port that needs
+   * no privilege here, and from the users DHCP clients run as.
+   */
+  @Test
+  void whoIsNoDhcpClientSendsNothingLikeOne() throws Exception {
+    machine.script(
+        """
+        sysctl -q -w net.ipv4.ip_unprivileged_port_start=0
+        getent passwd systemd-network || useradd --system systemd-network
+        """);
+    int client = Integer.parseInt(machine.script("id -u systemd-network").line());
+    try (var gateway = gateway("default")) {
+      as(PROGRAM, LIKE_DHCP).await(DEADLINE);
+      onlyTorIsSeen(7001);
+      for (int user : List.of(0, client)) {
+        int before = outside.seen().size();
+        as(user, LIKE_DHCP).await(DEADLINE);
+        outside.await(
+            "DHCP of both families by user " + user,
+            text ->
+                outside.seen().stream()
+                            .skip(before)
+                            .filter(line -> line.contains("> 255.255.255.255.67"))
+                            .count()
+                        == 1
+                    && outside.seen().stream()
+                            .skip(before)
+                            .filter(line -> line.contains("> ff02::1:2.547"))
+                            .count()
+                        == 1);
+      }
+      gateway.stop(Signal.TERM);
+    }
   }
 
   @Test

@@ -28,7 +28,7 @@ import org.torvtl.wire.MacAddress;
  *
  * <p>Each request is a word and a number, and each answer one line that begins with that number. A
  * transaction is followed by its statements and a line with a dot. What programs write beside is
- * discarded. Programs that do not end within ten seconds are killed.
+ * discarded. An nft that does not end within five seconds is killed.
  *
  * <p>When its input ends without the word to remove the tables, the gateway was killed, and the
  * tables stay; but not those of a device that has gone along with it.

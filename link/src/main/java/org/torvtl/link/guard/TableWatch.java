@@ -4,6 +4,7 @@ package org.torvtl.link.guard;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.random.RandomGenerator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.torvtl.link.linux.NetlinkSocket;
@@ -13,59 +14,106 @@ import org.torvtl.link.linux.SystemCallException;
 /**
  * Watches a table of nftables that always has the same contents, and has it put back when another
  * program changes or removes it. In between the table is not in force: some milliseconds.
+ *
+ * <p>A transaction of its own is told from those of others by a marker: a chain with a name of 64
+ * random bits, new each time, which the transaction adds and deletes again. So the marker is in
+ * what the kernel tells of the transaction, and never in the table: no saved copy that another
+ * program loads has it.
+ *
+ * <p>When the table cannot be put back, that is said once and tried again each second until it is.
  */
 public final class TableWatch implements AutoCloseable {
-  /** When the table cannot be put back, that is tried again after so long. */
+  /** Between attempts, whatever other programs do meanwhile. */
   private static final int RETRY_MILLIS = 1_000;
+
+  /** What another program changes at once when it is back is put back at once, so many times. */
+  private static final int TRIES_AT_ONCE = 8;
+
+  /** So many changes are told one by one, then each that is a power of two. */
+  private static final int TOLD = 16;
 
   private static final Logger log = LoggerFactory.getLogger(TableWatch.class);
 
-  /** Puts the whole table there, in one transaction. */
+  /** Puts the whole table there. */
   public interface Restorer {
-    void restore() throws IOException;
+    /**
+     * In one transaction, with {@link TableWatch#marking} of the marker in it.
+     *
+     * @param marker the name of a chain
+     */
+    void restore(String marker) throws IOException;
   }
 
   private final String purpose;
-  private final String marker;
   private final Restorer restorer;
+  private final RandomGenerator random;
   private final NetlinkSocket filter;
   private final NetlinkWait wait;
+
+  /** For pauses that no message ends. */
+  private final NetlinkWait pause;
+
   private final GuardEvents events;
   private final Thread watcher;
   private volatile boolean closing;
   private boolean isFailing;
+  private int restored;
 
   private TableWatch(
-      String table, String marker, String purpose, Restorer restorer, NetlinkSocket filter)
-      throws SystemCallException {
+      String table,
+      String purpose,
+      RandomGenerator random,
+      Restorer restorer,
+      NetlinkSocket filter,
+      NetlinkWait wait,
+      NetlinkWait pause) {
     this.purpose = purpose;
-    this.marker = marker;
     this.restorer = restorer;
+    this.random = random;
     this.filter = filter;
-    this.wait = new NetlinkWait(List.of(filter));
+    this.wait = wait;
+    this.pause = pause;
     this.events = new GuardEvents(table);
     this.watcher = new Thread(this::watch, "watch of " + table);
     watcher.setDaemon(true);
   }
 
   /**
-   * Begins to listen, which takes CAP_NET_ADMIN. The caller puts the table there for the first time
-   * after this and before {@link #start}.
+   * Begins to listen, which takes CAP_NET_ADMIN. The caller puts the table there for the first
+   * time, with {@link #nextMarker}, after this and before {@link #start}.
    *
-   * @param marker a chain of the table, which every {@link Restorer#restore} adds anew
+   * @param table of the family {@code inet}
    * @param purpose what the table does, for messages, as "the packet filter that ..."
+   * @param random where markers come from; no other program may guess them
    */
-  public static TableWatch open(String table, String marker, String purpose, Restorer restorer)
+  public static TableWatch open(
+      String table, String purpose, RandomGenerator random, Restorer restorer)
       throws SystemCallException {
     var filter = NetlinkSocket.open(NetlinkSocket.NETFILTER, 0, NetlinkSocket.GROUP_NFTABLES);
+    NetlinkWait wait = null;
     try {
-      var watch = new TableWatch(table, marker, purpose, restorer, filter);
-      watch.events.expect(marker);
-      return watch;
-    } catch (SystemCallException e) {
+      wait = new NetlinkWait(List.of(filter));
+      var pause = new NetlinkWait(List.of());
+      return new TableWatch(table, purpose, random, restorer, filter, wait, pause);
+    } catch (SystemCallException | RuntimeException e) {
+      if (wait != null) {
+        wait.close();
+      }
       filter.close();
       throw e;
     }
+  }
+
+  /** What a transaction has besides the table itself, as nft takes it. */
+  public static String marking(String table, String marker) {
+    return "add chain inet %1$s %2$s\ndelete chain inet %1$s %2$s\n".formatted(table, marker);
+  }
+
+  /** The marker of the next transaction, which is the caller's own. */
+  public String nextMarker() {
+    var marker = "mark_%016x".formatted(random.nextLong());
+    events.expect(marker);
+    return marker;
   }
 
   /** Watches from here on, in a thread of its own. */
@@ -75,11 +123,14 @@ public final class TableWatch implements AutoCloseable {
 
   private void watch() {
     int timeout = 0;
+    int changedAtOnce = 0;
     while (!closing) {
       try {
-        wait.await(timeout);
-        timeout = look() ? -1 : RETRY_MILLIS;
-      } catch (SystemCallException e) {
+        (isFailing ? pause : wait).await(timeout);
+        boolean isRight = look();
+        changedAtOnce = isRight ? 0 : changedAtOnce + 1;
+        timeout = isRight ? -1 : changedAtOnce <= TRIES_AT_ONCE ? 0 : RETRY_MILLIS;
+      } catch (IOException | RuntimeException e) {
         failed(e);
         timeout = RETRY_MILLIS;
       }
@@ -87,33 +138,33 @@ public final class TableWatch implements AutoCloseable {
   }
 
   /** Whether the table is as it should be. */
-  private boolean look() {
+  private boolean look() throws IOException {
     events.hear(filter);
     if (closing || !events.isTouched()) {
       return true;
     }
-    events.expect(marker);
     long begun = System.nanoTime();
-    try {
-      restorer.restore();
-    } catch (IOException e) {
-      failed(e);
-      return false;
-    }
+    restorer.restore(nextMarker());
     isFailing = false;
-    log.warn(
-        "{} was changed by another program (nft flush ruleset?) and is back, after {} ms",
-        purpose,
-        TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begun));
+    restored++;
+    if (restored <= TOLD || Integer.bitCount(restored) == 1) {
+      log.warn(
+          "{} was changed by another program (nft flush ruleset?) and is back, after {} ms{}",
+          purpose,
+          TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begun),
+          restored < TOLD ? "" : " (change " + restored + "; from here on only some are told)");
+    }
     events.hear(filter);
     return !events.isTouched();
   }
 
-  private void failed(IOException e) {
+  private void failed(Exception e) {
     if (!isFailing) {
       isFailing = true;
       log.error(
-          "{} was changed by another program and cannot be put back: {}", purpose, e.getMessage());
+          "{} was changed by another program and cannot be put back, which is tried each second: {}",
+          purpose,
+          e.getMessage());
     }
   }
 
@@ -127,6 +178,7 @@ public final class TableWatch implements AutoCloseable {
       closing = true;
     }
     wait.wake();
+    pause.wake();
     try {
       watcher.join(TimeUnit.SECONDS.toMillis(10));
     } catch (InterruptedException e) {
@@ -134,6 +186,7 @@ public final class TableWatch implements AutoCloseable {
     }
     if (!watcher.isAlive()) {
       wait.close();
+      pause.close();
       filter.close();
     }
   }

@@ -6,6 +6,8 @@
 # address.
 
 exec 2>/dev/null
+# A service manager ends all processes of a service; this one ends behind the gateway.
+trap '' HUP INT TERM
 LC_ALL=C
 export LC_ALL
 table=$1 device=$2 mark=$3 heard=$4 mac=$5
@@ -97,7 +99,7 @@ transaction() {
   done
   if refused=$(printf '%s' "$lines" | grep -Exv -m 1 "$allowed"); then
     answer="refused: $refused"
-  elif ! reason=$(printf '%s' "$batch" | timeout 10 nft -f - 2>&1); then
+  elif ! reason=$(printf '%s' "$batch" | timeout -s KILL 5 nft -f - 2>&1); then
     answer="failed: ${reason:-nftables gave no answer}"
   else
     # The words are to be split.
@@ -118,7 +120,7 @@ transaction() {
 remove() {
   for family in netdev inet arp; do
     printf 'add table %s %s\ndelete table %s %s\n' $family "$table" $family "$table"
-  done | timeout 10 nft -f -
+  done | timeout -s KILL 5 nft -f -
 }
 
 entries=''
@@ -127,7 +129,7 @@ while read -r word number; do
   case $word in
   transaction) transaction ;;
   owned)
-    if ! answer=$(timeout 10 nft list table netdev "$table"); then
+    if ! answer=$(timeout -s KILL 5 nft list table netdev "$table"); then
       answer=none
     fi
     ;;

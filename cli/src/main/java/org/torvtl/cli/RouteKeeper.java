@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.cli;
+
+import java.io.BufferedReader;
+import java.io.BufferedWriter;
+import java.io.File;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.torvtl.tor.lab.Command;
+
+/**
+ * The child process that keeps root when the gateway has given it away: it removes the routes at
+ * the end, and puts the kill switch back when another program has changed it.
+ *
+ * <p>Each request is a line, and so is each answer. nft has 4 s in the child, the child has 8 s. A
+ * child that has ended or does not answer is lost: it is killed, as far as this process may do that
+ * to a process of root's; its input is closed, so that it ends if it ever goes on; and it is asked
+ * nothing any more. The owner is told at once.
+ *
+ * <p>Signals that a terminal or a service manager sends to all processes do not end it, so that the
+ * gateway can have the routes removed when it ends by them.
+ *
+ * <p>When its input ends without the word to remove the routes, it ends and leaves everything in
+ * place: the rules still lead into the TUN, and without it to "unreachable".
+ */
+final class RouteKeeper {
+  /** What the kill switch's text has for the marker, which is new each time. */
+  static final String MARKER = "@marker@";
+
+  private static final Logger log = LoggerFactory.getLogger(RouteKeeper.class);
+
+  private static final int NFT_SECONDS = 4;
+
+  /** More than nft has, and than a busy machine takes to notice. */
+  private static final Duration ANSWER = Duration.ofSeconds(8);
+
+  private static final Duration END = Duration.ofSeconds(5);
+
+  private static final String PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
+  private static final String SUBJECT = "the process that keeps root ";
+  private static final String REMOVE_WORD = "remove", RESTORE_WORD = "restore", DONE = "ok";
+
+  /**
+   * Arguments: the routing table, the rules' protocol number, what nft is told at the end or
+   * nothing, and the priorities. Input: the kill switch, a line with a dot, and then words.
+   */
+  private static final String SCRIPT =
+      """
+      trap '' HUP INT TERM
+      table=$1 protocol=$2 filter=$3 status=0 text=
+      shift 3
+      while IFS= read -r line && [ "$line" != . ]; do
+        text="$text$line
+      "
+      done
+      restore() {
+        case $1 in
+        '' | *[!0-9a-z_]*)
+          echo "failed: '$1' is no marker"
+          return
+          ;;
+        esac
+        said=$(printf '%%s' "$text" | sed "s/%1$s/$1/g" | timeout -s KILL %2$d nft -f - 2>&1)
+        code=$?
+        case $code in
+        0) echo %5$s ;;
+        137) echo "failed: nft was killed (it has %2$d s)" ;;
+        *) echo "failed: $(printf '%%s\\n' "${said:-nft ended with status $code}" | sed -n '1h; /[Ee]rror/{p;q;}; ${x;p;}')" ;;
+        esac
+      }
+      while [ "$line" != %3$s ]; do
+        read -r line marker || exit 0
+        [ "$line" != %4$s ] || restore "$marker"
+      done
+      ours() { ip "$family" -N rule show priority "$priority" 2>/dev/null | grep -w "proto $protocol"; }
+      for family in -4 -6; do
+        for priority; do
+          ours | sed "s/.*/rule delete priority $priority protocol $protocol/" | ip "$family" -batch -
+          [ -z "$(ours)" ] || status=1
+        done
+      done
+      if [ -n "$(ip -4 route show table "$table" 2>/dev/null)" ]; then
+        ip -4 route flush table "$table" || status=1
+      fi
+      # What is still led somewhere is not let out around it.
+      [ "$status" = 0 ] || exit 1
+      [ -z "$filter" ] || nft "$filter"
+      """
+          .formatted(MARKER, NFT_SECONDS, REMOVE_WORD, RESTORE_WORD, DONE);
+
+  /**
+   * What is removed at the end.
+   *
+   * @param table the number of the routing table; not 0, which stands for all of them
+   * @param protocol of the rules, as linux/rtnetlink.h numbers routing programs
+   * @param priorities of the rules
+   * @param filter what nft is told after that; empty for nothing
+   */
+  record Removal(int table, String protocol, List<Integer> priorities, String filter) {
+    Removal {
+      if (table <= 0) {
+        throw new IllegalArgumentException("no routing table of ours: " + table);
+      }
+    }
+
+    private List<String> command() {
+      var command = new ArrayList<>(List.of("sh", "-c", SCRIPT, "torvtl-routes"));
+      command.addAll(List.of(Integer.toString(table), protocol, filter));
+      priorities.forEach(priority -> command.add(Integer.toString(priority)));
+      return command;
+    }
+  }
+
+  private final Process process;
+  private final BufferedWriter input;
+  private final Consumer<String> lost;
+  private final Duration limit;
+  private final BlockingQueue<String> answers = new LinkedBlockingQueue<>();
+  private boolean closing;
+  private @Nullable String loss;
+
+  private RouteKeeper(Process process, Consumer<String> lost, Duration limit) {
+    this.process = process;
+    this.input = process.outputWriter(StandardCharsets.UTF_8);
+    this.lost = lost;
+    this.limit = limit;
+  }
+
+  /** Removes at once, without a child that stays. */
+  static void removeNow(Removal removal) throws IOException, InterruptedException {
+    Command.runWithInput(".\n" + REMOVE_WORD + "\n", removal.command());
+  }
+
+  /**
+   * Starts the child, in a session of its own, so that Ctrl-C does not end it before the gateway.
+   *
+   * @param killSwitch the transaction that puts the kill switch in force, with {@link #MARKER}
+   * @param lost told once with the reason, a clause, if the child is lost; on any thread
+   */
+  static RouteKeeper start(String killSwitch, Removal removal, Consumer<String> lost)
+      throws IOException {
+    return start(killSwitch, removal, lost, PATH, ANSWER);
+  }
+
+  /** As {@link #start(String, Removal, Consumer)}, with programs and patience of a test's own. */
+  static RouteKeeper start(
+      String killSwitch, Removal removal, Consumer<String> lost, String path, Duration limit)
+      throws IOException {
+    var command = new ArrayList<>(List.of("setsid"));
+    command.addAll(removal.command());
+    var builder =
+        new ProcessBuilder(command)
+            .directory(new File("/"))
+            .redirectError(ProcessBuilder.Redirect.DISCARD);
+    builder.environment().clear();
+    builder.environment().put("PATH", path);
+    var keeper = new RouteKeeper(builder.start(), lost, limit);
+    try {
+      keeper.write(killSwitch + ".\n");
+    } catch (IOException e) {
+      keeper.abandon();
+      throw e;
+    }
+    var reader = keeper.process.inputReader(StandardCharsets.UTF_8);
+    // Not a virtual one, which might keep a carrier from others as long as it waits.
+    Thread.ofPlatform().daemon().name("answers of torvtl-routes").start(() -> keeper.hear(reader));
+    return keeper;
+  }
+
+  private void write(String text) throws IOException {
+    input.write(text);
+    input.flush();
+  }
+
+  private void hear(BufferedReader output) {
+    String reason;
+    try {
+      for (var line = output.readLine(); line != null; line = output.readLine()) {
+        answers.add(line);
+      }
+      reason = "has ended";
+    } catch (IOException e) {
+      reason = "cannot be heard any more (" + e.getMessage() + ")";
+    }
+    lose(reason);
+  }
+
+  /** The child, for a test. */
+  ProcessHandle process() {
+    return process.toHandle();
+  }
+
+  /**
+   * Has the kill switch put in force anew, in one transaction.
+   *
+   * @param marker for {@link #MARKER}: digits, lower-case letters and underscores
+   * @throws IOException with nft's reason, in which case it can be tried again; or because the
+   *     child is lost
+   */
+  void restore(String marker) throws IOException {
+    checkNotLost();
+    try {
+      write(RESTORE_WORD + " " + marker + "\n");
+    } catch (IOException e) {
+      lose("takes no more requests (" + e.getMessage() + ")");
+    }
+    var answer = answer();
+    if (answer == null) {
+      var reason = "does not answer within " + limit.toSeconds() + " s";
+      lose(reason);
+      throw new IOException(SUBJECT + reason);
+    } else if (!answer.equals(DONE)) {
+      throw new IOException(answer);
+    }
+  }
+
+  /** The next answer, or why the child was lost; null if time is up. An interrupt waits too. */
+  private @Nullable String answer() {
+    long deadline = System.nanoTime() + limit.toNanos();
+    boolean interrupted = false;
+    try {
+      while (true) {
+        try {
+          return answers.poll(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private synchronized void checkNotLost() throws IOException {
+    if (loss != null) {
+      throw new IOException(loss);
+    }
+  }
+
+  private void lose(String what) {
+    synchronized (this) {
+      if (closing || loss != null) {
+        return;
+      }
+      loss = SUBJECT + what;
+      // Whoever waits for an answer does not wait in vain.
+      answers.add(loss);
+    }
+    abandon();
+    lost.accept(loss);
+  }
+
+  /** Ends it without another word, and without waiting; all it could remove stays. */
+  void abandon() {
+    synchronized (this) {
+      closing = true;
+    }
+    process.destroyForcibly();
+    try {
+      input.close();
+    } catch (IOException e) {
+      // What was still to be written is of no use to a process that is gone.
+      log.debug("the input of torvtl-routes could not be closed", e);
+    }
+  }
+
+  /**
+   * Has all of it removed; whether that is done.
+   *
+   * @throws IOException if the child has ended just now; nothing is removed then
+   */
+  boolean remove() throws IOException, InterruptedException {
+    return end(REMOVE_WORD + "\n");
+  }
+
+  /** Ends it, with all that it could remove left in place. More calls do nothing. */
+  void release() throws IOException, InterruptedException {
+    end("");
+  }
+
+  /** Whether it has ended well, after these words. */
+  private boolean end(String words) throws IOException, InterruptedException {
+    synchronized (this) {
+      if (closing || loss != null) {
+        return false;
+      }
+      closing = true;
+    }
+    try (input) {
+      input.write(words);
+    }
+    return process.waitFor(END.toMillis(), TimeUnit.MILLISECONDS) && process.exitValue() == 0;
+  }
+}
