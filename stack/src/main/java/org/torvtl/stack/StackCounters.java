@@ -33,6 +33,10 @@ public final class StackCounters {
     IPV6,
     /** Broadcast or multicast. */
     GROUP_DESTINATION,
+    /** An ARP packet that gives another MAC address for its sender than the frame's. */
+    ARP_SENDER,
+    /** A guest's claim to an address that another guest has or uses; its question is answered. */
+    ARP_CLAIM,
     /** No source address yet. */
     NO_SOURCE,
     /** An ICMP message that asks nothing of the gateway. */

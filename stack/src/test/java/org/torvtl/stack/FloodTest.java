@@ -254,7 +254,13 @@ class FloodTest {
 
   private ByteBuf madeUp(ByteBuf frame) {
     // Neither a group nor one of the guests here.
-    MacAddress.set(frame, MacAddress.LENGTH, random.nextLong(1L << 40) | 0x0600_0000_0000L);
+    long mac = random.nextLong(1L << 40) | 0x0600_0000_0000L;
+    MacAddress.set(frame, MacAddress.LENGTH, mac);
+    if (new EthernetFrame().wrap(frame, 0, frame.readableBytes()).type()
+        == EthernetFrame.TYPE_ARP) {
+      var arp = new ArpPacket().wrap(frame, IP, ArpPacket.LENGTH);
+      arp.compose(arp.operation(), mac, arp.senderIp(), 0, arp.targetIp());
+    }
     return frame;
   }
 

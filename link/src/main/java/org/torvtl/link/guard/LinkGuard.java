@@ -50,7 +50,7 @@ public final class LinkGuard implements AutoCloseable {
   private final NetlinkWait wait;
   private final GuardEvents events;
   private final Thread watcher;
-  private Segment segment = Segment.NONE;
+  private volatile Segment segment = Segment.NONE;
   private Version version = Version.NONE;
   private int number;
   private volatile boolean inForce;
@@ -150,6 +150,11 @@ public final class LinkGuard implements AutoCloseable {
   /** Whether frames may be carried. */
   public boolean isInForce() {
     return inForce;
+  }
+
+  /** Whether each guest hears the gateway only; counts while the guard is in force. */
+  public boolean isolatesGuests() {
+    return segment.isolatesGuests();
   }
 
   /** The mark of the gateway's frames. */
