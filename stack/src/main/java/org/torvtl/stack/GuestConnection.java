@@ -306,6 +306,17 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   }
 
   /**
+   * Whether a segment is the request again that waits for an answer. Such a one costs little and
+   * starts nothing; unheard, the request would be given up.
+   */
+  boolean repeatsRequest(TcpSegment segment) {
+    var held = syn;
+    return held != null
+        && (segment.flags() & TcpTable.REQUEST_MASK) == TcpSegment.SYN
+        && held.isRepetition(segment.sequence());
+  }
+
+  /**
    * Whether a segment will most likely carry the connection forward; see {@link
    * TcpConnection#advances}. After one that claimed to and did not, the next is not believed.
    */

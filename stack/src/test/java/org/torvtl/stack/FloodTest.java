@@ -7,6 +7,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.util.ResourceLeakDetector;
 import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
 import java.util.function.IntFunction;
 import java.util.function.LongUnaryOperator;
 import java.util.stream.Stream;
@@ -75,6 +76,14 @@ class FloodTest {
   /** Counts what comes. */
   private static final class Answerer extends TakingHandler {
     private int received;
+    private boolean holds;
+
+    @Override
+    void requested(GuestConnection pending) {
+      if (!holds) {
+        pending.accept();
+      }
+    }
 
     @Override
     void data(GuestConnection connection, ByteBuf data) {
@@ -344,6 +353,35 @@ class FloodTest {
     long dropped = flood(i -> tcp(FLOODER, 5000, TcpSegment.ACK, 1001 + 1000 * i, ours, 1000));
     assertThat(dropped).isZero();
     assertThat(answerer.received).isEqualTo(1000 * FLOOD);
+  }
+
+  /** Its repetitions are heard, however little may be answered. Its silence is, too. */
+  @Test
+  void aRequestIsHeldWhileItsGuestRepeatsIt() {
+    bothAreKnown();
+    int ours = open(FLOODER);
+    answerer.holds = true;
+    long begun = now;
+    send(tcp(FLOODER, 6000, TcpSegment.SYN, 1, 0, 0));
+    for (int second : new int[] {1, 3, 7, 15}) {
+      now = begun + TimeUnit.SECONDS.toNanos(second);
+      ping();
+      long dropped = stack.counters().dropCount(Drop.OVER_SHARE);
+      for (int i = 0; i < 10_000; i++) {
+        send(tcp(FLOODER, 5000, TcpSegment.ACK, 1, ours, 1));
+      }
+      assertThat(stack.counters().dropCount(Drop.OVER_SHARE)).isGreaterThan(dropped);
+      send(tcp(FLOODER, 6000, TcpSegment.SYN, 1, 0, 0));
+      stack.onDeadline();
+      assertThat(stack.connections()).as("after %d s", second).isEqualTo(2);
+    }
+    now = begun + TimeUnit.SECONDS.toNanos(15 + 10 + 3 * 15) - 1;
+    stack.onDeadline();
+    assertThat(stack.connections()).isEqualTo(2);
+    now += TimeUnit.SECONDS.toNanos(1);
+    stack.onDeadline();
+    assertThat(stack.connections()).isEqualTo(1);
+    assertThat(stack.counters().dropCount(Drop.TCP_GIVEN_UP)).isOne();
   }
 
   private int open(long guest) {
