@@ -245,7 +245,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
       held.repeated(segment.sequence(), nowNanos);
       table.shares().touch(place, nowNanos);
     }
-    boolean claimed = tcp.advances(segment);
+    boolean claimed = tcp.advance(segment) > 0;
     long before = tcp.progress();
     try {
       tcp.receive(segment, payload, nowNanos);
@@ -317,11 +317,11 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   }
 
   /**
-   * Whether a segment will most likely carry the connection forward; see {@link
-   * TcpConnection#advances}. After one that claimed to and did not, the next is not believed.
+   * How far a segment will most likely carry the connection forward; see {@link
+   * TcpConnection#advance}. After one that claimed to and did not, the next is not believed.
    */
-  boolean advances(TcpSegment segment) {
-    return !claimFailed && tcp.advances(segment);
+  long advance(TcpSegment segment) {
+    return claimFailed ? 0 : tcp.advance(segment);
   }
 
   boolean yieldsTo(TcpSegment segment) {

@@ -100,8 +100,7 @@ final class TcpTable {
     }
     if (connection != null) {
       if (connection.repeatsRequest(segment)
-          || connection.advances(segment)
-          || admission.admitsRepeated(nowNanos)) {
+          || admission.admitsSegment(connection.advance(segment), nowNanos)) {
         connection.receive(
             segment, frame.slice(segment.payloadOffset(), segment.payloadLength()), nowNanos);
       }

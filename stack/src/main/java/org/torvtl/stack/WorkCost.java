@@ -28,6 +28,13 @@ final class WorkCost {
   /** A segment of an established connection that does not carry it forward. */
   static final long REPEATED_SEGMENT = 2_000;
 
+  /**
+   * A segment of an established connection that carries it forward by so many bytes or more is
+   * free: an acknowledgment of two segments of 536 bytes, the least MSS, is (RFC 9293, section
+   * 3.7.1).
+   */
+  static final int FULL_ADVANCE = 1_024;
+
   /** A stream or a lookup: some 40 system calls over its life. */
   static final long REQUEST = TimeUnit.MICROSECONDS.toNanos(200);
 
@@ -37,6 +44,15 @@ final class WorkCost {
   private static final int BYTES_PER_FRAME = 1_400;
 
   private WorkCost() {}
+
+  /**
+   * Of a segment of an established connection: the less it carries it forward, the more.
+   *
+   * @param advance in bytes
+   */
+  static long segment(long advance) {
+    return advance >= FULL_ADVANCE ? 0 : REPEATED_SEGMENT * (FULL_ADVANCE - advance) / FULL_ADVANCE;
+  }
 
   /** Of a message of so many bytes that is answered in one frame. */
   static long answer(int bytes) {
