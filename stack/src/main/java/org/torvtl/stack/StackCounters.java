@@ -61,6 +61,8 @@ public final class StackCounters {
     TCP_GIVEN_UP,
     /** A request that was answered and the guest has not confirmed, evicted to make room. */
     TCP_HALF_OPEN,
+    /** A connection in TIME-WAIT, forgotten to make room. */
+    TCP_TIME_WAIT,
     /** An open connection, evicted to make room: reset. */
     TCP_EVICTED,
     /** A connection request of a guest that holds as much memory as it may. */
