@@ -9,11 +9,12 @@ import java.util.concurrent.TimeUnit;
  * them with shares of time, and a lane that is slower by half still keeps most of it.
  *
  * <p>The work in the lane is from the benchmark {@code WorstPacketBenchmark} (a row of {@code make
- * bench ROWS=parts}), which has no system calls in it: 0.1 to 0.9 µs for most packets, 2.0 µs for
- * an echo of 1,472 bytes, 2.4 µs for a query of 126 labels. What is above that is for the system
- * calls that read the packet and send the answer; those were not measured apart. A request is from
- * the row {@code exchanges} of {@code docs/performance.md}: 5,400 to 5,900 a second keep a lane
- * busy, so each takes some 175 µs over its life.
+ * bench ROWS=parts}), which has no system calls in it: 0.1 to 0.9 µs for most packets (a segment of
+ * one byte in order 0.3 µs, an acknowledgment of one byte 0.2 µs), 2.0 µs for an echo of 1,472
+ * bytes, 2.4 µs for a query of 126 labels. What is above that is for the system calls that read the
+ * packet and send the answer; those were not measured apart. A request is from the row {@code
+ * exchanges} of {@code docs/performance.md}: 5,400 to 5,900 a second keep a lane busy, so each
+ * takes some 175 µs over its life.
  */
 final class WorkCost {
   /** A frame to a guest, headers and payload: one {@code writev}. */
