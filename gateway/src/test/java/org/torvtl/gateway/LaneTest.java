@@ -142,6 +142,8 @@ class LaneTest {
       long others =
           world.onLoop(() ->
               drops.dropCount(Drop.GROUP_DESTINATION)
+                  // Where the machine is busy with something else.
+                  + drops.dropCount(Drop.BACKLOG)
                   + drops.dropCount(Drop.NO_SOURCE)
                   + drops.malformedCount(Protocol.IPV4, Defect.BAD_ADDRESS));
       long evicted = world.onLoop(() -> drops.dropCount(Drop.TCP_PENDING_EVICTED));

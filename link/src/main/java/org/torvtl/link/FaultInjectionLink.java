@@ -125,6 +125,11 @@ public final class FaultInjectionLink implements Link {
   }
 
   @Override
+  public boolean isolatesGuests() {
+    return link.isolatesGuests();
+  }
+
+  @Override
   public boolean hasTcpOffload() {
     return link.hasTcpOffload();
   }

@@ -79,6 +79,14 @@ public interface Link extends AutoCloseable {
   void send(ByteBuf headers, ByteBuf payload);
 
   /**
+   * Whether the guests on the link hear nothing of each other, but the gateway only. May change
+   * while the link is used.
+   */
+  default boolean isolatesGuests() {
+    return false;
+  }
+
+  /**
    * Whether {@link #sendTcp} may be used, which leaves to whoever takes the frame what it would
    * have to do for each packet otherwise.
    */

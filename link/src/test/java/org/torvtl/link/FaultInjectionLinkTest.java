@@ -291,6 +291,11 @@ class FaultInjectionLinkTest {
     }
 
     @Override
+    public boolean isolatesGuests() {
+      return true;
+    }
+
+    @Override
     public boolean hasTcpOffload() {
       return true;
     }
@@ -346,6 +351,7 @@ class FaultInjectionLinkTest {
     var results = new Trust();
     try (var link = new FaultInjectionLink(device, faults, faults, new SplittableRandom(SEED))) {
       assertThat(link.hasTcpOffload()).isTrue();
+      assertThat(link.isolatesGuests()).isTrue();
       link.start(loop, results);
       var receiver = device.receiver;
       assertThat(receiver).isNotNull();

@@ -65,9 +65,15 @@ final class Admission {
     return admits(WorkPolicer.Kind.REQUEST, WorkCost.REQUEST, nowNanos);
   }
 
-  /** Whether a segment of an established connection may be taken that does not carry it forward. */
-  boolean admitsRepeated(long nowNanos) {
-    return admits(WorkPolicer.Kind.ANSWER, WorkCost.REPEATED_SEGMENT, nowNanos);
+  /**
+   * Whether a segment of an established connection may be taken; a drop is counted, and TCP repeats
+   * what was dropped.
+   *
+   * @param advance bytes by which it carries the connection forward
+   */
+  boolean admitsSegment(long advance, long nowNanos) {
+    long costNanos = WorkCost.segment(advance);
+    return costNanos == 0 || admits(WorkPolicer.Kind.SEGMENT, costNanos, nowNanos);
   }
 
   private boolean admits(WorkPolicer.Kind kind, long costNanos, long nowNanos) {

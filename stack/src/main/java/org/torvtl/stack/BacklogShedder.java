@@ -28,6 +28,7 @@ final class BacklogShedder {
 
   private boolean armed;
   private boolean drained;
+  private boolean isCounted;
   private long windowStartNanos;
   private int frames;
   private int answered;
@@ -42,6 +43,7 @@ final class BacklogShedder {
 
   /** A frame has come. */
   void frame(long nowNanos) {
+    isCounted = false;
     if (drained) {
       drained = false;
       startWindow(nowNanos);
@@ -60,9 +62,10 @@ final class BacklogShedder {
     }
   }
 
-  /** The frame at hand is of no established connection. */
+  /** The frame at hand is of no established connection; told more than once, it counts once. */
   void isUnconnected() {
-    answered++;
+    answered += isCounted ? 0 : 1;
+    isCounted = true;
   }
 
   /** Whether such a frame is to be dropped. */

@@ -159,6 +159,7 @@ final class ConnectionShares {
 
   private void makeRoom(@Nullable Owner newcomer, long nowNanos) {
     if (!over.isEmpty()) {
+      counters.drop(Drop.TCP_TIME_WAIT);
       over.getFirst().connection.drop();
       return;
     }

@@ -245,7 +245,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
       held.repeated(segment.sequence(), nowNanos);
       table.shares().touch(place, nowNanos);
     }
-    boolean claimed = tcp.advances(segment);
+    boolean claimed = tcp.advance(segment) > 0;
     long before = tcp.progress();
     try {
       tcp.receive(segment, payload, nowNanos);
@@ -306,11 +306,22 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   }
 
   /**
-   * Whether a segment will most likely carry the connection forward; see {@link
-   * TcpConnection#advances}. After one that claimed to and did not, the next is not believed.
+   * Whether a segment is the request again that waits for an answer. Such a one costs little and
+   * starts nothing; unheard, the request would be given up.
    */
-  boolean advances(TcpSegment segment) {
-    return !claimFailed && tcp.advances(segment);
+  boolean repeatsRequest(TcpSegment segment) {
+    var held = syn;
+    return held != null
+        && (segment.flags() & TcpTable.REQUEST_MASK) == TcpSegment.SYN
+        && held.isRepetition(segment.sequence());
+  }
+
+  /**
+   * How far a segment will most likely carry the connection forward; see {@link
+   * TcpConnection#advance}. After one that claimed to and did not, the next is not believed.
+   */
+  long advance(TcpSegment segment) {
+    return claimFailed ? 0 : tcp.advance(segment);
   }
 
   boolean yieldsTo(TcpSegment segment) {

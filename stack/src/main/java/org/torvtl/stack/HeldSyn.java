@@ -37,9 +37,14 @@ final class HeldSyn {
     return quote;
   }
 
+  /** Whether a SYN with this sequence number is the same again. */
+  boolean isRepetition(int sequence) {
+    return quote.getInt(sequenceIndex) == sequence;
+  }
+
   /** The guest asks again. One that has started anew waits for errors about its last SYN. */
   void repeated(int sequence, long nowNanos) {
-    if (quote.getInt(sequenceIndex) != sequence) {
+    if (!isRepetition(sequence)) {
       quote.setInt(sequenceIndex, sequence);
       firstNanos = nowNanos;
     }

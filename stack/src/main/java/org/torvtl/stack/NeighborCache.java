@@ -4,88 +4,109 @@ package org.torvtl.stack;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which addresses on the link are guests' own, as their ARP packets tell. RFC 826; RFC 1122,
- * section 2.3.2.
+ * Which addresses are guests' own on a link where guests hear each other, as their ARP packets
+ * tell. RFC 826; RFC 1122, section 2.3.2.
  *
- * <p>The gateway answers ARP for every address but these. Replies do not come through here: they go
- * to the MAC address their flow came from, so that a guest's claim to an address gives it nothing
- * that is another's.
+ * <p>The gateway answers ARP for every address but these, and to everybody but the guest that has
+ * it. Replies do not come through here: they go to the MAC address their flow came from, so that a
+ * guest's claim to an address gives it nothing that is another's.
  *
- * <p>The entries are shared out by who made the claim: when all are taken, the one that has most of
- * them loses its oldest. So a guest that claims one address after the other displaces its own.
+ * <p>An address belongs to the first that has it. A claim is not believed while another guest has
+ * the address and says so at least every {@link #LIFETIME_NANOS}, nor while the gateway has
+ * answered another guest for it within that time: a guest that uses the address as its router would
+ * lose its network. A guest that had the address and fell silent may have it back, unless another
+ * has claimed it since.
+ *
+ * <p>Claims and answers are bounded, and shared out by who caused them; see {@link OwnedKeys}.
  */
 final class NeighborCache {
   static final int CAPACITY = 1024;
 
   static final long LIFETIME_NANOS = TimeUnit.MINUTES.toNanos(5);
 
-  private record Neighbor(long mac, long owner, long seenNanos) {}
+  private record Claim(long mac, long seenNanos) {}
 
-  /** By owner, then by IPv4 address, the one claimed least recently first. */
-  private final Map<Long, LinkedHashMap<Integer, Neighbor>> byOwner = new HashMap<>();
+  private record Answer(int address, long asker) implements Comparable<Answer> {
+    /** Any order. A guest can choose addresses that hash alike; a map compares their keys then. */
+    @Override
+    public int compareTo(Answer other) {
+      int order = Integer.compare(address, other.address);
+      return order != 0 ? order : Long.compare(asker, other.asker);
+    }
+  }
 
-  private final Map<Integer, Neighbor> neighbors = new HashMap<>();
-  private final Ranking<Long> claims = new Ranking<>();
+  private final Map<Integer, Claim> claims = new HashMap<>();
+  private final OwnedKeys<Integer> claimed = new OwnedKeys<>(CAPACITY);
 
   /**
-   * The guest at {@code mac} has said that {@code address} is its own.
+   * By address, when each guest was answered for it last: by MAC address, the latest at the end.
+   */
+  private final Map<Integer, LinkedHashMap<Long, Long>> answers = new HashMap<>();
+
+  private final OwnedKeys<Answer> answered = new OwnedKeys<>(CAPACITY);
+
+  /**
+   * The guest at {@code mac} says that {@code address} is its own.
+   *
+   * @param owner whose share the entry counts for
+   * @return whether it is believed
+   */
+  boolean learn(int address, long mac, long owner, long nowNanos) {
+    var claim = claims.get(address);
+    boolean isKnown = claim != null && claim.mac == mac;
+    if (!isKnown && (at(address, nowNanos) != null || isUsedByAnother(address, mac, nowNanos))) {
+      return false;
+    }
+    var evicted = claimed.use(address, owner);
+    if (evicted != null) {
+      claims.remove(evicted);
+    }
+    claims.put(address, new Claim(mac, nowNanos));
+    return true;
+  }
+
+  /**
+   * The gateway has answered the guest at {@code mac} for {@code address}.
    *
    * @param owner whose share the entry counts for
    */
-  void learn(int address, long mac, long owner, long nowNanos) {
-    var old = neighbors.remove(address);
-    if (old != null) {
-      forget(address, old.owner);
-    } else if (neighbors.size() == CAPACITY) {
-      evict();
+  void answered(int address, long mac, long owner, long nowNanos) {
+    var evicted = answered.use(new Answer(address, mac), owner);
+    if (evicted != null) {
+      answers.computeIfPresent(
+          evicted.address,
+          (same, askers) -> {
+            askers.remove(evicted.asker);
+            return askers.isEmpty() ? null : askers;
+          });
     }
-    var neighbor = new Neighbor(mac, owner, nowNanos);
-    neighbors.put(address, neighbor);
-    byOwner.computeIfAbsent(owner, key -> new LinkedHashMap<>()).put(address, neighbor);
-    claims.add(owner, 1);
+    answers.computeIfAbsent(address, anew -> new LinkedHashMap<>()).putLast(mac, nowNanos);
   }
 
-  private void evict() {
-    long most = Objects.requireNonNull(claims.largest());
-    int oldest = Objects.requireNonNull(byOwner.get(most)).firstEntry().getKey();
-    neighbors.remove(oldest);
-    forget(oldest, most);
-  }
-
-  private void forget(int address, long owner) {
-    claims.add(owner, -1);
-    byOwner.computeIfPresent(
-        owner,
-        (key, entries) -> {
-          entries.remove(address);
-          return entries.isEmpty() ? null : entries;
-        });
-  }
-
-  /** The guest at {@code mac} has left. */
-  void forget(long mac) {
-    neighbors
-        .entrySet()
-        .removeIf(entry -> {
-          boolean isOf = entry.getValue().mac == mac;
-          if (isOf) {
-            forget(entry.getKey(), entry.getValue().owner);
-          }
-          return isOf;
-        });
+  /** Looks at two entries at most: of those that are not {@code mac}'s the latest tells. */
+  private boolean isUsedByAnother(int address, long mac, long nowNanos) {
+    var askers = answers.get(address);
+    if (askers == null) {
+      return false;
+    }
+    for (var asker : askers.sequencedEntrySet().reversed()) {
+      if (asker.getKey() != mac) {
+        return nowNanos - asker.getValue() < LIFETIME_NANOS;
+      }
+    }
+    return false;
   }
 
   /**
-   * The MAC address of the guest that last said {@code address} is its own, or {@code null} if none
-   * did lately.
+   * The MAC address of the guest that has {@code address}, or {@code null} if none has said so
+   * lately.
    */
   @Nullable Long at(int address, long nowNanos) {
-    var neighbor = neighbors.get(address);
-    return neighbor != null && nowNanos - neighbor.seenNanos < LIFETIME_NANOS ? neighbor.mac : null;
+    var claim = claims.get(address);
+    return claim != null && nowNanos - claim.seenNanos < LIFETIME_NANOS ? claim.mac : null;
   }
 }

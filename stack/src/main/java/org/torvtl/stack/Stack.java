@@ -235,7 +235,8 @@ public final class Stack implements Link.Receiver, AutoCloseable {
 
   /**
    * Answers for every address that is not a guest's own, nor the host's, whose kernel answers for
-   * them itself. RFC 826; RFC 5227 for probes.
+   * them itself. RFC 826; RFC 5227 for probes. Where guests do not hear each other, no address is
+   * another's, and nothing is learnt of what they claim.
    */
   private void arp(long guest, ByteBuf frame, long now) {
     if (!admission.admitsAnswer(WorkCost.FRAME, now)) {
@@ -247,18 +248,34 @@ public final class Stack implements Link.Receiver, AutoCloseable {
       counters.malformed(Protocol.ARP, defect);
       return;
     }
-    // Nobody else is the gateway, whatever they say.
-    if (!arp.isProbe() && arp.senderIp() != config.address()) {
-      neighbors.learn(arp.senderIp(), arp.senderMac(), admission.owner(now), now);
+    if (arp.senderMac() != guest) {
+      counters.drop(Drop.ARP_SENDER);
+      return;
+    }
+    boolean isShared = !link.isolatesGuests();
+    if (isShared) {
+      learnNeighbor(guest, now);
     }
     boolean asks = arp.operation() == ArpPacket.REQUEST && !arp.isProbe() && !arp.isAnnouncement();
-    if (!asks || !isAnyones(arp.targetIp(), arp.senderMac(), now)) {
+    if (!asks || (isShared && !isAnyones(arp.targetIp(), guest, now))) {
       return;
     }
     if (config.hostAddresses().test(arp.targetIp())) {
       counters.drop(Drop.HOST_ADDRESS);
-    } else {
-      writer.arpReply(guest, arp.senderIp(), arp.targetIp());
+      return;
+    }
+    if (isShared) {
+      neighbors.answered(arp.targetIp(), guest, admission.owner(now), now);
+    }
+    writer.arpReply(guest, arp.senderIp(), arp.targetIp());
+  }
+
+  private void learnNeighbor(long guest, long now) {
+    // Nobody else is the gateway, whatever they say.
+    if (!arp.isProbe()
+        && arp.senderIp() != config.address()
+        && !neighbors.learn(arp.senderIp(), guest, admission.owner(now), now)) {
+      counters.drop(Drop.ARP_CLAIM);
     }
   }
 
@@ -400,7 +417,6 @@ public final class Stack implements Link.Receiver, AutoCloseable {
   public void guestLeft(long mac) {
     tcp.forget(mac);
     reassembler.forget(mac);
-    neighbors.forget(mac);
     handler.guestLeft(mac);
   }
 

@@ -33,6 +33,10 @@ public final class StackCounters {
     IPV6,
     /** Broadcast or multicast. */
     GROUP_DESTINATION,
+    /** An ARP packet that gives another MAC address for its sender than the frame's. */
+    ARP_SENDER,
+    /** A guest's claim to an address that another guest has or uses; its question is answered. */
+    ARP_CLAIM,
     /** No source address yet. */
     NO_SOURCE,
     /** An ICMP message that asks nothing of the gateway. */
@@ -57,6 +61,8 @@ public final class StackCounters {
     TCP_GIVEN_UP,
     /** A request that was answered and the guest has not confirmed, evicted to make room. */
     TCP_HALF_OPEN,
+    /** A connection in TIME-WAIT, forgotten to make room. */
+    TCP_TIME_WAIT,
     /** An open connection, evicted to make room: reset. */
     TCP_EVICTED,
     /** A connection request of a guest that holds as much memory as it may. */

@@ -25,7 +25,7 @@ final class TcpTable {
   private static final int QUOTED_BYTES = 8;
 
   /** The flags that tell a request for a connection from all else. */
-  private static final int REQUEST_MASK = TcpSegment.SYN | TcpSegment.ACK | TcpSegment.RST;
+  static final int REQUEST_MASK = TcpSegment.SYN | TcpSegment.ACK | TcpSegment.RST;
 
   private final StackConfig config;
   private final TcpConfig tcpConfig;
@@ -99,7 +99,8 @@ final class TcpTable {
       connection = null;
     }
     if (connection != null) {
-      if (connection.advances(segment) || admission.admitsRepeated(nowNanos)) {
+      if (connection.repeatsRequest(segment)
+          || admission.admitsSegment(connection.advance(segment), nowNanos)) {
         connection.receive(
             segment, frame.slice(segment.payloadOffset(), segment.payloadLength()), nowNanos);
       }

@@ -17,6 +17,11 @@
  * is heard: that a packet was too large for a network behind a guest that is a router. It is
  * believed about connections of that guest only.
  *
+ * <p>What a guest claims by ARP takes no address from another. Where the link keeps guests from
+ * hearing each other, no claim counts: each guest is answered for every address. On a link that
+ * guests share the gateway is silent for an address that is a guest's own; it is the first's that
+ * has it, and no guest's while another one uses it as an address of the gateway.
+ *
  * <p>All of it belongs to one lane and is called from one thread. It has no clock and no thread:
  * the time comes from an injected clock, and {@link org.torvtl.stack.Stack} says when it wants to
  * be called next. Nothing here ever reaches a real network: the only ways out of this package are

@@ -57,6 +57,20 @@ class BacklogShedderTest {
     }
   }
 
+  /** A last fragment is asked about, and then what it makes whole. */
+  @Test
+  void aFrameThatIsAskedAboutTwiceCountsOnce() {
+    for (int i = 0; i < 10_000; i++) {
+      shedder.frame(now);
+      if (i % 3 == 0) {
+        shedder.isUnconnected();
+        shedder.isUnconnected();
+      }
+      assertThat(shedder.sheds()).as("after %d frames", i).isFalse();
+      now += MILLI;
+    }
+  }
+
   @Test
   void slowFramesThatDoNotQueueAreNone() {
     for (int i = 0; i < 10_000; i++) {

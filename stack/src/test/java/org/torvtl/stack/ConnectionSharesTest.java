@@ -20,6 +20,7 @@ import org.torvtl.link.MemoryLink;
 import org.torvtl.stack.StackCounters.Drop;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.TcpConfig;
+import org.torvtl.tcp.TcpState;
 import org.torvtl.wire.EthernetFrame;
 import org.torvtl.wire.Icmpv4Message;
 import org.torvtl.wire.Ipv4Address;
@@ -200,6 +201,23 @@ class ConnectionSharesTest {
   }
 
   // The table.
+
+  /** What is over goes first, of whomever, and is counted. */
+  @Test
+  void aConnectionInTimeWaitIsForgottenToMakeRoom() {
+    connect(GREEDY, 1000);
+    var over = connection(GREEDY, 1000);
+    over.shutdownOutput();
+    receive();
+    int ours = sequences.getOrDefault(1000, 0) + 1;
+    send(GREEDY, 1000, TcpSegment.ACK | TcpSegment.FIN, 1001, ours, 0);
+    assertThat(over.state()).isEqualTo(TcpState.TIME_WAIT);
+    connect(OTHER, 2000, 64);
+    assertThat(over.state()).isEqualTo(TcpState.CLOSED);
+    assertThat(stack.connections()).isEqualTo(64);
+    assertThat(drops(Drop.TCP_TIME_WAIT)).isOne();
+    assertThat(drops(Drop.TCP_EVICTED)).isZero();
+  }
 
   @Test
   void aGuestThatHoldsTheWholeTableLosesTheOneIdleLongest() {

@@ -3,8 +3,10 @@ package org.torvtl.stack;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import org.torvtl.wire.ArpPacket;
 import org.torvtl.wire.EthernetFrame;
 import org.torvtl.wire.Ipv4Packet;
+import org.torvtl.wire.MacAddress;
 import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 
@@ -15,6 +17,24 @@ final class GuestFrames {
   private static final int REMOTE_PORT = 80;
 
   private GuestFrames() {}
+
+  /**
+   * A broadcast ARP request.
+   *
+   * @param mac of the frame
+   * @param sender MAC address that the packet says is its sender's
+   * @param senderIp network byte order, as {@code targetIp}
+   */
+  static ByteBuf arpRequest(long mac, long sender, int senderIp, int targetIp) {
+    var frame = Unpooled.buffer(IP + ArpPacket.LENGTH).writeZero(IP + ArpPacket.LENGTH);
+    new EthernetFrame()
+        .wrap(frame, 0, IP)
+        .compose(MacAddress.BROADCAST, mac, EthernetFrame.TYPE_ARP);
+    new ArpPacket()
+        .wrap(frame, IP, ArpPacket.LENGTH)
+        .compose(ArpPacket.REQUEST, sender, senderIp, 0, targetIp);
+    return frame;
+  }
 
   /**
    * A TCP segment to port 80, whose payload is zeros.

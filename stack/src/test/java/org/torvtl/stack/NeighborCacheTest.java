@@ -21,26 +21,67 @@ class NeighborCacheTest {
     }
   }
 
-  @Test
-  void theLastClaimHolds() {
-    neighbors.learn(ADDRESS, GUEST, GUEST, now);
-    assertThat(neighbors.at(ADDRESS, now)).isEqualTo(GUEST);
-    neighbors.learn(ADDRESS, FORGER, FORGER, now);
-    assertThat(neighbors.at(ADDRESS, now)).isEqualTo(FORGER);
-    assertThat(neighbors.at(ADDRESS, now + NeighborCache.LIFETIME_NANOS)).isNull();
+  private boolean claims(long guest) {
+    return neighbors.learn(ADDRESS, guest, guest, now);
   }
 
   @Test
-  void whatAGuestThatLeftHadIsFree() {
-    neighbors.learn(ADDRESS, GUEST, GUEST, now);
-    neighbors.learn(FORGED, FORGER, FORGER, now);
-    neighbors.forget(GUEST);
-    assertThat(neighbors.at(ADDRESS, now)).isNull();
-    assertThat(neighbors.at(FORGED, now)).isEqualTo(FORGER);
-    // Its share is free, too.
-    forge(NeighborCache.CAPACITY, FORGER);
-    neighbors.learn(ADDRESS, GUEST, GUEST, now);
+  void theFirstClaimHoldsUntilItsGuestIsSilent() {
+    assertThat(claims(GUEST)).isTrue();
+    now += NeighborCache.LIFETIME_NANOS - 1;
+    assertThat(claims(FORGER)).isFalse();
     assertThat(neighbors.at(ADDRESS, now)).isEqualTo(GUEST);
+    assertThat(claims(GUEST)).isTrue();
+    now += NeighborCache.LIFETIME_NANOS;
+    assertThat(neighbors.at(ADDRESS, now)).isNull();
+    assertThat(claims(FORGER)).isTrue();
+    assertThat(claims(GUEST)).isFalse();
+    assertThat(neighbors.at(ADDRESS, now)).isEqualTo(FORGER);
+  }
+
+  @Test
+  void whatAnotherGuestWasAnsweredForIsNotGivenAway() {
+    neighbors.answered(ADDRESS, GUEST, GUEST, now);
+    // The forger's own question gives it nothing.
+    neighbors.answered(ADDRESS, FORGER, FORGER, now);
+    assertThat(claims(FORGER)).isFalse();
+    assertThat(neighbors.at(ADDRESS, now)).isNull();
+    now += NeighborCache.LIFETIME_NANOS - 1;
+    assertThat(claims(FORGER)).isFalse();
+    now++;
+    assertThat(claims(FORGER)).isTrue();
+  }
+
+  @Test
+  void whatOnlyItsOwnerWasAnsweredForIsItsToClaim() {
+    neighbors.answered(ADDRESS, GUEST, GUEST, now);
+    assertThat(claims(GUEST)).isTrue();
+  }
+
+  /** A neighbor asked for it while it was silent, and is answered; it has it back all the same. */
+  @Test
+  void aGuestThatWasSilentHasItsAddressBack() {
+    claims(GUEST);
+    now += NeighborCache.LIFETIME_NANOS;
+    neighbors.answered(ADDRESS, FORGER, FORGER, now);
+    assertThat(claims(GUEST)).isTrue();
+    assertThat(neighbors.at(ADDRESS, now)).isEqualTo(GUEST);
+  }
+
+  /** Another guest's answers are kept, whatever a forger asks for, itself or as many. */
+  @Test
+  void questionsForManyAddressesDisplaceTheirOwn() {
+    for (int i = 0; i < 20; i++) {
+      neighbors.answered(ADDRESS + i, GUEST + i, GUEST + i, now);
+    }
+    for (int i = 0; i < 5 * NeighborCache.CAPACITY; i++) {
+      neighbors.answered(FORGED + i, FORGER, FORGER, now);
+      neighbors.answered(ADDRESS, FORGER + i, FORGER, now++);
+    }
+    for (int i = 0; i < 20; i++) {
+      assertThat(neighbors.learn(ADDRESS + i, FORGER, FORGER, now)).as("claim %d", i).isFalse();
+    }
+    assertThat(neighbors.learn(FORGED, GUEST, GUEST, now)).as("displaced").isTrue();
   }
 
   @Test
@@ -71,7 +112,7 @@ class NeighborCacheTest {
     Map<Integer, Long> claims = new HashMap<>();
     for (int i = 0; i < 100_000; i++) {
       int address = ADDRESS + random.nextInt(500);
-      long owner = GUEST + random.nextInt(10);
+      long owner = GUEST + address % 10;
       neighbors.learn(address, owner, owner, now);
       claims.put(address, owner);
       neighbors.learn(FORGED + random.nextInt(5_000), FORGER, FORGER, now++);

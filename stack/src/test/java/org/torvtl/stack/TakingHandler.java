@@ -26,6 +26,12 @@ class TakingHandler implements StackHandler {
     data.release();
   }
 
+  /** A guest has so many bytes more of what a connection has sent. */
+  void acknowledged(int bytes) {}
+
+  /** A guest has ended its side of a connection. */
+  void endOfStream() {}
+
   void closed(GuestConnection connection, CloseReason reason) {}
 
   @Override
@@ -41,10 +47,14 @@ class TakingHandler implements StackHandler {
           }
 
           @Override
-          public void endOfStream() {}
+          public void endOfStream() {
+            TakingHandler.this.endOfStream();
+          }
 
           @Override
-          public void acknowledged(int bytes) {}
+          public void acknowledged(int bytes) {
+            TakingHandler.this.acknowledged(bytes);
+          }
 
           @Override
           public void closed(CloseReason reason) {

@@ -16,6 +16,9 @@ import org.torvtl.wire.TcpSegment;
  * releasing what it was given.
  */
 public final class TcpConnection {
+  /** The {@link #advance} of a segment that moves the connection on to its next state. */
+  public static final long WHOLE = Long.MAX_VALUE;
+
   private static final long NONE = Long.MAX_VALUE;
 
   private final TcpConfig config;
@@ -428,37 +431,40 @@ public final class TcpConnection {
   }
 
   /**
-   * Whether a segment claims to carry the connection forward: text or a FIN that is next in order
-   * and has room, an acknowledgment of something new, or a reset that is in order. What a sender
-   * repeats or sends out of order does not. What comes of the claim {@link #progress} tells.
+   * How far a segment claims to carry the connection forward: bytes of text that are next in order
+   * and have room, and bytes that it acknowledges for the first time. {@link #WHOLE} for what a
+   * connection has once: the end of the handshake, a FIN, and a reset, that are in order. 0 for
+   * what a sender repeats or sends out of order. What comes of the claim {@link #progress} tells.
    *
    * @param segment without a defect
    */
-  public boolean advances(TcpSegment segment) {
+  public long advance(TcpSegment segment) {
     var input = receiver;
     if (input == null || state == TcpState.HELD) {
-      return segment.has(TcpSegment.RST);
+      return segment.has(TcpSegment.RST) ? WHOLE : 0;
     }
     int flags = segment.flags();
     long sequence = SequenceNumbers.extend(segment.sequence(), input.next());
-    int length = segment.payloadLength();
     if ((flags & (TcpSegment.SYN | TcpSegment.RST)) != 0) {
-      return (flags & TcpSegment.RST) != 0 && sequence == input.next();
+      return (flags & TcpSegment.RST) != 0 && sequence == input.next() ? WHOLE : 0;
     }
-    boolean isNext = sequence <= input.next() && sequence + length > input.next();
-    if ((isNext && input.next() < input.window().announcedEdge())
-        || ((flags & TcpSegment.FIN) != 0 && sequence + length == input.next())) {
-      return true;
+    long end = sequence + segment.payloadLength();
+    long edge = input.window().announcedEdge();
+    boolean isNext = sequence <= input.next() && end >= input.next();
+    if (isNext && (flags & TcpSegment.FIN) != 0 && end <= Math.max(edge, input.next())) {
+      return WHOLE;
     }
+    long text = isNext ? Math.max(0, Math.min(end, edge) - input.next()) : 0;
+    boolean hasAck = (flags & TcpSegment.ACK) != 0;
     var output = sender;
     if (output == null) {
-      return (flags & TcpSegment.ACK) != 0 && segment.acknowledgment() == (int) (synSequence + 1);
+      return hasAck && segment.acknowledgment() == (int) (synSequence + 1) ? WHOLE : text;
     }
     long unacknowledged = output.unacknowledged();
     long acknowledged = SequenceNumbers.extend(segment.acknowledgment(), unacknowledged);
-    return (flags & TcpSegment.ACK) != 0
-        && acknowledged > unacknowledged
-        && acknowledged <= output.next();
+    return hasAck && acknowledged <= output.next()
+        ? text + Math.max(0, acknowledged - unacknowledged)
+        : text;
   }
 
   private Receiver receiver() {

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.torvtl.e2e.WorstPacket;
 import org.torvtl.gateway.dns.DnsCounters;
 import org.torvtl.gateway.dns.DnsLimits;
@@ -25,6 +26,7 @@ import org.torvtl.stack.StackHandler;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.ConnectionHandler;
 import org.torvtl.wire.EthernetFrame;
+import org.torvtl.wire.InternetChecksum;
 import org.torvtl.wire.Ipv4Packet;
 import org.torvtl.wire.MacAddress;
 import org.torvtl.wire.TcpOptions;
@@ -32,12 +34,14 @@ import org.torvtl.wire.TcpSegment;
 
 /** A stack and a DNS service without a device: what they send is looked at and forgotten. */
 final class StackWorld implements AutoCloseable {
-  static final int ADDRESS = 0x0A000002, PORT = 4000;
+  static final int ADDRESS = 0x0A000002, PORT = 4000, FIRST = 1001;
   static final byte[] GATEWAY = bytes(StackConfig.DEFAULT_MAC);
 
   private static final int REMOTE = 0xC0000207, REMOTE_PORT = 80;
   private static final int IP = EthernetFrame.HEADER_LENGTH;
   private static final int TRANSPORT = IP + Ipv4Packet.HEADER_LENGTH;
+  private static final int CHECKSUM = TRANSPORT + 16;
+  private static final ByteBuf CHUNK = Unpooled.directBuffer(1 << 16).writeZero(1 << 16);
 
   private final DefaultEventExecutor executor = new DefaultEventExecutor();
   private final Sink sink = new Sink();
@@ -45,6 +49,9 @@ final class StackWorld implements AutoCloseable {
       new DnsService(
           executor, new NoResolver(), new DnsLimits(1, 1, Duration.ofHours(1)), new DnsCounters());
   private boolean accepts;
+  private @Nullable GuestConnection connection;
+  private boolean isDownloading;
+  private int progress;
   private boolean frozen;
   private long frozenNanos;
   private final Stack stack =
@@ -74,42 +81,83 @@ final class StackWorld implements AutoCloseable {
     return WorstPacket.ARP.frames(new byte[] {2, 0, 0, 0, 0, 0x77}, GATEWAY, 1)[0];
   }
 
-  /** Opens a connection from {@link #ADDRESS} and {@link #PORT}. */
-  void open(byte[] mac) {
+  /**
+   * Opens a connection from {@link #ADDRESS} and {@link #PORT}.
+   *
+   * @return the sequence number of the gateway's first byte; {@link #FIRST} is the guest's
+   */
+  int open(byte[] mac) {
     accepts = true;
-    send(mac, TcpSegment.SYN, 1000, 0);
-    send(mac, TcpSegment.ACK, 1001, sink.sequence + 1);
+    send(mac, TcpSegment.SYN, FIRST - 1, 0);
+    int first = sink.sequence + 1;
+    send(mac, TcpSegment.ACK, FIRST, first);
     accepts = false;
     if (stack.connections() != 1) {
       throw new IllegalStateException("the connection did not open");
     }
+    return first;
+  }
+
+  /** Has the gateway send to the guest, from now on, as much as the guest takes. */
+  void download() {
+    isDownloading = true;
+    refill();
+  }
+
+  /** Bytes that the guest has sent or acknowledged. */
+  int progress() {
+    return progress;
+  }
+
+  private void refill() {
+    var open = connection;
+    while (open != null && open.isWritable()) {
+      open.send(CHUNK.retainedDuplicate());
+    }
   }
 
   private void send(byte[] mac, int flags, int sequence, int acknowledgment) {
-    var frame = Unpooled.directBuffer(TRANSPORT + TcpSegment.MAX_HEADER_LENGTH);
+    var frame = segment(mac, flags, sequence, acknowledgment, 0);
+    receive(frame);
+    frame.release();
+  }
+
+  /** A segment of that connection, whose payload is zeros. */
+  static ByteBuf segment(byte[] mac, int flags, int sequence, int acknowledgment, int payload) {
+    int header = TcpSegment.MIN_HEADER_LENGTH;
+    int room = TRANSPORT + header + payload;
+    var frame = Unpooled.directBuffer(room).writeZero(room);
     var segment = new TcpSegment();
-    int length =
-        segment.compose(
-            frame,
-            TRANSPORT,
-            PORT,
-            REMOTE_PORT,
-            sequence,
-            acknowledgment,
-            flags,
-            65_535,
-            new TcpOptions());
-    var packet = new Ipv4Packet().wrap(frame, IP, Ipv4Packet.HEADER_LENGTH + length);
-    packet.compose(ADDRESS, REMOTE, Ipv4Packet.PROTOCOL_TCP, 1, true, length);
-    segment.updateChecksum(packet.pseudoHeaderSum());
+    segment.compose(
+        frame,
+        TRANSPORT,
+        PORT,
+        REMOTE_PORT,
+        sequence,
+        acknowledgment,
+        flags,
+        65_535,
+        new TcpOptions());
+    var packet = new Ipv4Packet().wrap(frame, IP, room - IP);
+    packet.compose(ADDRESS, REMOTE, Ipv4Packet.PROTOCOL_TCP, 1, true, header + payload);
+    segment.wrap(frame, TRANSPORT, header + payload).updateChecksum(packet.pseudoHeaderSum());
     new EthernetFrame()
         .wrap(frame, 0, IP)
         .compose(
             StackConfig.DEFAULT_MAC,
             MacAddress.get(Unpooled.wrappedBuffer(mac), 0),
             EthernetFrame.TYPE_IPV4);
-    receive(frame.setIndex(0, TRANSPORT + length));
-    frame.release();
+    return frame;
+  }
+
+  /** Gives a segment other numbers, at a small part of the cost of composing it. */
+  static void renumber(ByteBuf frame, int sequence, int acknowledgment) {
+    int numbers = TRANSPORT + Integer.BYTES;
+    long removed = frame.getUnsignedInt(numbers) + frame.getUnsignedInt(numbers + Integer.BYTES);
+    long added = (sequence & 0xFFFFFFFFL) + (acknowledgment & 0xFFFFFFFFL);
+    int checksum = InternetChecksum.replace(frame.getUnsignedShort(CHECKSUM), removed, added);
+    frame.setInt(numbers, sequence).setInt(numbers + Integer.BYTES, acknowledgment);
+    frame.setShort(CHECKSUM, checksum);
   }
 
   private static byte[] bytes(long mac) {
@@ -148,6 +196,7 @@ final class StackWorld implements AutoCloseable {
 
             @Override
             public void data(ByteBuf data) {
+              progress += data.readableBytes();
               pending.consumed(data.readableBytes());
               data.release();
             }
@@ -156,12 +205,18 @@ final class StackWorld implements AutoCloseable {
             public void endOfStream() {}
 
             @Override
-            public void acknowledged(int bytes) {}
+            public void acknowledged(int bytes) {
+              progress += bytes;
+              if (isDownloading) {
+                refill();
+              }
+            }
 
             @Override
             public void closed(CloseReason reason) {}
           });
       if (accepts) {
+        connection = pending;
         pending.accept();
       } else {
         pending.refuse();

@@ -16,6 +16,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.torvtl.e2e.WorstPacket;
 import org.torvtl.wire.MacAddress;
+import org.torvtl.wire.TcpSegment;
 
 /**
  * The cost of the worst packet: of each protocol the packet that takes a stack longest, frame by
@@ -30,8 +31,9 @@ public class WorstPacketBenchmark {
   private static final byte[] GUEST = {2, 0, 0, 0, 0, 0x66};
 
   /**
-   * The names of {@link WorstPacket}, and a datagram beyond the guest's share: of a known guest,
-   * and from another MAC address each time.
+   * The names of {@link WorstPacket}; the byte next in order of an open connection, and an
+   * acknowledgment of one byte more; and a datagram beyond the guest's share: of a known guest, and
+   * from another MAC address each time.
    */
   @Param({
     "ARP",
@@ -48,6 +50,8 @@ public class WorstPacketBenchmark {
     "DNS_LABELS",
     "DNS_LOOKUP",
     "DNS_POINTERS",
+    "ONE_BYTE",
+    "ONE_BYTE_ACK",
     "OVER_SHARE",
     "OVER_SHARE_MADE_UP"
   })
@@ -56,12 +60,18 @@ public class WorstPacketBenchmark {
   private final ByteBuf frame = Unpooled.directBuffer(2048);
   private StackWorld world = new StackWorld();
   private byte[][] frames = {};
+  private ByteBuf segment = Unpooled.EMPTY_BUFFER;
+  private int acknowledgment;
   private int next;
 
   /** Frames ready, and where it takes one a connection open. */
   @Setup
   public void compose() {
     world = new StackWorld();
+    if (packet.startsWith("ONE_BYTE")) {
+      composeSegment();
+      return;
+    }
     boolean isOverShare = packet.startsWith("OVER_SHARE");
     var kind = isOverShare ? WorstPacket.UDP : WorstPacket.valueOf(packet);
     if (kind == WorstPacket.REPEATED) {
@@ -71,6 +81,16 @@ public class WorstPacketBenchmark {
     if (isOverShare) {
       useUpTheShare();
     }
+  }
+
+  private void composeSegment() {
+    acknowledgment = world.open(GUEST);
+    boolean isAck = packet.equals("ONE_BYTE_ACK");
+    if (isAck) {
+      world.download();
+    }
+    segment =
+        StackWorld.segment(GUEST, TcpSegment.ACK, StackWorld.FIRST, acknowledgment, isAck ? 0 : 1);
   }
 
   private void useUpTheShare() {
@@ -86,15 +106,35 @@ public class WorstPacketBenchmark {
     }
   }
 
+  /**
+   * All that was sent must have counted.
+   *
+   * @throws IllegalStateException if segments were dropped
+   */
   @TearDown
   public void close() {
+    if (segment.isReadable() && world.progress() != next) {
+      throw new IllegalStateException("%d of %d counted".formatted(world.progress(), next));
+    }
     world.close();
+    segment.release();
   }
 
   /** One frame. */
   @Benchmark
   public long frame() {
+    if (segment.isReadable()) {
+      return segment();
+    }
     next = (next + 1) % FRAMES;
     return world.receive(frame.clear().writeBytes(frames[next]));
+  }
+
+  private long segment() {
+    boolean isAck = packet.equals("ONE_BYTE_ACK");
+    StackWorld.renumber(
+        segment, StackWorld.FIRST + (isAck ? 0 : next), acknowledgment + (isAck ? next + 1 : 0));
+    next++;
+    return world.receive(segment);
   }
 }

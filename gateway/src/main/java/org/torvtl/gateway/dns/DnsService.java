@@ -23,7 +23,10 @@ public final class DnsService {
   /** Of every record: Tor does not tell the real one. */
   public static final int TTL_SECONDS = 60;
 
-  /** Queries that share one lookup: what one answer sets off at once is bounded. */
+  /**
+   * Queries that share one lookup: what one answer sets off at once is bounded. The response to
+   * each was charged when it came, as that of any datagram; see {@code WorkCost.answer}.
+   */
   static final int MAX_WAITERS = 32;
 
   private final EventExecutor loop;
@@ -125,19 +128,21 @@ public final class DnsService {
       settle(waiter, DnsEvent.OVERLOADED, null);
       return;
     }
-    if (joined == null && !mayAsk.getAsBoolean()) {
+    boolean hasPlace = shares.hasPlace(owner);
+    var evicted = hasPlace ? null : shares.toEvict(owner);
+    // A lookup that is evicted for a query cannot be joined by it.
+    var underWay = joined == evicted ? null : joined;
+    if (underWay == null && !mayAsk.getAsBoolean()) {
       counters.add(DnsEvent.DROPPED_OVER_SHARE);
       return;
     }
-    if (!shares.hasPlace(owner)) {
-      var evicted = shares.toEvict(owner);
-      if (evicted == null) {
-        settle(waiter, DnsEvent.OVERLOADED, null);
-        return;
-      }
+    if (!hasPlace && evicted == null) {
+      settle(waiter, DnsEvent.OVERLOADED, null);
+      return;
+    }
+    if (evicted != null) {
       finish(evicted, DnsEvent.EVICTED, null);
     }
-    var underWay = lookups.get(key);
     if (underWay != null) {
       counters.add(DnsEvent.COALESCED);
       underWay.waiters.add(waiter);

@@ -593,6 +593,25 @@ class DnsServiceTest {
     assertThat(counters.count(DnsEvent.DROPPED_OVER_SHARE)).isEqualTo(1);
   }
 
+  /** The lookup it could have joined gives way to it. */
+  @Test
+  void aQueryWhoseLookupIsEvictedForItStartsNoneBeyondTheGuestsShare() throws Exception {
+    channel.freezeTime();
+    var bounded = service(new DnsLimits(32, 16, Duration.ofSeconds(30)));
+    askMany(bounded, GUEST, 0, 16);
+    channel.advanceTimeBy(5, TimeUnit.SECONDS);
+    var oldest = query(GUEST + "0.example", Type.A).toWire();
+    var query = Unpooled.wrappedBuffer(oldest);
+    bounded.answer(GUEST.hashCode(), GUEST, query, () -> false, this::accept);
+    assertThat(wayOut.asked).hasSize(16);
+    assertThat(counters.count(DnsEvent.DROPPED_OVER_SHARE)).isEqualTo(1);
+    assertThat(counters.count(DnsEvent.EVICTED)).isZero();
+    ask(bounded, GUEST, oldest);
+    assertThat(wayOut.asked).as("within its share").hasSize(17);
+    assertThat(counters.count(DnsEvent.EVICTED)).isEqualTo(1);
+    assertThat(bounded.inFlight()).isEqualTo(16);
+  }
+
   @Test
   void boundsHowManyShareALookup() throws Exception {
     for (int i = 0; i <= DnsService.MAX_WAITERS; i++) {

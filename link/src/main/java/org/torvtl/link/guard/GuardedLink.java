@@ -182,6 +182,11 @@ public final class GuardedLink implements Link {
   }
 
   @Override
+  public boolean isolatesGuests() {
+    return guard.isolatesGuests();
+  }
+
+  @Override
   public boolean hasTcpOffload() {
     return link.hasTcpOffload();
   }

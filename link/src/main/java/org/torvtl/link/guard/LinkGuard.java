@@ -191,6 +191,11 @@ public final class LinkGuard implements AutoCloseable {
     return inForce;
   }
 
+  /** Whether each guest hears the gateway only; counts while the guard is in force. */
+  public boolean isolatesGuests() {
+    return segment.isolatesGuests();
+  }
+
   /** The mark of the gateway's frames. */
   public int mark() {
     return rules.mark();

@@ -61,6 +61,11 @@ public record Segment(
     return silent.isEmpty() && sending.isEmpty();
   }
 
+  /** Whether the guests are behind ports of a bridge, which hear the gateway only. */
+  public boolean isolatesGuests() {
+    return !bridges.isEmpty();
+  }
+
   /** What the link consists of, given all interfaces there are. */
   public static Segment of(List<LinkTable.Entry> interfaces, List<Attachment> attachments) {
     return new Survey(interfaces).of(attachments);

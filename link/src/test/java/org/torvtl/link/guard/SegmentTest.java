@@ -31,6 +31,7 @@ class SegmentTest {
     assertThat(segment.guests()).containsExactly(port(ONE), port(TWO));
     assertThat(segment.bridges()).containsExactly(port(BRIDGE));
     assertThat(segment.lower()).isEmpty();
+    assertThat(segment.isolatesGuests()).isTrue();
   }
 
   @Test
@@ -41,6 +42,7 @@ class SegmentTest {
     assertThat(both.guests()).containsExactly(port(ONE));
     assertThat(both.silent()).containsExactly(port(BRIDGE));
     assertThat(both.isOwnDevice()).isFalse();
+    assertThat(both.isolatesGuests()).isTrue();
 
     var xen =
         of(
@@ -49,6 +51,7 @@ class SegmentTest {
             new Attachment(Role.SOCKET, 3, "br0"));
     assertThat(xen.deaf()).containsExactly(port(TAP));
     assertThat(xen.guests()).containsExactly(port(ONE));
+    assertThat(xen.isolatesGuests()).isTrue();
   }
 
   @Test
@@ -57,6 +60,7 @@ class SegmentTest {
     var segment = of(List.of(alone, OTHER), new Attachment(Role.TAP, 6, "tap1"));
     assertThat(segment.deaf()).containsExactly(port(alone));
     assertThat(segment.isOwnDevice()).isTrue();
+    assertThat(segment.isolatesGuests()).isFalse();
   }
 
   @Test
@@ -68,6 +72,7 @@ class SegmentTest {
         of(List.of(lower, device, sibling, OTHER), new Attachment(Role.SOCKET, 11, "mv0"));
     assertThat(segment.silent()).containsExactly(port(device), port(sibling));
     assertThat(segment.lower()).containsExactly(port(lower));
+    assertThat(segment.isolatesGuests()).isFalse();
   }
 
   /** A veth's other end is not what it stands on. */
