@@ -170,10 +170,12 @@ final class Guests {
     }
 
     /**
-     * Opens the links, one for each lane; the caller closes them. The host is off the link before
-     * the first frame is taken, and before a device that is made here is up.
+     * Opens the links, one for each lane. The host is off the link before the first frame is taken,
+     * and before a device that is made here is up.
+     *
+     * @param teardown closes the links, and the guard after them
      */
-    List<Link> open() throws IOException, UserException {
+    List<Link> open(Teardown teardown) throws IOException, UserException {
       if (medium == Link.Medium.ETHERNET) {
         for (var each : in == out ? List.of(in) : List.of(in, out)) {
           if (each.exists()) {
@@ -186,9 +188,8 @@ final class Guests {
         }
       }
       var own = isOwn() ? tunOrTap() : List.<TunDevice>of();
-      LinkGuard guard = null;
       try {
-        guard = guard(own);
+        var guard = guard(own, teardown);
         int mark = guard == null ? 0 : guard.mark();
         int markOfGuests = guard == null ? 0 : guard.markOfGuests(in.index());
         up(in);
@@ -198,12 +199,11 @@ final class Guests {
                     linkToAnother(
                         own.isEmpty() ? packetSocket(mark, markOfGuests) : own.getFirst(), mark))
                 : links(own.isEmpty() ? List.of(packetSocket(mark, markOfGuests)) : own);
-        return guard == null ? links : GuardedLink.all(links, guard);
+        var guarded = guard == null ? links : GuardedLink.all(links, guard);
+        guarded.forEach(teardown::add);
+        return guarded;
       } catch (IOException | UserException e) {
         own.forEach(TunDevice::close);
-        if (guard != null) {
-          guard.close();
-        }
         throw e;
       }
     }
@@ -213,7 +213,7 @@ final class Guests {
       return medium == Link.Medium.IP || !in.exists() || in.isTap();
     }
 
-    private @Nullable LinkGuard guard(List<TunDevice> own) throws IOException {
+    private @Nullable LinkGuard guard(List<TunDevice> own, Teardown teardown) throws IOException {
       if (allowHost) {
         log.warn(
             "this host stays on the link of {} (--allow-host): guests reach its addresses and"
@@ -233,7 +233,15 @@ final class Guests {
             in.name());
         return null;
       }
-      return LinkGuard.put(attachments(own), StackConfig.DEFAULT_MAC, this::objection);
+      var guard = LinkGuard.put(attachments(own), StackConfig.DEFAULT_MAC, this::objection);
+      teardown.add(() -> {
+        if (teardown.failsClosed(guard.hasTakenOver())) {
+          guard.leave();
+        } else {
+          guard.close();
+        }
+      });
+      return guard;
     }
 
     private List<Attachment> attachments(List<TunDevice> own) throws IOException {

@@ -81,6 +81,8 @@ final class PolicyRoutes implements AutoCloseable {
   /** Whether there is something to remove. */
   private boolean made;
 
+  private boolean hasTakenOver;
+
   /** Whether this replaces what another gateway left, and is not done with it. */
   private boolean unfinished;
 
@@ -164,11 +166,17 @@ final class PolicyRoutes implements AutoCloseable {
     boolean before = closeWaysAround();
     watch.start();
     made = true;
-    unfinished = before || rules("-4").stream().anyMatch(this::isMine);
+    hasTakenOver = before || rules("-4").stream().anyMatch(this::isMine);
+    unfinished = hasTakenOver;
     remove(number);
     fill();
     sweep();
     unfinished = false;
+  }
+
+  /** Whether there were some already, of a gateway that was killed or has failed. */
+  synchronized boolean hasTakenOver() {
+    return hasTakenOver;
   }
 
   private void checkOthers() throws IOException, InterruptedException, UserException {
@@ -323,6 +331,14 @@ final class PolicyRoutes implements AutoCloseable {
   private static RouteKeeper.Removal removal(int number, String filter) {
     return new RouteKeeper.Removal(
         TABLES + number, PROTOCOL, List.of(EXEMPTIONS + number, RULES + number), filter);
+  }
+
+  /**
+   * Leaves all of it in force: what is led into the TUN fails until the next gateway takes it over.
+   */
+  synchronized void leave() throws IOException {
+    unfinished = true;
+    close();
   }
 
   /** Has all of it removed; returns when that is done. */

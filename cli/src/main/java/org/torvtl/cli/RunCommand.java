@@ -134,11 +134,17 @@ final class RunCommand implements Callable<Integer> {
       // Before any route is made: a proxy that is not there must not cost the host its network.
       var peers = isRouting && external != null ? ProxyOptions.reach(external, teardown) : null;
       if (isRouting) {
-        teardown
-            .add(
-                PolicyRoutes.prepare(
-                    first.in(), first.destinations(), exempt, end::completeExceptionally))
-            .add();
+        var routes =
+            PolicyRoutes.prepare(
+                first.in(), first.destinations(), exempt, end::completeExceptionally);
+        teardown.add(() -> {
+          if (teardown.failsClosed(routes.hasTakenOver())) {
+            routes.leave();
+          } else {
+            routes.close();
+          }
+        });
+        routes.add();
       }
       var own = external != null ? null : prepareTor(teardown, first.name(), user);
       if (user != null && !user.isRoot()) {
@@ -161,6 +167,7 @@ final class RunCommand implements Callable<Integer> {
               ProxyOptions.text(socks),
               Ipv4Address.toString(gatewayAddress))
           .flush();
+      teardown.serves();
       end.get();
       return 0;
     } catch (ExecutionException e) {
@@ -180,10 +187,7 @@ final class RunCommand implements Callable<Integer> {
   private GuestDevice open(
       Guests.Place place, int gatewayAddress, @Nullable String recordedAs, Teardown teardown)
       throws IOException, UserException {
-    var links = place.open();
-    for (var link : links) {
-      teardown.add(link);
-    }
+    var links = place.open(teardown);
     int mtu = links.getFirst().mtu();
     if (mtu < MIN_MTU) {
       throw new UserException(

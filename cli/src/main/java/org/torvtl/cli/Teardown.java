@@ -13,9 +13,31 @@ import java.util.Deque;
 final class Teardown implements AutoCloseable {
   private final Deque<AutoCloseable> open = new ArrayDeque<>();
   private boolean closed;
+  private volatile boolean wasAsked;
+  private volatile boolean hasServed;
 
   Teardown() {
-    Runtime.getRuntime().addShutdownHook(new Thread(this::close, "teardown"));
+    Runtime.getRuntime().addShutdownHook(new Thread(this::closeAsAsked, "teardown"));
+  }
+
+  private synchronized void closeAsAsked() {
+    wasAsked = !closed;
+    close();
+  }
+
+  /** What was opened is of use from here on. */
+  void serves() {
+    hasServed = true;
+  }
+
+  /**
+   * Whether what keeps traffic from going around Tor must stay in force at the end: nobody asked
+   * for the end, and the program has served, or has taken over from one that had.
+   *
+   * @param hasTakenOver whether it was in force before
+   */
+  boolean failsClosed(boolean hasTakenOver) {
+    return !wasAsked && (hasServed || hasTakenOver);
   }
 
   /**

@@ -21,6 +21,7 @@ class GuardKeeperTest {
       add table netdev torvtl_guard_br0
       add chain netdev torvtl_guard_br0 ingress_1_0a { type filter hook ingress device "lo" priority -500; }
       add rule netdev torvtl_guard_br0 ingress_1_0a drop
+      member 1
       """;
 
   @SuppressWarnings("NullAway.Init") // @BeforeEach
@@ -63,6 +64,8 @@ class GuardKeeperTest {
         "delete set netdev %s macs_1 ; flush ruleset".formatted(table),
         "entry 1 self ; touch /tmp/taken",
         "entry 1 own",
+        "guest 1 2",
+        "member $(touch /tmp/taken)",
         "entry $(touch /tmp/taken) self",
         "release macs_1");
   }
@@ -71,7 +74,7 @@ class GuardKeeperTest {
     return machine.script(
         """
         printf 'transaction 1\\n%s.\\nowned 2\\n' "$1" |
-          sh "$2" torvtl_guard_br0 lo 0x80000001 0x40000002 02:54:6f:72:56:4c
+          sh "$2" torvtl_guard_br0 0x80000001 0x40000002 02:54:6f:72:56:4c
         echo "status $?"
         nft list tables
         ls /tmp
@@ -100,6 +103,28 @@ class GuardKeeperTest {
         .hasSize(5);
   }
 
+  /** As when there is no memory, or no process may be made. */
+  @Test
+  void whatCannotBeLookedAtIsRefused() throws Exception {
+    machine.script(
+        """
+        printf '#!/bin/sh\\nexit 2\\n' >/tmp/grep
+        chmod +x /tmp/grep
+        mount --bind /tmp/grep "$(readlink -f "$(command -v grep)")"
+        """);
+    assertThat(ask(FINE).out().lines()).contains("1 refused: ", "2 none");
+  }
+
+  /** The guard's devices are gone with the gateway, or one of them is there under any name. */
+  @Test
+  void theTablesStayAsLongAsAnyOfTheirDevicesIsThere() throws Exception {
+    assertThat(ask(FINE).out()).contains("table netdev torvtl_guard_br0\n");
+    var gone = ask(FINE.replace("member 1", "member 4711")).out().lines().toList();
+    assertThat(gone.subList(gone.indexOf("status 0"), gone.size()))
+        .contains("table inet firewall")
+        .doesNotContain("table netdev torvtl_guard_br0");
+  }
+
   @Test
   void whatProgramsSayBesideDoesNotGetAnswersOutOfStep() throws Exception {
     machine.script("mount --bind /bin/false \"$(readlink -f \"$(command -v nft)\")\"");
@@ -107,7 +132,7 @@ class GuardKeeperTest {
         machine.script(
             """
             printf 'owned 1\\nowned 2\\ntransaction 3\\n.\\n' |
-              sh "$1" torvtl_guard_br0 lo 0x80000001 0x40000002 02:54:6f:72:56:4c 2>&1
+              sh "$1" torvtl_guard_br0 0x80000001 0x40000002 02:54:6f:72:56:4c 2>&1
             """,
             Machine.PROJECT + "/link/src/main/resources/org/torvtl/link/guard/keeper.sh");
     assertThat(result.out().lines())

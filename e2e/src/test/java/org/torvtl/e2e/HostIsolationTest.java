@@ -556,6 +556,79 @@ class HostIsolationTest {
         .collect(java.util.stream.Collectors.joining(","));
   }
 
+  /** What ends the gateway, and nobody asked for it: as ifupdown does, or by hand. */
+  @ParameterizedTest
+  @CsvSource({
+    "BRIDGE, ip link set br0 down; ip link set br0 up",
+    "TAP_IN_BRIDGE, ip link delete tap1",
+    "XEN, ip link delete tap1",
+    "VETH, ip link set vmnet1 down; ip link set vmnet1 up"
+  })
+  void theHostStaysOffWhenTheGatewayFails(Kind kind, String cause) throws Exception {
+    make(kind);
+    var gateway = start(kind);
+    machine.script(cause);
+    Waiting.until("the gateway to end", DEADLINE, () -> !gateway.isRunning());
+    assertThat(gateway.log()).contains("this host stays off");
+    machine.script("ip link set " + kind.device + " up; ip -n guest link set e up");
+    assertIsolated("after a failure", false);
+    if (kind != Kind.BRIDGE && kind != Kind.VETH) {
+      machine.script("ip tuntap add tap1 mode tap; ip link set tap1 master br0");
+    }
+    // Nor does a start that fails open what was closed.
+    for (var more : List.of("--pcap /nonexistent/x", "--user nosuchuser")) {
+      var arguments = new ArrayList<>(List.of("run"));
+      arguments.addAll(kind.options());
+      arguments.addAll(List.of(PROXY));
+      arguments.addAll(List.of(more.split(" ", -1)));
+      assertThat(
+              machine
+                  .start(Machine.torvtl(arguments.toArray(String[]::new)))
+                  .await(DEADLINE)
+                  .exitStatus())
+          .isNotZero();
+    }
+    assertIsolated("after a start that failed", false);
+    assertThat(start(kind).stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    assertThat(machine.script("nft list ruleset; bridge fdb show | grep 02:54: || :").out().strip())
+        .isEmpty();
+    assertThat(machine.script("bridge -d link show | grep 'isolated on' || :").out()).isEmpty();
+  }
+
+  /** One of two devices fails; its link stays closed while the other is served, and not after. */
+  @Test
+  void theHostStaysOffADeviceThatIsServedNoMore() throws Exception {
+    make(Kind.BRIDGE);
+    machine.script("ip link add name br1 type bridge; ip link set br1 up");
+    var gateway = start(Kind.BRIDGE, "-d", "br1");
+    machine.script("ip link set br0 down; ip link set br0 up");
+    Waiting.until(
+        "the device to be given up", DEADLINE, () -> gateway.log().contains("br0 is not served"));
+    assertIsolated("after its device failed", false);
+    machine.script("nft flush ruleset");
+    Waiting.until(
+        "the guard to come back",
+        DEADLINE,
+        () -> machine.script("nft list tables").out().contains("torvtl_guard_br0"));
+    assertIsolated("after a flush", false);
+    assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    assertThat(machine.script("nft list ruleset").out().strip()).isEmpty();
+  }
+
+  @Test
+  void theHostStaysOffARenamedBridgeAfterSigkill() throws Exception {
+    make(Kind.BRIDGE);
+    var gateway = start(Kind.BRIDGE);
+    machine.script("ip link set br0 name br9");
+    Waiting.until(
+        "the guard to follow",
+        DEADLINE,
+        () -> machine.script("nft list ruleset").out().contains("\"br9\""));
+    gateway.process().destroyForcibly();
+    Waiting.until("the gateway to end", DEADLINE, () -> !gateway.isRunning());
+    assertIsolated("after SIGKILL", false);
+  }
+
   /** Where the bridge has lost the gateway's address, it is put back. */
   @ParameterizedTest
   @EnumSource(names = {"BRIDGE", "TAP_IN_BRIDGE", "XEN"})

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -225,6 +226,75 @@ class SegmentGuestsTest {
       machine.script("ip link set p2 master br0");
       assertThat(exchange(one, Duration.ofSeconds(3)).out()).isEmpty();
       assertServed(two);
+    }
+  }
+
+  /** A neighbour's new address and the end of all rules come together, again and again. */
+  @Test
+  void aFlushBesideANewMacAddressTakesNoneFromItsPort() throws Exception {
+    try (var gateway = start(Kind.SOCKET)) {
+      assertServed(one);
+      for (int i = 0; i < 8; i++) {
+        machine.script(
+            """
+            ip -n two link set e address "02:00:00:00:01:0$1"
+            ip netns exec two arping -q -U -c 1 -w 1 -I e 10.0.0.3 &
+            nft flush ruleset
+            wait $! || :
+            """,
+            Integer.toString(i));
+      }
+      Waiting.until(
+          "the guard to come back",
+          DEADLINE,
+          () -> machine.script("nft list tables").out().contains("torvtl_guard"));
+      machine.script("ip -n two link set e address 02:00:00:00:00:02; ip -n two neigh flush dev e");
+      assertThat(exchange(two, Duration.ofSeconds(3)).out()).isEmpty();
+      assertServed(one);
+      assertThat(gateway.isRunning()).isTrue();
+    }
+  }
+
+  /** After SIGKILL and a new start too. */
+  @Test
+  void aMacAddressIsItsPortsAfterANewStartToo() throws Exception {
+    try (var gateway = start(Kind.SOCKET)) {
+      assertServed(one);
+      gateway.process().destroyForcibly();
+      Waiting.until("the gateway to end", DEADLINE, () -> !gateway.isRunning());
+    }
+    machine.script("ip -n two link set e address 02:00:00:00:00:02; ip -n two neigh flush dev e");
+    try (var gateway = start(Kind.SOCKET)) {
+      assertThat(exchange(two, Duration.ofSeconds(3)).out()).isEmpty();
+      assertServed(one);
+      assertThat(gateway.isRunning()).isTrue();
+    }
+  }
+
+  /** While the rules are gone and the gateway does nothing about it. */
+  @ParameterizedTest
+  @EnumSource
+  void guestsDoNotHearEachOtherWhileTheRulesAreGone(Kind kind) throws Exception {
+    try (var gateway = start(kind)) {
+      assertServed(one);
+      assertServed(two);
+      Signal.STOP.to(gateway.process());
+      try (var atTwo = Capture.in(machine, "two", "e")) {
+        machine.script("nft flush ruleset");
+        one.script(
+            DEADLINE,
+            "arping -c 2 -w 2 -I e 10.0.0.3; ping -n -c 2 -W 1 10.0.0.3; ping -n -b -c 1 -W 1 10.0.0.255");
+        assertThat(atTwo.end())
+            .noneMatch(packet -> packet.hardwareSource().equals("02:00:00:00:00:02"));
+      } finally {
+        Signal.CONT.to(gateway.process());
+        // What started it on the machine has stopped along with it.
+        Signal.CONT.to(gateway.process().parent().orElseThrow());
+      }
+      machine.script("ip -n one neigh flush dev e");
+      assertServed(one);
+      gateway.stop(Signal.TERM);
+      assertThat(machine.script("bridge -d link show | grep 'isolated on' || :").out()).isEmpty();
     }
   }
 

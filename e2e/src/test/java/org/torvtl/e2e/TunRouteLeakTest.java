@@ -438,6 +438,23 @@ class TunRouteLeakTest {
     assertThat(machine.traces().since(before)).isEmpty();
   }
 
+  /** The end of the TUN is that of the gateway, and nobody asked for it. */
+  @Test
+  void aGatewayThatFailsOpensNothing() throws Exception {
+    try (var gateway = gateway("203.0.113.0/24")) {
+      machine.script("ip link delete tun5");
+      Waiting.until("the gateway to end", DEADLINE, () -> !gateway.isRunning());
+      assertThat(gateway.log()).contains("routes into Tor are left");
+    }
+    tryAll(WAYS_AROUND);
+    machine.script("timeout 5 curl -sS --max-time 3 http://203.0.113.80/ || :");
+    onlyTorIsSeen(7001);
+    try (var again = gateway("203.0.113.0/24")) {
+      again.stop(Signal.TERM);
+    }
+    assertThat(machine.script("nft list ruleset; ip rule | grep 116 || :").out().strip()).isEmpty();
+  }
+
   /** A start that fails leaves closed what was closed. */
   @Test
   void aStartThatFailsOpensNothing() throws Exception {

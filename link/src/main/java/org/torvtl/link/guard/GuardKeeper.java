@@ -30,8 +30,8 @@ import org.torvtl.wire.MacAddress;
  * transaction is followed by its statements and a line with a dot. What programs write beside is
  * discarded. An nft that does not end within five seconds is killed.
  *
- * <p>When its input ends without the word to remove the tables, the gateway was killed, and the
- * tables stay; but not those of a device that has gone along with it.
+ * <p>When its input ends without the word to remove the tables, the gateway was killed or has
+ * failed, and the tables stay; but not those of devices that have gone along with it.
  */
 final class GuardKeeper implements AutoCloseable {
   private static final Duration DEADLINE = Duration.ofSeconds(15);
@@ -64,12 +64,8 @@ final class GuardKeeper implements AutoCloseable {
     }
   }
 
-  /**
-   * Starts it, in a session of its own, so that Ctrl-C does not end it before the gateway.
-   *
-   * @param device when this is gone with the gateway, the tables go as well
-   */
-  static GuardKeeper start(GuardRules rules, String device) throws IOException {
+  /** Starts it, in a session of its own, so that Ctrl-C does not end it before the gateway. */
+  static GuardKeeper start(GuardRules rules) throws IOException {
     var command = new ArrayList<>(List.of("setsid"));
     if (Privileges.isRoot()) {
       command.addAll(
@@ -86,7 +82,6 @@ final class GuardKeeper implements AutoCloseable {
             SCRIPT,
             "torvtl-guard",
             rules.table(),
-            device,
             GuardRules.text(rules.mark()),
             GuardRules.text(rules.heard()),
             MacAddress.toString(rules.mac())));
@@ -100,13 +95,18 @@ final class GuardKeeper implements AutoCloseable {
   }
 
   /**
-   * Has a transaction done, and then the gateway's MAC address put into forwarding tables.
+   * Has a transaction done, and then guests' ports isolated, and the gateway's MAC address put into
+   * forwarding tables.
    *
+   * @param statements of nft; may be none
    * @throws IOException with nft's own words if it was refused
    */
-  void apply(List<String> statements, List<ForwardingEntries.Entry> entries) throws IOException {
+  void apply(List<String> statements, Segment segment) throws IOException {
     var request = new StringBuilder();
     statements.forEach(statement -> request.append(statement).append('\n'));
+    segment.all().forEach(port -> request.append("member %d\n".formatted(port.index())));
+    segment.guests().forEach(port -> request.append("guest %d\n".formatted(port.index())));
+    var entries = ForwardingEntries.of(segment);
     entries.forEach(entry -> request.append("entry ").append(entry).append('\n'));
     var answer = ask("transaction", request.append(END).append('\n').toString());
     if (!answer.equals("ok")) {
@@ -114,10 +114,18 @@ final class GuardKeeper implements AutoCloseable {
     }
   }
 
-  /** The MAC addresses of each port that has a set of them, by index; nothing without a table. */
+  /**
+   * The MAC addresses of each port that has a set of them, by index.
+   *
+   * @throws IOException if there is no table
+   */
   Map<Integer, Set<Long>> owned() throws IOException {
+    var answer = ask("owned", "");
+    if (answer.equals("none")) {
+      throw new IOException("there is no table " + table);
+    }
     var owned = new LinkedHashMap<Integer, Set<Long>>();
-    var sets = SET.matcher(ask("owned", ""));
+    var sets = SET.matcher(answer);
     while (sets.find()) {
       var macs = new LinkedHashSet<Long>();
       if (sets.group(3) != null) {

@@ -30,6 +30,16 @@ record GuardRules(String table, int mark, int heard, long mac) {
   /** A bridge has no more ports than 1024. */
   private static final int MACS = MACS_OF_A_PORT * 1024;
 
+  /**
+   * Packets a second, and at once, that a port may send beside its TCP: far more than guests do
+   * with what is carried or answered (ARP, DNS, ping), and few enough that no queue is full of it
+   * that others wait in. Requests for connections: twice what a lane admits of all guests together,
+   * and all that a browser or a port scanner sends at once.
+   */
+  private static final String OTHER_ETHERTYPES = "1000/second burst 500",
+      OTHER_PROTOCOLS = "4000/second burst 1000",
+      REQUESTS = "4000/second burst 4000";
+
   /** Before all that filters for other reasons. */
   private static final int PRIORITY = -500;
 
@@ -196,6 +206,9 @@ record GuardRules(String table, int mark, int heard, long mac) {
       }
       String ingress = base(port, "ingress");
       rule(ingress, "jump " + marker(number));
+      limit(ingress, "ether type != ip", OTHER_ETHERTYPES);
+      limit(ingress, "ip protocol != tcp", OTHER_PROTOCOLS);
+      limit(ingress, "tcp flags & (syn | ack) == syn", REQUESTS);
       rule(ingress, "ether saddr @%s accept".formatted(set));
       rule(ingress, "ether saddr @owned drop");
       rule(ingress, "add @%s { ether saddr } add @owned { ether saddr } accept".formatted(set));
@@ -203,6 +216,10 @@ record GuardRules(String table, int mark, int heard, long mac) {
       String egress = base(port, "egress");
       rule(egress, unmarked);
       rule(egress, UNICAST + " ether daddr != @%s drop".formatted(set));
+    }
+
+    private void limit(String chain, String packets, String rate) {
+      rule(chain, "%s limit rate over %s packets drop".formatted(packets, rate));
     }
 
     /** What is above the devices. */

@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.torvtl.link.Link;
@@ -28,22 +27,19 @@ public final class GuardedLink implements Link {
 
   private final Link link;
   private final LinkGuard guard;
-  private final AtomicInteger open;
   private Runnable onDeparture = () -> {};
   private boolean closed;
 
-  private GuardedLink(Link link, LinkGuard guard, AtomicInteger open) {
+  private GuardedLink(Link link, LinkGuard guard) {
     this.link = link;
     this.guard = guard;
-    this.open = open;
   }
 
-  /** Links on one device, with its guard, which is closed with the last of them. */
+  /** Links on one device, with its guard, which is to be closed after them. */
   public static List<Link> all(List<? extends Link> links, LinkGuard guard) {
-    var open = new AtomicInteger(links.size());
     var guarded = new ArrayList<Link>();
     for (var link : links) {
-      guarded.add(new GuardedLink(link, guard, open));
+      guarded.add(new GuardedLink(link, guard));
     }
     return guarded;
   }
@@ -213,12 +209,5 @@ public final class GuardedLink implements Link {
     closed = true;
     guard.noLonger(onDeparture);
     link.close();
-    if (open.decrementAndGet() == 0) {
-      try {
-        guard.close();
-      } catch (IOException e) {
-        log.error("{}: {}", name(), e.getMessage());
-      }
-    }
   }
 }

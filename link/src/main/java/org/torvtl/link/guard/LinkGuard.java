@@ -6,6 +6,7 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -67,7 +68,9 @@ public final class LinkGuard implements AutoCloseable {
     }
   }
 
+  /** The gateway's devices, and the bridges that they were ports of. */
   private final List<Attachment> attachments;
+
   private final String device;
   private final Objections objections;
   private final GuardRules rules;
@@ -87,6 +90,7 @@ public final class LinkGuard implements AutoCloseable {
   /** The MAC addresses of ports, by index, as they were read last. */
   private Map<Integer, Set<Long>> owned = Map.of();
 
+  private boolean hasTakenOver;
   private boolean isUnfinished;
   private boolean isEntryLost;
   private volatile boolean hasNewGuest;
@@ -103,7 +107,7 @@ public final class LinkGuard implements AutoCloseable {
       NetlinkSocket interfaces,
       NetlinkSocket neighbors)
       throws SystemCallException {
-    this.attachments = attachments;
+    this.attachments = new ArrayList<>(attachments);
     this.device = attachments.getLast().name();
     this.objections = objections;
     this.rules = rules;
@@ -138,13 +142,17 @@ public final class LinkGuard implements AutoCloseable {
       opened.add(interfaces);
       var neighbors = NetlinkSocket.open(NetlinkSocket.ROUTE, 0, NetlinkSocket.GROUP_NEIGH);
       opened.add(neighbors);
-      var keeper = GuardKeeper.start(rules, device.name());
+      var keeper = GuardKeeper.start(rules);
       opened.add(keeper);
       var guard =
           new LinkGuard(attachments, objections, rules, keeper, filter, interfaces, neighbors);
       opened.clear();
-      opened.add(guard);
-      guard.begin();
+      try {
+        guard.begin();
+      } catch (IOException | RuntimeException e) {
+        opened.add(guard.hasTakenOver ? guard::leave : guard);
+        throw e;
+      }
       return guard;
     } catch (IOException | RuntimeException e) {
       for (var each : opened.reversed()) {
@@ -173,6 +181,12 @@ public final class LinkGuard implements AutoCloseable {
 
   private void begin() throws IOException {
     try {
+      owned = keeper.owned();
+      hasTakenOver = true;
+    } catch (IOException e) {
+      log.debug("no guard of {} was left by another gateway: {}", device, e.getMessage());
+    }
+    try {
       if (!renew(true)) {
         throw new IOException("its interfaces or nftables' rules keep changing");
       }
@@ -184,6 +198,11 @@ public final class LinkGuard implements AutoCloseable {
     }
     inForce = true;
     watcher.start();
+  }
+
+  /** Whether there was a guard already, of a gateway that was killed or has failed. */
+  public boolean hasTakenOver() {
+    return hasTakenOver;
   }
 
   /** Whether frames may be carried. */
@@ -263,7 +282,7 @@ public final class LinkGuard implements AutoCloseable {
   private boolean look() throws IOException {
     hear();
     boolean isTampered = events.isTouched() && !isUnfinished;
-    var now = Segment.of(LinkTable.read(), attachments);
+    var now = survey();
     if (isTampered || isUnfinished || !now.equals(segment)) {
       if (isTampered || !now.isOwnDevice()) {
         // The first sign that the host may be on the link.
@@ -279,13 +298,13 @@ public final class LinkGuard implements AutoCloseable {
         return false;
       }
     } else if (isEntryLost) {
-      keeper.apply(List.of(), ForwardingEntries.of(segment));
+      keeper.apply(List.of(), segment);
     }
     isEntryLost = false;
     if (hasNewGuest) {
       // Before it is read: who comes now is read the next time.
       hasNewGuest = false;
-      owned = keeper.owned();
+      owned = owned();
     }
     var objection = objections.get();
     if (objection.isPresent()) {
@@ -329,11 +348,11 @@ public final class LinkGuard implements AutoCloseable {
   private boolean renew(boolean isFresh) throws IOException {
     isUnfinished = true;
     for (int i = 0; i < TRIES_AT_ONCE; i++) {
-      segment = Segment.of(LinkTable.read(), attachments);
+      segment = survey();
       check(segment);
       apply(isFresh || events.isTouched());
       hear();
-      if (!events.isTouched() && Segment.of(LinkTable.read(), attachments).equals(segment)) {
+      if (!events.isTouched() && survey().equals(segment)) {
         isUnfinished = false;
         return true;
       }
@@ -341,11 +360,25 @@ public final class LinkGuard implements AutoCloseable {
     return false;
   }
 
+  /**
+   * The link as it is. A bridge that was once part of it is so for good: its guests are there when
+   * the gateway's own port is gone.
+   */
+  private Segment survey() throws SystemCallException {
+    var now = Segment.of(LinkTable.read(), attachments);
+    for (var bridge : now.bridges()) {
+      if (attachments.stream().noneMatch(each -> each.index() == bridge.index())) {
+        attachments.add(new Attachment(Attachment.Role.SOCKET, bridge.index(), bridge.name()));
+      }
+    }
+    return now;
+  }
+
   private void apply(boolean isFresh) throws IOException {
     if (!isFresh) {
       try {
         if (version.ports().stream().anyMatch(this::isGone)) {
-          owned = keeper.owned();
+          owned = owned();
         }
         depart();
         put(rules.update(version, segment, expected(), owned));
@@ -358,6 +391,26 @@ public final class LinkGuard implements AutoCloseable {
     put(rules.fresh(segment, expected(), owned));
   }
 
+  /**
+   * What ports have now and what they had. A port that is there loses none: the table may have been
+   * flushed a moment ago, and what is in it then is of those that came first after that.
+   */
+  private Map<Integer, Set<Long>> owned() throws IOException {
+    var all = new HashMap<Integer, Set<Long>>();
+    var taken = new HashSet<Long>();
+    owned.forEach((port, macs) -> {
+      all.put(port, new LinkedHashSet<>(macs));
+      taken.addAll(macs);
+    });
+    keeper
+        .owned()
+        .forEach((port, macs) -> {
+          var ofPort = all.computeIfAbsent(port, anew -> new LinkedHashSet<>());
+          macs.stream().filter(taken::add).forEach(ofPort::add);
+        });
+    return all;
+  }
+
   private long expected() {
     long number = random.nextLong();
     events.expect(GuardRules.marker(number));
@@ -365,7 +418,7 @@ public final class LinkGuard implements AutoCloseable {
   }
 
   private void put(Version next) throws IOException {
-    keeper.apply(next.statements(), ForwardingEntries.of(segment));
+    keeper.apply(next.statements(), segment);
     version = next;
     var stays = new HashMap<>(owned);
     stays.keySet().removeIf(this::isGone);
@@ -405,6 +458,24 @@ public final class LinkGuard implements AutoCloseable {
   /** Removes the tables, and nothing else. More calls do nothing. */
   @Override
   public void close() throws IOException {
+    end(true);
+  }
+
+  /**
+   * Ends the guard and leaves its tables in force, unless their devices are gone: the host does not
+   * come onto the link because a gateway has failed. The next gateway takes them over.
+   */
+  public void leave() throws IOException {
+    if (!closing && !segment.isOwnDevice()) {
+      log.error(
+          "this host stays off {}, and guests there reach nothing (torvtl run takes it over; to open it: nft delete table netdev {})",
+          device,
+          rules.table());
+    }
+    end(false);
+  }
+
+  private void end(boolean isRemoved) throws IOException {
     synchronized (this) {
       if (closing) {
         return;
@@ -424,7 +495,11 @@ public final class LinkGuard implements AutoCloseable {
         interfaces;
         neighbors;
         wait) {
-      keeper.remove();
+      if (isRemoved) {
+        keeper.remove();
+      } else {
+        keeper.close();
+      }
     }
   }
 }

@@ -2,15 +2,14 @@
 #
 # Keeps the privilege to change the guard's tables. Run by GuardKeeper, which has the protocol.
 #
-# Arguments: the tables' name, the device's name, the marks of the gateway's frames and of guests', the gateway's MAC
-# address.
+# Arguments: the tables' name, the marks of the gateway's frames and of guests', the gateway's MAC address.
 
 exec 2>/dev/null
 # A service manager ends all processes of a service; this one ends behind the gateway.
 trap '' HUP INT TERM
 LC_ALL=C
 export LC_ALL
-table=$1 device=$2 mark=$3 heard=$4 mac=$5
+table=$1 mark=$2 heard=$3 mac=$4
 
 # All that GuardRules writes, and no more: a program that has taken over the gateway can open the
 # guests' link, but cannot use this privilege on anything else of the host. One line has one
@@ -21,6 +20,7 @@ interface='"[A-Za-z0-9_.@+=,~#-]+"'
 interfaces="[{] $interface(, $interface)* [}]"
 hook="hook (ingress|egress) device $interface"
 group='ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 drop'
+limit='limit rate over [0-9]+/second burst [0-9]+ packets drop'
 unicast='ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00'
 allowed="add table (netdev|inet|arp) $table
 delete table (netdev|inet|arp) $table
@@ -45,10 +45,14 @@ add rule netdev $table $name ether saddr @macs_[0-9]+ accept
 add rule netdev $table $name ether saddr @owned drop
 add rule netdev $table $name add @macs_[0-9]+ [{] ether saddr [}] add @owned [{] ether saddr [}] accept
 add rule netdev $table $name $unicast ether daddr != @macs_[0-9]+ drop
+add rule netdev $table $name (ether type|ip protocol) != (ip|tcp) $limit
+add rule netdev $table $name tcp flags & [(]syn [|] ack[)] == syn $limit
 add set netdev $table (owned|macs_[0-9]+) [{] type ether_addr; size [0-9]+; flags dynamic; [}]
 add element netdev $table (owned|macs_[0-9]+) [{] $macs [}]
 delete element netdev $table owned [{] $macs [}]
 (add|delete) set netdev $table macs_[0-9]+
+member [0-9]+
+guest [0-9]+
 entry [0-9]+ (self|master)"
 
 # A forwarding table's word for an entry that no frame moves.
@@ -60,7 +64,7 @@ fixed() {
 }
 
 named() {
-  ip -o link show | sed -n "s/^$1: \([^:@]*\)[:@].*/\1/p"
+  ip -j link show | tr '{' '\n' | sed -n "s/^\"ifindex\":$1,.*\"ifname\":\"\([^\"]*\)\".*/\1/p"
 }
 
 # Removes the forwarding entries that are there on account of the gateway.
@@ -78,18 +82,47 @@ enter() {
     # The words are to be split.
     # shellcheck disable=SC2046
     if ! reason=$(bridge fdb replace "$mac" dev "$at" "$2" $(fixed "$2") 2>&1); then
-      echo "the bridge does not take the gateway's address at $at: $reason"
-      return 1
+      answer="failed: the bridge does not take the gateway's address at $at: $reason"
+      return
     fi
     shift 2
   done
 }
 
+# Isolates ports, so that no guest hears another even while the rules are gone. Who isolated one before, keeps it so.
+isolate() {
+  for port; do
+    at=$(named "$port")
+    case " $isolated $found " in
+    *" $port "*) continue ;;
+    esac
+    if [ -z "$at" ]; then
+      continue
+    elif [ "$fresh" = yes ] && bridge -d link show dev "$at" | grep -q 'isolated on'; then
+      found="$found $port"
+    elif reason=$(bridge link set dev "$at" isolated on 2>&1); then
+      isolated="$isolated $port"
+    else
+      answer="failed: the bridge does not isolate $at: $reason"
+      return
+    fi
+  done
+}
+
+join() {
+  for port; do
+    at=$(named "$port")
+    [ -z "$at" ] || bridge link set dev "$at" isolated off
+  done
+}
+
 # Reads statements up to a line with a dot. All of them are done, or none.
 transaction() {
-  batch='' wanted=''
+  batch='' lines='' wanted='' guests='' all=''
   while IFS= read -r line && [ "$line" != . ]; do
     case $line in
+    member\ *) all="$all ${line#member }" ;;
+    guest\ *) guests="$guests ${line#guest }" ;;
     entry\ *) wanted="$wanted ${line#entry }" ;;
     *) batch="$batch$line
 " ;;
@@ -97,24 +130,33 @@ transaction() {
     lines="$lines$line
 "
   done
-  if refused=$(printf '%s' "$lines" | grep -Exv -m 1 "$allowed"); then
+  # Only "none found" lets them pass: grep may fail for other reasons.
+  refused=$(printf '%s' "$lines" | grep -Exv -m 1 "$allowed")
+  if [ $? -ne 1 ]; then
     answer="refused: $refused"
-  elif ! reason=$(printf '%s' "$batch" | timeout -s KILL 5 nft -f - 2>&1); then
-    answer="failed: ${reason:-nftables gave no answer}"
-  else
-    # The words are to be split.
-    # shellcheck disable=SC2086
-    if [ "$wanted" != "$entries" ]; then
-      forget $entries
-    fi
-    entries=$wanted
-    # shellcheck disable=SC2086
-    if reason=$(enter $entries); then
-      answer=ok
-    else
-      answer="failed: $reason"
-    fi
+    return
   fi
+  if ! reason=$(printf '%s' "$batch" | timeout -s KILL 5 nft -f - 2>&1); then
+    answer="failed: ${reason:-nftables gave no answer}"
+    return
+  fi
+  answer=ok put=yes members=$all
+  # The words are to be split.
+  # shellcheck disable=SC2086
+  {
+    [ "$wanted" = "$entries" ] || forget $entries
+    entries=$wanted
+    enter $entries
+    # Of a port that has left its bridge there is nothing to undo.
+    stay=''
+    for port in $isolated; do
+      case " $guests " in
+      *" $port "*) stay="$stay $port" ;;
+      esac
+    done
+    isolated=$stay
+    isolate $guests
+  }
 }
 
 remove() {
@@ -123,9 +165,24 @@ remove() {
   done | timeout -s KILL 5 nft -f -
 }
 
-entries=''
+# Whether an interface of the link is there, as far as can be told.
+present() {
+  links=$(ip -j link show) || return 0
+  for member in $members; do
+    case $links in
+    *"\"ifindex\":$member,"*) return 0 ;;
+    esac
+  done
+  return 1
+}
+
+put=no entries='' members='' isolated='' found=''
+fresh=yes
+if timeout -s KILL 5 nft list table netdev "$table" >/dev/null; then
+  fresh=no
+fi
 while read -r word number; do
-  lines='' answer=''
+  answer=''
   case $word in
   transaction) transaction ;;
   owned)
@@ -137,6 +194,8 @@ while read -r word number; do
     remove || exit
     # shellcheck disable=SC2086
     forget $entries
+    # shellcheck disable=SC2086
+    join $isolated
     exit 0
     ;;
   esac
@@ -144,5 +203,5 @@ while read -r word number; do
   printf '%s %s\n' "$number" "$(printf '%s' "$answer" | tr -s '\n\t ' '   ')"
 done
 
-# The gateway was killed. The tables stay; but not those of a device that has gone along with it.
-ip link show dev "$device" >/dev/null || remove
+# Nobody asked for the end. The tables stay; but not those of devices that have gone along with the gateway.
+[ "$put" = no ] || present || remove
