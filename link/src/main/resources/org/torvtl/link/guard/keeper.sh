@@ -46,6 +46,7 @@ add rule netdev $table $name ether saddr @owned drop
 add rule netdev $table $name add @macs_[0-9]+ [{] ether saddr [}] add @owned [{] ether saddr [}] accept
 add rule netdev $table $name $unicast ether daddr != @macs_[0-9]+ drop
 add rule netdev $table $name (ether type|ip protocol) != (ip|tcp) $limit
+add rule netdev $table $name ip protocol tcp ip length < [0-9]+ $limit
 add rule netdev $table $name tcp flags & [(]syn [|] ack[)] == syn $limit
 add set netdev $table (owned|macs_[0-9]+) [{] type ether_addr; size [0-9]+; flags dynamic; [}]
 add element netdev $table (owned|macs_[0-9]+) [{] $macs [}]
