@@ -30,8 +30,11 @@
  * the table, {@code GuardKeeper} is the child process that keeps the privilege to put it there, and
  * {@link org.torvtl.link.guard.LinkGuard} watches by netlink: when the table is touched by anybody
  * else, or an interface is added or renamed, {@link org.torvtl.link.guard.GuardedLink} carries
- * nothing until the table is right again. When the gateway is killed, the table stays, and the next
- * start replaces it in one transaction. A decent end removes it.
+ * nothing until the table is right again. When the gateway is killed or fails, the table stays, and
+ * the next start replaces it in one transaction. An end that was asked for removes it.
+ *
+ * <p>A port sends only so much beside TCP, so that no guest fills the queue that all wait in. Ports
+ * are isolated in the bridge as well, which a flush of the rules does not undo.
  *
  * <p>A MAC address stays its port's when the table is put back, and until the port is gone. Then
  * the links tell their receivers that those guests have left, so that all that was theirs ends
