@@ -6,8 +6,10 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.link.guard.LinkGuard;
 import org.torvtl.link.linux.DescriptorLimit;
 import org.torvtl.link.linux.HostOnly;
 import org.torvtl.link.linux.NetworkInterface;
@@ -164,15 +166,32 @@ final class DoctorCommand implements Callable<Integer> {
       String version = Command.run("nft", "--version").strip();
       if (Privileges.has(Privileges.Capability.NET_ADMIN)) {
         Command.run("nft", "list", "tables");
+        guardRules();
       }
       ok("nftables", version);
     } catch (IOException e) {
       problem(
           "nftables",
           e.getMessage()
-              + ": a program that binds to an interface, or uses IPv6, could not be kept from"
-              + " passing a TUN by, so run --route and onion route up are refused",
+              + ": this host cannot be kept off a guests' link, so run takes nothing but a TAP or TUN"
+              + " moved into a guest; and a program that binds to an interface, or uses IPv6, cannot"
+              + " be kept from passing a TUN by, so run --route and onion route up are refused",
           "apt-get install nftables; the kernel must have nf_tables");
+    }
+  }
+
+  private void guardRules() throws InterruptedException {
+    try {
+      Command.runWithInput(
+          String.join("\n", LinkGuard.sample()) + "\n", List.of("nft", "--check", "-f", "-"));
+    } catch (IOException e) {
+      problem(
+          "nftables",
+          "the kernel does not take the rules that keep this host off a guests' link, so run refuses"
+              + " any but a TAP or TUN moved into a guest: "
+              + e.getMessage(),
+          "use a kernel from 5.16 on, with nf_tables of the netdev family, ingress and egress, and"
+              + " limits (modules nf_tables, nft_limit)");
     }
   }
 

@@ -517,6 +517,26 @@ class HostIsolationTest {
     assertThat(result.err()).contains("br0", "nftables", "--allow-host");
   }
 
+  /** The kernel has nftables, but not all that the guard takes. */
+  @Test
+  void theDoctorTellsWhatTheKernelLacks() throws Exception {
+    var well = machine.start(Machine.torvtl("doctor")).await(DEADLINE);
+    assertThat(well.out()).contains("ok       nftables:").doesNotContain("does not take the rules");
+    assertThat(machine.script("nft list ruleset").out()).isEmpty();
+    machine.script(
+        """
+        nft=$(readlink -f "$(command -v nft)")
+        cp "$nft" /tmp/nft
+        printf '#!/bin/sh\\ncase "$*" in *--check*) echo "Operation not supported" >&2; exit 1;; esac\\nexec /tmp/nft "$@"\\n' >/tmp/lacking
+        chmod +x /tmp/lacking
+        mount --bind /tmp/lacking "$nft"
+        """);
+    var lacking = machine.start(Machine.torvtl("doctor")).await(DEADLINE);
+    assertThat(lacking.exitStatus()).isEqualTo(1);
+    assertThat(lacking.out())
+        .contains("does not take the rules that keep this host off", "Operation not supported");
+  }
+
   /** A TAP or TUN of its own takes no privilege, and neither does serving it. */
   @ParameterizedTest
   @CsvSource({"tap, -d", "tun, --tun"})

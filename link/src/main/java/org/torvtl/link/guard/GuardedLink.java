@@ -70,7 +70,7 @@ public final class GuardedLink implements Link {
             log.debug("{} takes no more frames", link.name(), e);
           }
         };
-    guard.onDeparture(onDeparture);
+    guard.addresses().onDeparture(onDeparture);
     link.start(loop, taking);
   }
 
@@ -82,7 +82,7 @@ public final class GuardedLink implements Link {
     /** MAC addresses that the guard was told of. */
     private final LongObjectMap<Boolean> heard = new LongObjectHashMap<>();
 
-    private LinkGuard.Departure departure = guard.lastDeparture();
+    private GuestAddresses.Departure departure = guard.addresses().lastDeparture();
     private long lastHeard = -1;
 
     GuardedReceiver(Receiver receiver) {
@@ -207,7 +207,7 @@ public final class GuardedLink implements Link {
       return;
     }
     closed = true;
-    guard.noLonger(onDeparture);
+    guard.addresses().noLonger(onDeparture);
     link.close();
   }
 }

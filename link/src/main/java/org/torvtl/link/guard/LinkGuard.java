@@ -4,14 +4,11 @@ package org.torvtl.link.guard;
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -53,21 +50,6 @@ public final class LinkGuard implements AutoCloseable {
     Optional<String> get() throws IOException;
   }
 
-  /** Guests that have left their port, so that others may have their MAC addresses. */
-  static final class Departure {
-    final Set<Long> macs;
-    private volatile @Nullable Departure next;
-
-    private Departure(Set<Long> macs) {
-      this.macs = macs;
-    }
-
-    /** The one after this, if there is any yet. */
-    @Nullable Departure next() {
-      return next;
-    }
-  }
-
   /** The gateway's devices, and the bridges that they were ports of. */
   private final List<Attachment> attachments;
 
@@ -82,16 +64,22 @@ public final class LinkGuard implements AutoCloseable {
   private final GuardEvents events;
   private final Thread watcher;
   private final SecureRandom random = new SecureRandom();
-  private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
-  private volatile Departure lastDeparture = new Departure(Set.of());
   private volatile Segment segment = Segment.NONE;
   private Version version = Version.NONE;
 
-  /** The MAC addresses of ports, by index, as they were read last. */
-  private Map<Integer, Set<Long>> owned = Map.of();
+  private final GuestAddresses addresses = new GuestAddresses();
 
   private boolean hasTakenOver;
+
+  /** Whether it is not known that what is there is right. */
   private boolean isUnfinished;
+
+  private boolean isInterfaceNews;
+
+  /** Interfaces that have ended since the last look, by index. */
+  private final Set<Integer> deleted = new HashSet<>();
+
+  private long lookedNanos = System.nanoTime();
   private boolean isEntryLost;
   private volatile boolean hasNewGuest;
   private volatile boolean inForce;
@@ -166,6 +154,19 @@ public final class LinkGuard implements AutoCloseable {
     }
   }
 
+  /**
+   * All kinds of statements that a guard may need, about the loopback interface: for {@code nft
+   * --check}, which tells whether the kernel has what they take and changes nothing.
+   */
+  public static List<String> sample() {
+    var loopback = List.of(new Segment.Port(1, "lo"));
+    var segment =
+        new Segment(loopback, loopback, loopback, loopback, loopback, loopback, loopback, loopback);
+    return new GuardRules(GuardRules.tableFor("lo"), 1, 2, 1)
+        .fresh(segment, 1, Map.of(1, Set.of(1L)))
+        .statements();
+  }
+
   private static NetlinkSocket claim(Attachment device) throws IOException {
     try {
       return NetlinkSocket.open(
@@ -181,7 +182,7 @@ public final class LinkGuard implements AutoCloseable {
 
   private void begin() throws IOException {
     try {
-      owned = keeper.owned();
+      addresses.read(keeper.owned());
       hasTakenOver = true;
     } catch (IOException e) {
       log.debug("no guard of {} was left by another gateway: {}", device, e.getMessage());
@@ -246,18 +247,9 @@ public final class LinkGuard implements AutoCloseable {
     }
   }
 
-  /** The departure of which nobody needs to hear that comes now. */
-  Departure lastDeparture() {
-    return lastDeparture;
-  }
-
-  /** Has a task run by the guard's thread after each departure. */
-  void onDeparture(Runnable listener) {
-    listeners.add(listener);
-  }
-
-  void noLonger(Runnable listener) {
-    listeners.remove(listener);
+  /** Which guest is at which port, and who has left. */
+  GuestAddresses addresses() {
+    return addresses;
   }
 
   private void watch() {
@@ -265,7 +257,8 @@ public final class LinkGuard implements AutoCloseable {
     while (!closing) {
       try {
         wait.await(timeout);
-        timeout = closing || look() ? pause() : RETRY_MILLIS;
+        hear();
+        timeout = closing || !hasNews() || look() ? pause() : RETRY_MILLIS;
       } catch (IOException | RuntimeException e) {
         inForce = false;
         complain("nothing is carried on %s: %s".formatted(device, e.getMessage()));
@@ -278,10 +271,28 @@ public final class LinkGuard implements AutoCloseable {
     return segment.isOwnDevice() ? -1 : LOOK_MILLIS;
   }
 
+  /** Neighbors come and go on a host that has nothing to do with the link. */
+  private boolean hasNews() {
+    return events.isTouched()
+        || isInterfaceNews
+        || isEntryLost
+        || hasNewGuest
+        || isUnfinished
+        || complaint != null
+        || System.nanoTime() - lookedNanos >= TimeUnit.MILLISECONDS.toNanos(LOOK_MILLIS);
+  }
+
   /** Looks at what has changed; whether all is as it should be. */
   private boolean look() throws IOException {
-    hear();
+    lookedNanos = System.nanoTime();
+    isInterfaceNews = false;
     boolean isTampered = events.isTouched() && !isUnfinished;
+    if (segment.all().stream().anyMatch(port -> deleted.contains(port.index()))) {
+      // Its chains are gone, and one that has its name and index now is another.
+      addresses.depart(deleted::contains);
+      isUnfinished = true;
+    }
+    deleted.clear();
     var now = survey();
     if (isTampered || isUnfinished || !now.equals(segment)) {
       if (isTampered || !now.isOwnDevice()) {
@@ -304,7 +315,7 @@ public final class LinkGuard implements AutoCloseable {
     if (hasNewGuest) {
       // Before it is read: who comes now is read the next time.
       hasNewGuest = false;
-      owned = owned();
+      addresses.read(keeper.owned());
     }
     var objection = objections.get();
     if (objection.isPresent()) {
@@ -332,11 +343,13 @@ public final class LinkGuard implements AutoCloseable {
     events.hear(filter);
     isEntryLost |= ForwardingEntries.hearDeletion(neighbors, rules.mac());
     try {
-      while (interfaces.read() != null) {
-        // That something changed is all that is asked of them.
+      for (var news = interfaces.read(); news != null; news = interfaces.read()) {
+        isInterfaceNews = true;
+        deleted.addAll(LinkTable.deleted(news));
       }
     } catch (SystemCallException e) {
       log.debug("interface messages were lost", e);
+      isInterfaceNews = true;
     }
   }
 
@@ -378,37 +391,18 @@ public final class LinkGuard implements AutoCloseable {
     if (!isFresh) {
       try {
         if (version.ports().stream().anyMatch(this::isGone)) {
-          owned = owned();
+          addresses.read(keeper.owned());
         }
-        depart();
-        put(rules.update(version, segment, expected(), owned));
+        var last = addresses.byPort();
+        addresses.depart(this::isGone);
+        put(rules.update(version, segment, expected(), last));
         return;
       } catch (IOException e) {
         log.debug("the guard of {} is made anew: {}", device, e.getMessage());
       }
     }
-    depart();
-    put(rules.fresh(segment, expected(), owned));
-  }
-
-  /**
-   * What ports have now and what they had. A port that is there loses none: the table may have been
-   * flushed a moment ago, and what is in it then is of those that came first after that.
-   */
-  private Map<Integer, Set<Long>> owned() throws IOException {
-    var all = new HashMap<Integer, Set<Long>>();
-    var taken = new HashSet<Long>();
-    owned.forEach((port, macs) -> {
-      all.put(port, new LinkedHashSet<>(macs));
-      taken.addAll(macs);
-    });
-    keeper
-        .owned()
-        .forEach((port, macs) -> {
-          var ofPort = all.computeIfAbsent(port, anew -> new LinkedHashSet<>());
-          macs.stream().filter(taken::add).forEach(ofPort::add);
-        });
-    return all;
+    addresses.depart(this::isGone);
+    put(rules.fresh(segment, expected(), addresses.byPort()));
   }
 
   private long expected() {
@@ -420,29 +414,10 @@ public final class LinkGuard implements AutoCloseable {
   private void put(Version next) throws IOException {
     keeper.apply(next.statements(), segment);
     version = next;
-    var stays = new HashMap<>(owned);
-    stays.keySet().removeIf(this::isGone);
-    owned = stays;
   }
 
   private boolean isGone(int port) {
     return segment.guests().stream().noneMatch(guest -> guest.index() == port);
-  }
-
-  /** Tells which guests have left. Nothing is carried before all links have heard it. */
-  private void depart() {
-    var macs = new HashSet<Long>();
-    owned.forEach((port, addresses) -> {
-      if (isGone(port)) {
-        macs.addAll(addresses);
-      }
-    });
-    if (!macs.isEmpty()) {
-      var departure = new Departure(macs);
-      lastDeparture.next = departure;
-      lastDeparture = departure;
-      listeners.forEach(Runnable::run);
-    }
   }
 
   private static void check(Segment segment) throws IOException {

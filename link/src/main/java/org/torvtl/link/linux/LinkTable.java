@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The interfaces of this network namespace, and what stands on what. rtnetlink(7), RTM_GETLINK. */
 public final class LinkTable {
-  private static final int RTM_NEWLINK = 16, RTM_GETLINK = 18;
+  private static final int RTM_NEWLINK = 16, RTM_DELLINK = 17, RTM_GETLINK = 18;
   private static final int NLMSG_ERROR = 2, NLMSG_DONE = 3;
   private static final short NLM_F_REQUEST = 1, NLM_F_DUMP = 0x300;
   private static final int HEADER_LENGTH = 16, IFINFO_LENGTH = 16, IFINFO_INDEX = 4;
@@ -76,6 +76,23 @@ public final class LinkTable {
       at += length + 3 & ~3;
     }
     return false;
+  }
+
+  /** The indexes of interfaces that messages, in this machine's byte order, tell the end of. */
+  public static List<Integer> deleted(ByteBuffer messages) {
+    var deleted = new ArrayList<Integer>();
+    for (int at = messages.position(); at + HEADER_LENGTH + IFINFO_LENGTH <= messages.limit(); ) {
+      int length = messages.getInt(at);
+      if (length < HEADER_LENGTH + IFINFO_LENGTH || length > messages.limit() - at) {
+        return deleted;
+      }
+      // Of a bridge's family it is the end of a port, not of the interface.
+      if (messages.getShort(at + 4) == RTM_DELLINK && messages.get(at + HEADER_LENGTH) == 0) {
+        deleted.add(messages.getInt(at + HEADER_LENGTH + IFINFO_INDEX));
+      }
+      at += length + 3 & ~3;
+    }
+    return deleted;
   }
 
   private static Entry entry(ByteBuffer message) {
