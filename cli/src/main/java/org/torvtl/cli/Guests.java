@@ -264,9 +264,14 @@ final class Guests {
       }
       var reasons = new ArrayList<String>();
       for (var each : in == out ? List.of(in) : List.of(in, out)) {
-        if (each.exists()) {
+        try {
           HostOnly.objections(each, allowHost)
               .forEach(objection -> reasons.add(objection.reason()));
+        } catch (IOException e) {
+          // It may have gone in the meantime, and then nothing is to be said of it.
+          if (each.exists()) {
+            throw e;
+          }
         }
       }
       return reasons.stream().findFirst();

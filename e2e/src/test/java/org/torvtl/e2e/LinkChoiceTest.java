@@ -415,6 +415,7 @@ class LinkChoiceTest {
           ip netns exec $each sysctl -q -w net.ipv6.conf.default.disable_ipv6=1
         done
         ip link set far netns switch
+        ip netns exec switch sysctl -q -w net.ipv6.conf.all.disable_ipv6=1
         ip -n switch link add br0 type bridge
         ip -n switch link set far master br0 up
         ip -n switch link set br0 up

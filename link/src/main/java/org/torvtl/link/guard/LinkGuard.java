@@ -313,9 +313,7 @@ public final class LinkGuard implements AutoCloseable {
     }
     isEntryLost = false;
     if (hasNewGuest) {
-      // Before it is read: who comes now is read the next time.
-      hasNewGuest = false;
-      addresses.read(keeper.owned());
+      readAddresses();
     }
     var objection = objections.get();
     if (objection.isPresent()) {
@@ -329,6 +327,17 @@ public final class LinkGuard implements AutoCloseable {
       log.warn("this host is off {} again, and traffic is carried", device);
     }
     return true;
+  }
+
+  private void readAddresses() throws IOException {
+    // Before they are read: who comes now is read the next time.
+    hasNewGuest = false;
+    try {
+      addresses.read(keeper.owned());
+    } catch (IOException e) {
+      hasNewGuest = true;
+      throw e;
+    }
   }
 
   private void complain(String text) {
@@ -363,7 +372,15 @@ public final class LinkGuard implements AutoCloseable {
     for (int i = 0; i < TRIES_AT_ONCE; i++) {
       segment = survey();
       check(segment);
-      apply(isFresh || events.isTouched());
+      try {
+        apply(isFresh || events.isTouched());
+      } catch (IOException e) {
+        if (survey().equals(segment)) {
+          throw e;
+        }
+        log.debug("interfaces of {} have changed meanwhile", device, e);
+        continue;
+      }
       hear();
       if (!events.isTouched() && survey().equals(segment)) {
         isUnfinished = false;
