@@ -166,7 +166,9 @@ final class DoctorCommand implements Callable<Integer> {
       String version = Command.run("nft", "--version").strip();
       if (Privileges.has(Privileges.Capability.NET_ADMIN)) {
         Command.run("nft", "list", "tables");
-        guardRules();
+        if (!takesGuardRules()) {
+          return;
+        }
       }
       ok("nftables", version);
     } catch (IOException e) {
@@ -180,10 +182,11 @@ final class DoctorCommand implements Callable<Integer> {
     }
   }
 
-  private void guardRules() throws InterruptedException {
+  private boolean takesGuardRules() throws InterruptedException {
     try {
       Command.runWithInput(
           String.join("\n", LinkGuard.sample()) + "\n", List.of("nft", "--check", "-f", "-"));
+      return true;
     } catch (IOException e) {
       problem(
           "nftables",
@@ -192,6 +195,7 @@ final class DoctorCommand implements Callable<Integer> {
               + e.getMessage(),
           "use a kernel from 5.16 on, with nf_tables of the netdev family, ingress and egress, and"
               + " limits (modules nf_tables, nft_limit)");
+      return false;
     }
   }
 

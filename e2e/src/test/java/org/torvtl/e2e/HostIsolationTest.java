@@ -527,7 +527,7 @@ class HostIsolationTest {
         """
         nft=$(readlink -f "$(command -v nft)")
         cp "$nft" /tmp/nft
-        printf '#!/bin/sh\\ncase "$*" in *--check*) echo "Operation not supported" >&2; exit 1;; esac\\nexec /tmp/nft "$@"\\n' >/tmp/lacking
+        printf '#!/bin/sh\\ncase "$*" in *--check*) cat >/dev/null; echo "Operation not supported" >&2; exit 1;; esac\\nexec /tmp/nft "$@"\\n' >/tmp/lacking
         chmod +x /tmp/lacking
         mount --bind /tmp/lacking "$nft"
         """);
