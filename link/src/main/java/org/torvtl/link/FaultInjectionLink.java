@@ -6,7 +6,6 @@ import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.IoEventLoop;
 import io.netty.util.concurrent.ScheduledFuture;
-import java.io.IOException;
 import java.util.Comparator;
 import java.util.PriorityQueue;
 import java.util.concurrent.TimeUnit;
@@ -24,8 +23,7 @@ import org.jspecify.annotations.Nullable;
  * stands for. A damaged frame goes without the word that its TCP checksum is fine, or will be made:
  * else nobody could notice.
  */
-public final class FaultInjectionLink implements Link {
-  private final Link link;
+public final class FaultInjectionLink extends ForwardingLink {
   private final Direction inbound;
   private final Direction outbound;
   private @Nullable IoEventLoop loop;
@@ -39,7 +37,7 @@ public final class FaultInjectionLink implements Link {
    */
   public FaultInjectionLink(
       Link link, LinkFaults fromLink, LinkFaults toLink, SplittableGenerator random) {
-    this.link = link;
+    super(link);
     this.inbound = new Direction(fromLink, random.split());
     this.outbound = new Direction(toLink, random.split());
   }
@@ -55,21 +53,6 @@ public final class FaultInjectionLink implements Link {
   }
 
   @Override
-  public String name() {
-    return link.name();
-  }
-
-  @Override
-  public Medium medium() {
-    return link.medium();
-  }
-
-  @Override
-  public int mtu() {
-    return link.mtu();
-  }
-
-  @Override
   public void start(IoEventLoop loop, Receiver receiver) {
     this.loop = loop;
     inbound.endOfBatch = receiver::endOfBatch;
@@ -77,7 +60,7 @@ public final class FaultInjectionLink implements Link {
   }
 
   private Receiver faulty(Receiver receiver) {
-    return new Receiver() {
+    return new ForwardingReceiver(receiver) {
       @Override
       public void frame(ByteBuf frame) {
         inbound.put(frame, Unpooled.EMPTY_BUFFER, receiver::frame, receiver::frame);
@@ -86,31 +69,6 @@ public final class FaultInjectionLink implements Link {
       @Override
       public void trustedFrame(ByteBuf frame) {
         inbound.put(frame, Unpooled.EMPTY_BUFFER, receiver::trustedFrame, receiver::frame);
-      }
-
-      @Override
-      public void guestLeft(long mac) {
-        receiver.guestLeft(mac);
-      }
-
-      @Override
-      public void drained() {
-        receiver.drained();
-      }
-
-      @Override
-      public void endOfBatch() {
-        receiver.endOfBatch();
-      }
-
-      @Override
-      public void allocationFailed() {
-        receiver.allocationFailed();
-      }
-
-      @Override
-      public void failed(IOException cause) {
-        receiver.failed(cause);
       }
     };
   }
@@ -122,16 +80,6 @@ public final class FaultInjectionLink implements Link {
 
   private void sendWhole(ByteBuf frame) {
     link.send(frame, Unpooled.EMPTY_BUFFER);
-  }
-
-  @Override
-  public boolean isolatesGuests() {
-    return link.isolatesGuests();
-  }
-
-  @Override
-  public boolean hasTcpOffload() {
-    return link.hasTcpOffload();
   }
 
   @Override
@@ -147,11 +95,6 @@ public final class FaultInjectionLink implements Link {
                 tcpOffset,
                 segmentSize),
         this::sendWhole);
-  }
-
-  @Override
-  public LinkCounters counters() {
-    return link.counters();
   }
 
   @Override

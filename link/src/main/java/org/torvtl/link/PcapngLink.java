@@ -21,11 +21,10 @@ import org.jspecify.annotations.Nullable;
  * did not take is recorded all the same. A file that cannot be written does not disturb the link:
  * frames are counted as {@link LinkCounters#captureDrops}.
  */
-public final class PcapngLink implements Link {
+public final class PcapngLink extends ForwardingLink {
   /** What was sent outside of a batch is in the file after so long. */
   private static final long FLUSH_MILLIS = 100;
 
-  private final Link link;
   private final PcapngWriter writer;
   private final LongSupplier epochNanos;
   private @Nullable IoEventLoop loop;
@@ -41,7 +40,7 @@ public final class PcapngLink implements Link {
    */
   public PcapngLink(
       Link link, CaptureTarget target, LongSupplier epochNanos, Consumer<IOException> onFailure) {
-    this.link = link;
+    super(link);
     this.epochNanos = epochNanos;
     this.writer =
         new PcapngWriter(
@@ -54,21 +53,6 @@ public final class PcapngLink implements Link {
   }
 
   @Override
-  public String name() {
-    return link.name();
-  }
-
-  @Override
-  public Medium medium() {
-    return link.medium();
-  }
-
-  @Override
-  public int mtu() {
-    return link.mtu();
-  }
-
-  @Override
   public void start(IoEventLoop loop, Receiver receiver) {
     this.loop = loop;
     link.start(loop, recorded(receiver));
@@ -76,7 +60,7 @@ public final class PcapngLink implements Link {
 
   /** A receiver that records, and passes all on. */
   Receiver recorded(Receiver receiver) {
-    return new Receiver() {
+    return new ForwardingReceiver(receiver) {
       @Override
       public void frame(ByteBuf frame) {
         record(PcapngWriter.INBOUND, frame, Unpooled.EMPTY_BUFFER);
@@ -90,29 +74,9 @@ public final class PcapngLink implements Link {
       }
 
       @Override
-      public void guestLeft(long mac) {
-        receiver.guestLeft(mac);
-      }
-
-      @Override
-      public void drained() {
-        receiver.drained();
-      }
-
-      @Override
       public void endOfBatch() {
         receiver.endOfBatch();
         flush();
-      }
-
-      @Override
-      public void allocationFailed() {
-        receiver.allocationFailed();
-      }
-
-      @Override
-      public void failed(IOException cause) {
-        receiver.failed(cause);
       }
     };
   }
@@ -122,16 +86,6 @@ public final class PcapngLink implements Link {
     record(PcapngWriter.OUTBOUND, headers, payload);
     link.send(headers, payload);
     flushSoon();
-  }
-
-  @Override
-  public boolean isolatesGuests() {
-    return link.isolatesGuests();
-  }
-
-  @Override
-  public boolean hasTcpOffload() {
-    return link.hasTcpOffload();
   }
 
   @Override

@@ -10,8 +10,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.torvtl.link.ForwardingLink;
 import org.torvtl.link.Link;
-import org.torvtl.link.LinkCounters;
 import org.torvtl.link.MemoryLink;
 import org.torvtl.stack.StackCounters.Drop;
 import org.torvtl.wire.Ipv4Address;
@@ -53,30 +53,19 @@ class ArpTest {
   }
 
   /** The cable, with or without a guard between the guests. */
-  private final class Guarded implements Link {
-    @Override
-    public String name() {
-      return cable[0].name();
-    }
-
-    @Override
-    public Medium medium() {
-      return cable[0].medium();
-    }
-
-    @Override
-    public int mtu() {
-      return cable[0].mtu();
+  private final class Guarded extends ForwardingLink {
+    Guarded() {
+      super(cable[0]);
     }
 
     @Override
     public void start(IoEventLoop loop, Receiver receiver) {
-      cable[0].start(loop, receiver);
+      link.start(loop, receiver);
     }
 
     @Override
     public void send(ByteBuf headers, ByteBuf payload) {
-      cable[0].send(headers, payload);
+      link.send(headers, payload);
     }
 
     @Override
@@ -85,13 +74,8 @@ class ArpTest {
     }
 
     @Override
-    public LinkCounters counters() {
-      return cable[0].counters();
-    }
-
-    @Override
     public void close() {
-      cable[0].close();
+      link.close();
     }
   }
 

@@ -5,6 +5,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.torvtl.link.linux.NetlinkMessages;
 import org.torvtl.link.linux.NetlinkSocket;
 import org.torvtl.link.linux.SystemCallException;
 
@@ -15,9 +17,8 @@ import org.torvtl.link.linux.SystemCallException;
  */
 final class ForwardingEntries {
   private static final int DELNEIGH = 29, AF_BRIDGE = 7;
-  private static final int LLADDR = 2, TYPE_MASK = 0x3FFF;
-  private static final int HEADER_LENGTH = 16, NDMSG_LENGTH = 12, ATTRIBUTE_HEADER = 4;
-  private static final int MAC_LENGTH = 6;
+  private static final int NDMSG_LENGTH = 12, LLADDR = 2, MAC_LENGTH = 6;
+  private static final int ATTRIBUTES = NetlinkMessages.HEADER_LENGTH + NDMSG_LENGTH;
 
   private ForwardingEntries() {}
 
@@ -69,35 +70,21 @@ final class ForwardingEntries {
    * bridge's forwarding table.
    */
   static boolean tellDeletion(ByteBuffer messages, long mac) {
-    for (int at = messages.position(); at + HEADER_LENGTH + NDMSG_LENGTH <= messages.limit(); ) {
-      int length = messages.getInt(at);
-      if (length < HEADER_LENGTH + NDMSG_LENGTH || length > messages.limit() - at) {
-        return false;
-      }
-      if (messages.getShort(at + 4) == DELNEIGH
-          && messages.get(at + HEADER_LENGTH) == AF_BRIDGE
-          && isOf(messages.slice(at, length).order(messages.order()), mac)) {
-        return true;
-      }
-      at += length + 3 & ~3;
-    }
-    return false;
+    return NetlinkMessages.split(messages).stream()
+        .anyMatch(message ->
+            NetlinkMessages.type(message) == DELNEIGH
+                && message.limit() >= ATTRIBUTES
+                && message.get(NetlinkMessages.HEADER_LENGTH) == AF_BRIDGE
+                && isOf(NetlinkMessages.attribute(message, ATTRIBUTES, LLADDR), mac));
   }
 
-  private static boolean isOf(ByteBuffer message, long mac) {
-    for (int at = HEADER_LENGTH + NDMSG_LENGTH; at + ATTRIBUTE_HEADER <= message.limit(); ) {
-      int length = message.getShort(at) & 0xFFFF;
-      if (length < ATTRIBUTE_HEADER || length > message.limit() - at) {
-        return false;
-      }
-      if ((message.getShort(at + 2) & TYPE_MASK) == LLADDR
-          && length == ATTRIBUTE_HEADER + MAC_LENGTH) {
-        // Of six bytes the last two are the low ones.
-        var bytes = message.slice(at + ATTRIBUTE_HEADER, MAC_LENGTH).order(ByteOrder.BIG_ENDIAN);
-        return ((bytes.getInt(0) & 0xFFFF_FFFFL) << 16 | bytes.getShort(4) & 0xFFFF) == mac;
-      }
-      at += length + 3 & ~3;
+  private static boolean isOf(@Nullable ByteBuffer address, long mac) {
+    if (address == null || address.limit() != MAC_LENGTH) {
+      return false;
     }
-    return false;
+    var bytes = address.duplicate().order(ByteOrder.BIG_ENDIAN);
+    return (Integer.toUnsignedLong(bytes.getInt(0)) << Short.SIZE
+            | Short.toUnsignedLong(bytes.getShort(4)))
+        == mac;
   }
 }

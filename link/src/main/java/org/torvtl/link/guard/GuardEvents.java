@@ -2,7 +2,7 @@
 package org.torvtl.link.guard;
 
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
+import org.torvtl.link.linux.NetlinkMessages;
 import org.torvtl.link.linux.NetlinkSocket;
 import org.torvtl.link.linux.SystemCallException;
 
@@ -17,8 +17,7 @@ import org.torvtl.link.linux.SystemCallException;
  */
 final class GuardEvents {
   private static final int SUBSYSTEM = 10, NEWCHAIN = 3, NEWGEN = 15;
-  private static final int HEADER_LENGTH = 16, NFGENMSG_LENGTH = 4;
-  private static final int ATTRIBUTE_HEADER = 4, TYPE_MASK = 0x3FFF;
+  private static final int NFGENMSG_LENGTH = 4;
 
   /** In every message about something in a table, the first attribute is the table's name. */
   private static final int TABLE = 1;
@@ -68,16 +67,11 @@ final class GuardEvents {
 
   /** Takes messages, in this machine's byte order. */
   void messages(ByteBuffer messages) {
-    for (int at = messages.position(); at + HEADER_LENGTH <= messages.limit(); ) {
-      int length = messages.getInt(at);
-      if (length < HEADER_LENGTH || length > messages.limit() - at) {
-        return;
-      }
-      int type = messages.getShort(at + 4) & 0xFFFF;
+    for (var message : NetlinkMessages.split(messages)) {
+      int type = NetlinkMessages.type(message);
       if (type >>> 8 == SUBSYSTEM) {
-        message(type & 0xFF, messages.slice(at, length).order(messages.order()));
+        message(type & 0xFF, message);
       }
-      at += length + 3 & ~3;
     }
   }
 
@@ -98,18 +92,7 @@ final class GuardEvents {
 
   /** The text of an attribute; empty if there is none of that type. */
   private static String attribute(ByteBuffer message, int type) {
-    for (int at = HEADER_LENGTH + NFGENMSG_LENGTH; at + ATTRIBUTE_HEADER <= message.limit(); ) {
-      int length = message.getShort(at) & 0xFFFF;
-      if (length < ATTRIBUTE_HEADER || length > message.limit() - at) {
-        return "";
-      }
-      if ((message.getShort(at + 2) & TYPE_MASK) == type) {
-        var bytes = new byte[length - ATTRIBUTE_HEADER];
-        message.get(at + ATTRIBUTE_HEADER, bytes);
-        return new String(bytes, StandardCharsets.UTF_8).replaceFirst("\0.*", "");
-      }
-      at += length + 3 & ~3;
-    }
-    return "";
+    return NetlinkMessages.text(
+        NetlinkMessages.attribute(message, NetlinkMessages.HEADER_LENGTH + NFGENMSG_LENGTH, type));
   }
 }

@@ -5,33 +5,32 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.IoEventLoop;
 import io.netty.util.collection.LongObjectHashMap;
 import io.netty.util.collection.LongObjectMap;
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.RejectedExecutionException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.torvtl.link.ForwardingLink;
+import org.torvtl.link.ForwardingReceiver;
 import org.torvtl.link.Link;
-import org.torvtl.link.LinkCounters;
 import org.torvtl.wire.EthernetFrame;
 
 /**
  * A link that carries nothing, either way, while its guard is not in force. It tells its receiver
  * of guests that have left their port.
  */
-public final class GuardedLink implements Link {
+public final class GuardedLink extends ForwardingLink {
   private static final Logger log = LoggerFactory.getLogger(GuardedLink.class);
 
   /** More than ports have on a bridge of a thousand guests; the guard hears of them again then. */
   private static final int MOST_HEARD = 1 << 16;
 
-  private final Link link;
   private final LinkGuard guard;
   private Runnable onDeparture = () -> {};
   private boolean closed;
 
   private GuardedLink(Link link, LinkGuard guard) {
-    this.link = link;
+    super(link);
     this.guard = guard;
   }
 
@@ -42,21 +41,6 @@ public final class GuardedLink implements Link {
       guarded.add(new GuardedLink(link, guard));
     }
     return guarded;
-  }
-
-  @Override
-  public String name() {
-    return link.name();
-  }
-
-  @Override
-  public Medium medium() {
-    return link.medium();
-  }
-
-  @Override
-  public int mtu() {
-    return link.mtu();
   }
 
   @Override
@@ -74,9 +58,7 @@ public final class GuardedLink implements Link {
     link.start(loop, taking);
   }
 
-  private final class GuardedReceiver implements Receiver {
-    private final Receiver receiver;
-
+  private final class GuardedReceiver extends ForwardingReceiver {
     private final EthernetFrame ethernet = new EthernetFrame();
 
     /** MAC addresses that the guard was told of. */
@@ -86,20 +68,20 @@ public final class GuardedLink implements Link {
     private long lastHeard = -1;
 
     GuardedReceiver(Receiver receiver) {
-      this.receiver = receiver;
+      super(receiver);
     }
 
     @Override
     public void frame(ByteBuf frame) {
       if (admits(frame)) {
-        receiver.frame(frame);
+        super.frame(frame);
       }
     }
 
     @Override
     public void trustedFrame(ByteBuf frame) {
       if (admits(frame)) {
-        receiver.trustedFrame(frame);
+        super.trustedFrame(frame);
       }
     }
 
@@ -136,35 +118,10 @@ public final class GuardedLink implements Link {
         departure = next;
         for (long mac : next.macs) {
           heard.remove(mac);
-          receiver.guestLeft(mac);
+          guestLeft(mac);
         }
         lastHeard = -1;
       }
-    }
-
-    @Override
-    public void guestLeft(long mac) {
-      receiver.guestLeft(mac);
-    }
-
-    @Override
-    public void drained() {
-      receiver.drained();
-    }
-
-    @Override
-    public void endOfBatch() {
-      receiver.endOfBatch();
-    }
-
-    @Override
-    public void allocationFailed() {
-      receiver.allocationFailed();
-    }
-
-    @Override
-    public void failed(IOException cause) {
-      receiver.failed(cause);
     }
   }
 
@@ -183,22 +140,12 @@ public final class GuardedLink implements Link {
   }
 
   @Override
-  public boolean hasTcpOffload() {
-    return link.hasTcpOffload();
-  }
-
-  @Override
   public void sendTcp(ByteBuf headers, ByteBuf payload, int tcpOffset, int segmentSize) {
     if (guard.isInForce()) {
       link.sendTcp(headers, payload, tcpOffset, segmentSize);
     } else {
       link.counters().guardDrops++;
     }
-  }
-
-  @Override
-  public LinkCounters counters() {
-    return link.counters();
   }
 
   @Override

@@ -3,7 +3,6 @@ package org.torvtl.link.linux;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -13,10 +12,10 @@ public final class LinkTable {
   private static final int RTM_NEWLINK = 16, RTM_DELLINK = 17, RTM_GETLINK = 18;
   private static final int NLMSG_ERROR = 2, NLMSG_DONE = 3;
   private static final short NLM_F_REQUEST = 1, NLM_F_DUMP = 0x300;
-  private static final int HEADER_LENGTH = 16, IFINFO_LENGTH = 16, IFINFO_INDEX = 4;
+  private static final int HEADER_LENGTH = NetlinkMessages.HEADER_LENGTH;
+  private static final int IFINFO_LENGTH = 16, IFINFO_INDEX = 4;
   private static final int IFNAME = 3, LINK = 5, MASTER = 10, LINKINFO = 18, LINK_NETNSID = 37;
   private static final int INFO_KIND = 1;
-  private static final int ATTRIBUTE_HEADER = 4, TYPE_MASK = 0x3FFF;
   private static final int DEADLINE_MILLIS = 5_000;
 
   /**
@@ -60,77 +59,51 @@ public final class LinkTable {
 
   /** Adds what the messages tell of; whether they are the last. */
   static boolean parse(ByteBuffer messages, List<Entry> entries) throws SystemCallException {
-    for (int at = messages.position(); at + HEADER_LENGTH <= messages.limit(); ) {
-      int length = messages.getInt(at);
-      int type = messages.getShort(at + 4) & 0xFFFF;
-      if (length < HEADER_LENGTH || length > messages.limit() - at || type == NLMSG_DONE) {
-        return true;
+    int left = messages.remaining();
+    for (var message : NetlinkMessages.split(messages)) {
+      switch (NetlinkMessages.type(message)) {
+        case NLMSG_DONE -> {
+          return true;
+        }
+        case NLMSG_ERROR ->
+            throw new SystemCallException(
+                "cannot list interfaces", -message.getInt(HEADER_LENGTH), "");
+        case RTM_NEWLINK -> entries.add(entry(message));
+        default -> {}
       }
-      if (type == NLMSG_ERROR) {
-        throw new SystemCallException(
-            "cannot list interfaces", -messages.getInt(at + HEADER_LENGTH), "");
-      }
-      if (type == RTM_NEWLINK) {
-        entries.add(entry(messages.slice(at, length).order(messages.order())));
-      }
-      at += length + 3 & ~3;
+      left -= NetlinkMessages.aligned(message.limit());
     }
-    return false;
+    // What is not whole is the last.
+    return left >= HEADER_LENGTH;
   }
 
   /** The indexes of interfaces that messages, in this machine's byte order, tell the end of. */
   public static List<Integer> deleted(ByteBuffer messages) {
-    var deleted = new ArrayList<Integer>();
-    for (int at = messages.position(); at + HEADER_LENGTH + IFINFO_LENGTH <= messages.limit(); ) {
-      int length = messages.getInt(at);
-      if (length < HEADER_LENGTH + IFINFO_LENGTH || length > messages.limit() - at) {
-        return deleted;
-      }
-      // Of a bridge's family it is the end of a port, not of the interface.
-      if (messages.getShort(at + 4) == RTM_DELLINK && messages.get(at + HEADER_LENGTH) == 0) {
-        deleted.add(messages.getInt(at + HEADER_LENGTH + IFINFO_INDEX));
-      }
-      at += length + 3 & ~3;
-    }
-    return deleted;
+    return NetlinkMessages.split(messages).stream()
+        .filter(message ->
+            NetlinkMessages.type(message) == RTM_DELLINK
+                && message.limit() >= HEADER_LENGTH + IFINFO_LENGTH
+                // Of a bridge's family it is the end of a port, not of the interface.
+                && message.get(HEADER_LENGTH) == 0)
+        .map(message -> message.getInt(HEADER_LENGTH + IFINFO_INDEX))
+        .toList();
   }
 
   private static Entry entry(ByteBuffer message) {
     int attributes = HEADER_LENGTH + IFINFO_LENGTH;
-    var name = attribute(message, attributes, IFNAME);
-    var info = attribute(message, attributes, LINKINFO);
-    var kind = info == null ? null : attribute(info, 0, INFO_KIND);
-    boolean isElsewhere = attribute(message, attributes, LINK_NETNSID) != null;
+    var name = NetlinkMessages.attribute(message, attributes, IFNAME);
+    var info = NetlinkMessages.attribute(message, attributes, LINKINFO);
+    var kind = info == null ? null : NetlinkMessages.attribute(info, 0, INFO_KIND);
+    boolean isElsewhere = NetlinkMessages.attribute(message, attributes, LINK_NETNSID) != null;
     return new Entry(
         message.getInt(HEADER_LENGTH + IFINFO_INDEX),
-        text(name),
-        text(kind),
-        number(attribute(message, attributes, MASTER)),
-        isElsewhere ? 0 : number(attribute(message, attributes, LINK)));
-  }
-
-  private static String text(@Nullable ByteBuffer value) {
-    return value == null
-        ? ""
-        : StandardCharsets.UTF_8.decode(value.duplicate()).toString().replaceFirst("\0.*", "");
+        NetlinkMessages.text(name),
+        NetlinkMessages.text(kind),
+        number(NetlinkMessages.attribute(message, attributes, MASTER)),
+        isElsewhere ? 0 : number(NetlinkMessages.attribute(message, attributes, LINK)));
   }
 
   private static int number(@Nullable ByteBuffer value) {
     return value == null ? 0 : value.getInt(0);
-  }
-
-  /** The value of an attribute; null if there is none of that type. */
-  private static @Nullable ByteBuffer attribute(ByteBuffer buffer, int offset, int type) {
-    for (int at = offset; at + ATTRIBUTE_HEADER <= buffer.limit(); ) {
-      int length = buffer.getShort(at) & 0xFFFF;
-      if (length < ATTRIBUTE_HEADER || length > buffer.limit() - at) {
-        return null;
-      }
-      if ((buffer.getShort(at + 2) & TYPE_MASK) == type) {
-        return buffer.slice(at + ATTRIBUTE_HEADER, length - ATTRIBUTE_HEADER).order(buffer.order());
-      }
-      at += length + 3 & ~3;
-    }
-    return null;
   }
 }
