@@ -4,7 +4,6 @@ package org.torvtl.link.guard;
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -15,8 +14,6 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.torvtl.link.guard.GuardRules.Version;
 import org.torvtl.link.linux.LinkTable;
-import org.torvtl.link.linux.NetlinkSocket;
-import org.torvtl.link.linux.NetlinkWait;
 import org.torvtl.link.linux.SystemCallException;
 import org.torvtl.wire.MacAddress;
 
@@ -28,9 +25,6 @@ import org.torvtl.wire.MacAddress;
  * what is found out does not depend on how busy the gateway is.
  */
 public final class LinkGuard implements AutoCloseable {
-  /** The netlink port that only one guard of a device can have; far beyond process numbers. */
-  private static final int PORT = 0x5456_0000;
-
   /** When nft refused what it took before, it is asked again after so long. */
   private static final int RETRY_MILLIS = 1_000;
 
@@ -57,11 +51,7 @@ public final class LinkGuard implements AutoCloseable {
   private final Objections objections;
   private final GuardRules rules;
   private final GuardKeeper keeper;
-  private final NetlinkSocket filter;
-  private final NetlinkSocket interfaces;
-  private final NetlinkSocket neighbors;
-  private final NetlinkWait wait;
-  private final GuardEvents events;
+  private final GuardNews news;
   private final Thread watcher;
   private final SecureRandom random = new SecureRandom();
   private volatile Segment segment = Segment.NONE;
@@ -74,13 +64,7 @@ public final class LinkGuard implements AutoCloseable {
   /** Whether it is not known that what is there is right. */
   private boolean isUnfinished;
 
-  private boolean isInterfaceNews;
-
-  /** Interfaces that have ended since the last look, by index. */
-  private final Set<Integer> deleted = new HashSet<>();
-
   private long lookedNanos = System.nanoTime();
-  private boolean isEntryLost;
   private volatile boolean hasNewGuest;
   private volatile boolean inForce;
   private volatile boolean closing;
@@ -91,20 +75,13 @@ public final class LinkGuard implements AutoCloseable {
       Objections objections,
       GuardRules rules,
       GuardKeeper keeper,
-      NetlinkSocket filter,
-      NetlinkSocket interfaces,
-      NetlinkSocket neighbors)
-      throws SystemCallException {
+      GuardNews news) {
     this.attachments = new ArrayList<>(attachments);
     this.device = attachments.getLast().name();
     this.objections = objections;
     this.rules = rules;
     this.keeper = keeper;
-    this.filter = filter;
-    this.interfaces = interfaces;
-    this.neighbors = neighbors;
-    this.wait = new NetlinkWait(List.of(filter, interfaces, neighbors));
-    this.events = new GuardEvents(rules.table());
+    this.news = news;
     this.watcher = new Thread(this::watch, "guard of " + device);
     watcher.setDaemon(true);
   }
@@ -122,33 +99,26 @@ public final class LinkGuard implements AutoCloseable {
     var device = attachments.getLast();
     int[] marks = new SecureRandom().ints().filter(mark -> mark != 0).distinct().limit(2).toArray();
     var rules = new GuardRules(GuardRules.tableFor(device.name()), marks[0], marks[1], gatewayMac);
-    var opened = new ArrayList<AutoCloseable>();
+    var news = GuardNews.open(device, rules.table(), gatewayMac);
+    LinkGuard guard;
     try {
-      var filter = claim(device);
-      opened.add(filter);
-      var interfaces = NetlinkSocket.open(NetlinkSocket.ROUTE, 0, NetlinkSocket.GROUP_LINK);
-      opened.add(interfaces);
-      var neighbors = NetlinkSocket.open(NetlinkSocket.ROUTE, 0, NetlinkSocket.GROUP_NEIGH);
-      opened.add(neighbors);
-      var keeper = GuardKeeper.start(rules);
-      opened.add(keeper);
-      var guard =
-          new LinkGuard(attachments, objections, rules, keeper, filter, interfaces, neighbors);
-      opened.clear();
-      try {
-        guard.begin();
-      } catch (IOException | RuntimeException e) {
-        opened.add(guard.hasTakenOver ? guard::leave : guard);
-        throw e;
-      }
+      guard = new LinkGuard(attachments, objections, rules, GuardKeeper.start(rules), news);
+    } catch (IOException e) {
+      news.close();
+      throw e;
+    }
+    try {
+      guard.begin();
       return guard;
     } catch (IOException | RuntimeException e) {
-      for (var each : opened.reversed()) {
-        try {
-          each.close();
-        } catch (Exception again) {
-          e.addSuppressed(again);
+      try {
+        if (guard.hasTakenOver) {
+          guard.leave();
+        } else {
+          guard.close();
         }
+      } catch (IOException again) {
+        e.addSuppressed(again);
       }
       throw e;
     }
@@ -165,19 +135,6 @@ public final class LinkGuard implements AutoCloseable {
     return new GuardRules(GuardRules.tableFor("lo"), 1, 2, 1)
         .fresh(segment, 1, Map.of(1, Set.of(1L)))
         .statements();
-  }
-
-  private static NetlinkSocket claim(Attachment device) throws IOException {
-    try {
-      return NetlinkSocket.open(
-          NetlinkSocket.NETFILTER, PORT + device.index(), NetlinkSocket.GROUP_NFTABLES);
-    } catch (SystemCallException e) {
-      if (NetlinkSocket.isPortTaken(e)) {
-        throw new IOException(
-            "another torvtl serves %s already (end it first)".formatted(device.name()), e);
-      }
-      throw e;
-    }
   }
 
   private void begin() throws IOException {
@@ -243,7 +200,7 @@ public final class LinkGuard implements AutoCloseable {
   void heard() {
     if (!hasNewGuest) {
       hasNewGuest = true;
-      wait.wake();
+      news.wake();
     }
   }
 
@@ -256,8 +213,7 @@ public final class LinkGuard implements AutoCloseable {
     int timeout = pause();
     while (!closing) {
       try {
-        wait.await(timeout);
-        hear();
+        news.await(timeout);
         timeout = closing || !hasNews() || look() ? pause() : RETRY_MILLIS;
       } catch (IOException | RuntimeException e) {
         inForce = false;
@@ -271,11 +227,8 @@ public final class LinkGuard implements AutoCloseable {
     return segment.isOwnDevice() ? -1 : LOOK_MILLIS;
   }
 
-  /** Neighbors come and go on a host that has nothing to do with the link. */
   private boolean hasNews() {
-    return events.isTouched()
-        || isInterfaceNews
-        || isEntryLost
+    return news.isAny()
         || hasNewGuest
         || isUnfinished
         || complaint != null
@@ -285,14 +238,13 @@ public final class LinkGuard implements AutoCloseable {
   /** Looks at what has changed; whether all is as it should be. */
   private boolean look() throws IOException {
     lookedNanos = System.nanoTime();
-    isInterfaceNews = false;
-    boolean isTampered = events.isTouched() && !isUnfinished;
+    var deleted = news.takeDeleted();
+    boolean isTampered = news.isTouched() && !isUnfinished;
     if (segment.all().stream().anyMatch(port -> deleted.contains(port.index()))) {
       // Its chains are gone, and one that has its name and index now is another.
       addresses.depart(deleted::contains);
       isUnfinished = true;
     }
-    deleted.clear();
     var now = survey();
     if (isTampered || isUnfinished || !now.equals(segment)) {
       if (isTampered || !now.isOwnDevice()) {
@@ -308,10 +260,10 @@ public final class LinkGuard implements AutoCloseable {
       if (!renew(isTampered || isUnfinished)) {
         return false;
       }
-    } else if (isEntryLost) {
+    } else if (news.isEntryLost()) {
       keeper.apply(List.of(), segment);
     }
-    isEntryLost = false;
+    news.entriesAreThere();
     if (hasNewGuest) {
       readAddresses();
     }
@@ -347,21 +299,6 @@ public final class LinkGuard implements AutoCloseable {
     }
   }
 
-  /** Takes the messages at hand. */
-  private void hear() {
-    events.hear(filter);
-    isEntryLost |= ForwardingEntries.hearDeletion(neighbors, rules.mac());
-    try {
-      for (var news = interfaces.read(); news != null; news = interfaces.read()) {
-        isInterfaceNews = true;
-        deleted.addAll(LinkTable.deleted(news));
-      }
-    } catch (SystemCallException e) {
-      log.debug("interface messages were lost", e);
-      isInterfaceNews = true;
-    }
-  }
-
   /**
    * Puts a version there that fits the interfaces as they are; false if they keep changing.
    *
@@ -373,7 +310,7 @@ public final class LinkGuard implements AutoCloseable {
       segment = survey();
       check(segment);
       try {
-        apply(isFresh || events.isTouched());
+        apply(isFresh || news.isTouched());
       } catch (IOException e) {
         if (survey().equals(segment)) {
           throw e;
@@ -381,8 +318,8 @@ public final class LinkGuard implements AutoCloseable {
         log.debug("interfaces of {} have changed meanwhile", device, e);
         continue;
       }
-      hear();
-      if (!events.isTouched() && survey().equals(segment)) {
+      news.hear();
+      if (!news.isTouched() && survey().equals(segment)) {
         isUnfinished = false;
         return true;
       }
@@ -424,7 +361,7 @@ public final class LinkGuard implements AutoCloseable {
 
   private long expected() {
     long number = random.nextLong();
-    events.expect(GuardRules.marker(number));
+    news.expect(GuardRules.marker(number));
     return number;
   }
 
@@ -475,7 +412,7 @@ public final class LinkGuard implements AutoCloseable {
       closing = true;
     }
     inForce = false;
-    wait.wake();
+    news.wake();
     try {
       if (watcher.isAlive() && Thread.currentThread() != watcher) {
         watcher.join(TimeUnit.SECONDS.toMillis(10));
@@ -483,10 +420,7 @@ public final class LinkGuard implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    try (filter;
-        interfaces;
-        neighbors;
-        wait) {
+    try (news) {
       if (isRemoved) {
         keeper.remove();
       } else {
