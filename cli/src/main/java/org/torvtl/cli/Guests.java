@@ -234,13 +234,7 @@ final class Guests {
         return null;
       }
       var guard = LinkGuard.put(attachments(own), StackConfig.DEFAULT_MAC, this::objection);
-      teardown.add(() -> {
-        if (teardown.failsClosed(guard.hasTakenOver())) {
-          guard.leave();
-        } else {
-          guard.close();
-        }
-      });
+      teardown.addFailingClosed(guard::hasTakenOver, guard, guard::leave);
       return guard;
     }
 

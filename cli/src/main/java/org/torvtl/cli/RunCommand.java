@@ -137,13 +137,7 @@ final class RunCommand implements Callable<Integer> {
         var routes =
             PolicyRoutes.prepare(
                 first.in(), first.destinations(), exempt, end::completeExceptionally);
-        teardown.add(() -> {
-          if (teardown.failsClosed(routes.hasTakenOver())) {
-            routes.leave();
-          } else {
-            routes.close();
-          }
-        });
+        teardown.addFailingClosed(routes::hasTakenOver, routes, routes::leave);
         routes.add();
       }
       var own = external != null ? null : prepareTor(teardown, first.name(), user);

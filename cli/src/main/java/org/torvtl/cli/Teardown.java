@@ -3,6 +3,7 @@ package org.torvtl.cli;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.function.BooleanSupplier;
 
 /**
  * What a command has opened, to be closed in the reverse order when it ends: by {@link #close}, or
@@ -31,13 +32,18 @@ final class Teardown implements AutoCloseable {
   }
 
   /**
-   * Whether what keeps traffic from going around Tor must stay in force at the end: nobody asked
-   * for the end, and the program has served, or has taken over from one that had.
+   * Takes over what keeps traffic from going around Tor. It stays in force when no signal asked for
+   * the end, and the program has served, or has taken over from one that had.
    *
    * @param hasTakenOver whether it was in force before
+   * @param remove ends it
+   * @param leave ends what keeps it, and leaves it in force
    */
-  boolean failsClosed(boolean hasTakenOver) {
-    return !wasAsked && (hasServed || hasTakenOver);
+  void addFailingClosed(BooleanSupplier hasTakenOver, AutoCloseable remove, AutoCloseable leave) {
+    add(() -> {
+      boolean isFailure = !wasAsked && (hasServed || hasTakenOver.getAsBoolean());
+      (isFailure ? leave : remove).close();
+    });
   }
 
   /**
