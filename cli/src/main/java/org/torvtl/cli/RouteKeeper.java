@@ -255,7 +255,7 @@ final class RouteKeeper {
         return;
       }
       loss = SUBJECT + what;
-      // Whoever waits for an answer does not wait in vain.
+      // A thread that waits for an answer gets this one.
       answers.add(loss);
     }
     abandon();

@@ -313,8 +313,8 @@ class TunRouteLeakTest {
   }
 
   /**
-   * Packets like a DHCP client's, with the contents of whoever sends them: from a port that needs
-   * no privilege here, and from the users DHCP clients run as.
+   * Packets like a DHCP client's, with contents of the sender's own: from a port that needs no
+   * privilege here, and from the users DHCP clients run as.
    */
   @Test
   void whoIsNoDhcpClientSendsNothingLikeOne() throws Exception {

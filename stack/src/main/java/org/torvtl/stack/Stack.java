@@ -271,7 +271,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
   }
 
   private void learnNeighbor(long guest, long now) {
-    // Nobody else is the gateway, whatever they say.
+    // No guest is the gateway, whatever it says.
     if (!arp.isProbe()
         && arp.senderIp() != config.address()
         && !neighbors.learn(arp.senderIp(), guest, admission.owner(now), now)) {

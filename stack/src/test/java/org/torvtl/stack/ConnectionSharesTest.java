@@ -202,7 +202,7 @@ class ConnectionSharesTest {
 
   // The table.
 
-  /** What is over goes first, of whomever, and is counted. */
+  /** A connection that is over goes first, whichever guest it is of, and is counted. */
   @Test
   void aConnectionInTimeWaitIsForgottenToMakeRoom() {
     connect(GREEDY, 1000);
