@@ -215,17 +215,18 @@ public final class Stack implements Link.Receiver, AutoCloseable {
       counters.drop(Drop.OWN_FRAME);
     } else if (destination != config.mac() && !MacAddress.isGroup(destination)) {
       counters.drop(Drop.NOT_FOR_GATEWAY);
+    } else if (MacAddress.isGroup(destination) && ethernet.type() != EthernetFrame.TYPE_ARP) {
+      // Of a guest, or of a switch on the way, which is none: STP, LLDP, IGMP.
+      counters.drop(Drop.GROUP_DESTINATION);
     } else {
       admission.frame(guest, now);
-      ethernet(guest, destination, frame, now);
+      ethernet(guest, frame, now);
     }
   }
 
-  private void ethernet(long guest, long destination, ByteBuf frame, long now) {
+  private void ethernet(long guest, ByteBuf frame, long now) {
     if (ethernet.type() == EthernetFrame.TYPE_ARP) {
       arp(guest, frame, now);
-    } else if (MacAddress.isGroup(destination)) {
-      counters.drop(Drop.GROUP_DESTINATION);
     } else if (ethernet.type() == EthernetFrame.TYPE_IPV4) {
       ipv4(guest, frame, ethernet.payloadOffset(), ethernet.payloadLength(), now);
     } else {

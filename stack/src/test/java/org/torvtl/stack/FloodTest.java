@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.util.ResourceLeakDetector;
+import java.util.ArrayList;
 import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
@@ -17,6 +18,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.torvtl.link.Link;
@@ -311,6 +313,29 @@ class FloodTest {
       send(madeUp(packets.apply(i)));
     }
     assertThat(stack.counters().dropCount(Drop.OVER_SHARE)).isZero();
+  }
+
+  /**
+   * STP, LLDP, IGMP, IPv6 router discovery: what a switch or a bridge on the way says for itself.
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "0x0180c2000000, 0x0027",
+    "0x0180c200000e, 0x88cc",
+    "0x01005e00006a, 0x0800",
+    "0x33330000006a, 0x86dd"
+  })
+  void aSwitchIsNoGuest(long group, int type) {
+    var asked = new ArrayList<Long>();
+    owners =
+        guest -> {
+          asked.add(guest);
+          return guest;
+        };
+    send(GuestFrames.frame(FLOODER, group, type, 60));
+    assertThat(asked).isEmpty();
+    send(echo(GUEST, GATEWAY_IP, 64));
+    assertThat(asked).isNotEmpty().containsOnly(GUEST);
   }
 
   /** A guest keeps its address, however many others are claimed. */

@@ -18,6 +18,13 @@ final class GuestFrames {
 
   private GuestFrames() {}
 
+  /** Whose payload is zeros, {@code payloadLength} bytes. */
+  static ByteBuf frame(long source, long destination, int type, int payloadLength) {
+    var frame = Unpooled.buffer(IP + payloadLength).writeZero(IP + payloadLength);
+    new EthernetFrame().wrap(frame, 0, IP).compose(destination, source, type);
+    return frame;
+  }
+
   /**
    * A broadcast ARP request.
    *

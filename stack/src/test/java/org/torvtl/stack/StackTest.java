@@ -102,14 +102,9 @@ class StackTest {
     cable[0].deliver();
   }
 
-  private static ByteBuf frame(long source, long destination, int type, int payloadLength) {
-    var frame = Unpooled.buffer(IP + payloadLength).writeZero(IP + payloadLength);
-    new EthernetFrame().wrap(frame, 0, IP).compose(destination, source, type);
-    return frame;
-  }
-
   private void sendArp(long guest, int operation, int senderIp, int targetIp) {
-    var frame = frame(guest, MacAddress.BROADCAST, EthernetFrame.TYPE_ARP, ArpPacket.LENGTH);
+    var frame =
+        GuestFrames.frame(guest, MacAddress.BROADCAST, EthernetFrame.TYPE_ARP, ArpPacket.LENGTH);
     new ArpPacket()
         .wrap(frame, IP, ArpPacket.LENGTH)
         .compose(operation, guest, senderIp, 0, targetIp);
@@ -118,7 +113,7 @@ class StackTest {
 
   private static ByteBuf ipv4(int source, int destination, int protocol, byte[] payload) {
     int length = Ipv4Packet.HEADER_LENGTH + payload.length;
-    var frame = frame(GUEST, GATEWAY, EthernetFrame.TYPE_IPV4, length);
+    var frame = GuestFrames.frame(GUEST, GATEWAY, EthernetFrame.TYPE_IPV4, length);
     new Ipv4Packet()
         .wrap(frame, IP, length)
         .compose(source, destination, protocol, 1, true, payload.length);
@@ -683,13 +678,13 @@ class StackTest {
 
   @Test
   void dropsAndCountsWhatIsNotForIt() {
-    send(frame(GATEWAY, GUEST, EthernetFrame.TYPE_IPV4, 20));
-    send(frame(GUEST, OTHER_GUEST, EthernetFrame.TYPE_IPV4, 20));
-    send(frame(GUEST, GATEWAY, EthernetFrame.TYPE_IPV6, 40));
-    send(frame(GUEST, GATEWAY, 0x88CC, 40));
-    send(frame(GUEST, MacAddress.BROADCAST, EthernetFrame.TYPE_IPV4, 20));
-    send(frame(GUEST | 0x0100_0000_0000L, GATEWAY, EthernetFrame.TYPE_IPV4, 20));
-    send(frame(GUEST, GATEWAY, EthernetFrame.TYPE_IPV4, 20));
+    send(GuestFrames.frame(GATEWAY, GUEST, EthernetFrame.TYPE_IPV4, 20));
+    send(GuestFrames.frame(GUEST, OTHER_GUEST, EthernetFrame.TYPE_IPV4, 20));
+    send(GuestFrames.frame(GUEST, GATEWAY, EthernetFrame.TYPE_IPV6, 40));
+    send(GuestFrames.frame(GUEST, GATEWAY, 0x88CC, 40));
+    send(GuestFrames.frame(GUEST, MacAddress.BROADCAST, EthernetFrame.TYPE_IPV4, 20));
+    send(GuestFrames.frame(GUEST | 0x0100_0000_0000L, GATEWAY, EthernetFrame.TYPE_IPV4, 20));
+    send(GuestFrames.frame(GUEST, GATEWAY, EthernetFrame.TYPE_IPV4, 20));
     send(ipv4(Ipv4Address.UNSPECIFIED, FAR_IP, Ipv4Packet.PROTOCOL_UDP, new byte[8]));
     send(ipv4(GUEST_IP, Ipv4Address.BROADCAST, Ipv4Packet.PROTOCOL_UDP, new byte[8]));
     expectNothing();
@@ -716,7 +711,7 @@ class StackTest {
           switch (random.nextInt(5)) {
             case 0 -> tcp(random.nextInt(64), random.nextInt(), random.nextInt());
             case 1 -> ipv4(GUEST_IP, FAR_IP, random.nextInt(256), new byte[random.nextInt(64)]);
-            case 2 -> frame(GUEST, MacAddress.BROADCAST, EthernetFrame.TYPE_ARP, 28);
+            case 2 -> GuestFrames.frame(GUEST, MacAddress.BROADCAST, EthernetFrame.TYPE_ARP, 28);
             case 3 -> tooBig(segment, random.nextInt(60), random.nextInt(1 << 16));
             default ->
                 ipv4(GUEST_IP, GATEWAY_IP, Ipv4Packet.PROTOCOL_ICMP, echoRequest(new byte[16]));
