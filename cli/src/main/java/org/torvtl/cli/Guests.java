@@ -233,7 +233,8 @@ final class Guests {
             in.name());
         return null;
       }
-      var guard = LinkGuard.put(attachments(own), StackConfig.DEFAULT_MAC, this::objection);
+      var attachments = attachments(own);
+      var guard = LinkGuard.put(attachments, StackConfig.DEFAULT_MAC, () -> objection(attachments));
       teardown.addFailingClosed(guard::hasTakenOver, guard, guard::leave);
       return guard;
     }
@@ -252,23 +253,29 @@ final class Guests {
       return new Attachment(role, device.index(), device.name());
     }
 
-    private Optional<String> objection() throws IOException {
+    /** By their numbers: another interface may have the name of one that was moved away. */
+    private Optional<String> objection(List<Attachment> attachments) throws IOException {
       if (force || medium == Link.Medium.IP) {
         return Optional.empty();
       }
-      var reasons = new ArrayList<String>();
-      for (var each : in == out ? List.of(in) : List.of(in, out)) {
+      for (var attachment : attachments) {
+        var found = NetworkInterface.ofIndex(attachment.index());
+        if (found.isEmpty()) {
+          continue;
+        }
         try {
-          HostOnly.objections(each, allowHost)
-              .forEach(objection -> reasons.add(objection.reason()));
+          var objections = HostOnly.objections(found.get(), allowHost);
+          if (!objections.isEmpty()) {
+            return Optional.of(objections.getFirst().reason());
+          }
         } catch (IOException e) {
           // It may have gone in the meantime, and then nothing is to be said of it.
-          if (each.exists()) {
+          if (NetworkInterface.ofIndex(attachment.index()).isPresent()) {
             throw e;
           }
         }
       }
-      return reasons.stream().findFirst();
+      return Optional.empty();
     }
 
     private List<TunDevice> tunOrTap() throws IOException {

@@ -56,9 +56,12 @@ final class UndividedSegment implements IsolationPolicy {
 
   /**
    * Whether guests at an interface of Ethernet, if there are several, hear each other while the
-   * guard is there: it is neither a bridge nor a port of one.
+   * guard is there: it is neither a bridge nor a port of one, nor gone.
    */
   static boolean isUndivided(NetworkInterface device) throws IOException {
+    if (!device.exists()) {
+      return false;
+    }
     var role = device.isTap() ? Role.TAP : Role.SOCKET;
     var attachment = new Attachment(role, device.index(), device.name());
     return Segment.of(LinkTable.read(), List.of(attachment)).bridges().isEmpty();

@@ -615,6 +615,119 @@ class HostIsolationTest {
     assertThat(machine.script("bridge -d link show | grep 'isolated on' || :").out()).isEmpty();
   }
 
+  /**
+   * A port leaves its bridge, or the bridge is deleted (as ifdown, nmcli and virsh net-destroy do),
+   * while its guest sends to the host with all its strength: from the first moment on, what is
+   * behind it has the host's own stack before it.
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "BRIDGE, ip link set p0 nomaster",
+    "BRIDGE, ip link delete br0",
+    "BRIDGE, ip link set br0 down; ip link delete br0",
+    "BRIDGE, ip link add br5 up type bridge; ip link set p0 master br5; ip link delete br0",
+    "TAP_IN_BRIDGE, ip link delete br0",
+    "XEN, ip link set p0 nomaster",
+    "XEN, ip link delete br0"
+  })
+  void theHostStaysOffAPortThatHasLeftItsBridge(Kind kind, String cause) throws Exception {
+    make(kind);
+    var gateway = start(kind);
+    machine.script(
+        """
+        ip -n guest neighbor replace 192.168.50.77 lladdr $(cat /sys/class/net/p0/address) dev e
+        """);
+    try (var outside = Capture.of(machine, "out0");
+        var flood =
+            machine.start(
+                List.of("ip", "netns", "exec", "guest", "ping", "-n", "-f", "-q", "10.99.0.1"))) {
+      machine.script(cause);
+      Waiting.until(
+          "the port to be missed",
+          DEADLINE,
+          () -> gateway.log().contains("p0 has left its bridge") || !gateway.isRunning());
+      assertThat(new Seen(outside.end(), List.of(), "").leaks()).as("meanwhile").isEmpty();
+      assertThat(flood.isRunning()).isTrue();
+    }
+    machine.script(
+        """
+        ip -n guest neighbor del 192.168.50.77 dev e
+        ip -n guest link set e up
+        ip link set p0 up
+        """);
+    assertIsolated("after the port has left", false);
+    machine.script(
+        """
+        ip link delete br5 || :
+        [ -e /sys/class/net/br0 ] || ip link add br0 up type bridge
+        ip link set p0 master br0
+        [ ! -e /sys/class/net/tap1 ] || ip link set tap1 master br0
+        """);
+    if (gateway.isRunning()) {
+      gateway.stop(Signal.TERM);
+    }
+    var again = start(kind);
+    assertIsolated("in a bridge again", true);
+    assertThat(again.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    assertThat(left()).isEmpty();
+  }
+
+  /** Nothing of it is the gateway's, though the gateway's TAP had the name before it was moved. */
+  @Test
+  void anotherInterfaceOfTheSameNameIsLeftAlone() throws Exception {
+    var gateway =
+        Gateway.startWith(machine, "own0", List.of("-d", "own0", "-a", "127.0.0.1", "-p", "9055"));
+    machine.script(
+        """
+        ip link set own0 netns guest
+        ip -n guest address add 192.168.50.10/24 dev own0
+        ip -n guest link set own0 up
+        ip -n guest route add default via 192.168.50.77 dev own0
+        """);
+    assertThat(ping()).contains(" 0% packet loss");
+    machine.script(
+        """
+        ip tuntap add own0 mode tap
+        ip link add br5 up type bridge
+        ip link set own0 master br5 up
+        ip link set out0 master br5
+        ip address flush dev out0
+        ip address add 10.99.0.1/24 dev br5
+        ip route add default via 10.99.0.2
+        """);
+    assertThat(ping()).contains(" 0% packet loss");
+    machine.script("ping -n -c 1 -W 5 10.99.0.2");
+    assertThat(machine.script("nft list ruleset").out()).doesNotContain("device");
+    assertThat(gateway.stop(Signal.TERM).err()).doesNotContain("nothing is carried");
+  }
+
+  /** Nothing is carried there; but the host keeps its own network, at once and later. */
+  @Test
+  void aTapInTheHostsOwnBridgeDoesNotCutTheHostOff() throws Exception {
+    machine.script(
+        """
+        ip tuntap add own0 mode tap
+        ip link add br5 up type bridge
+        ip link set out0 master br5
+        ip address flush dev out0
+        ip address add 10.99.0.1/24 dev br5
+        ip route add default via 10.99.0.2
+        """);
+    var gateway =
+        Gateway.startWith(machine, "own0", List.of("-d", "own0", "-a", "127.0.0.1", "-p", "9055"));
+    machine.script("ip link set own0 master br5");
+    Waiting.until(
+        "that to be noticed", DEADLINE, () -> gateway.log().contains("nothing is carried on own0"));
+    machine.script("ping -n -c 1 -W 5 10.99.0.2");
+    machine.script("ip link set own0 nomaster");
+    Waiting.until("it to be carried on", DEADLINE, () -> gateway.log().contains("is off own0"));
+    machine.script("ping -n -c 1 -W 5 10.99.0.2");
+    machine.script("ip link set own0 master br5");
+    gateway.process().destroyForcibly();
+    Waiting.until("the gateway to end", DEADLINE, () -> !gateway.isRunning());
+    machine.script("ping -n -c 1 -W 5 10.99.0.2");
+  }
+
   /** One of two devices fails; its link stays closed while the other is served, and not after. */
   @Test
   void theHostStaysOffADeviceThatIsServedNoMore() throws Exception {

@@ -2,7 +2,7 @@
 package org.torvtl.link.guard;
 
 /**
- * A device of the gateway's on the guests' link.
+ * A device of the gateway's on the guests' link, or one that guests are behind all the same.
  *
  * @param index the kernel's number of it, as it was found
  * @param name its name, as it was found
@@ -17,6 +17,8 @@ public record Attachment(Role role, int index, String name) {
     /** A TAP of the gateway's own that it only receives from. */
     RECEIVING_TAP,
     /** A TUN of the gateway's own, for the programs of this host. */
-    TUN
+    TUN,
+    /** No device of the gateway's: a port that guests were behind. */
+    FORMER_PORT
   }
 }

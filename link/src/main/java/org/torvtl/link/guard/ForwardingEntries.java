@@ -41,10 +41,7 @@ final class ForwardingEntries {
   /** Which there must be. */
   static List<Entry> of(Segment segment) {
     var entries = new ArrayList<Entry>();
-    if (!segment.bridges().isEmpty()) {
-      segment.sending().forEach(port -> entries.add(new Entry(port.index(), Entry.MASTER)));
-      segment.deaf().forEach(port -> entries.add(new Entry(port.index(), Entry.MASTER)));
-    }
+    segment.hearing().forEach(port -> entries.add(new Entry(port.index(), Entry.MASTER)));
     if (entries.isEmpty()) {
       segment.bridges().forEach(bridge -> entries.add(new Entry(bridge.index(), Entry.SELF)));
     }

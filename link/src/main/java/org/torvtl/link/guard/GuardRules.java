@@ -241,16 +241,20 @@ record GuardRules(String table, int mark, int heard, long mac) {
           statements.add(
               "add rule %s iifname { %s } notrack".formatted(heard, names(segment.bridges())));
         }
-        unheard(heard, segment.lower());
-        unheard(chain("arp", "heard", "input"), segment.lower());
+        // Of a port the host hears at the bridge only; without this also from when it has left the
+        // bridge until that is noticed.
+        var unheard = new ArrayList<>(segment.lower());
+        unheard.addAll(segment.guests());
+        unheard(heard, unheard);
+        unheard(chain("arp", "heard", "input"), unheard);
       }
     }
 
     /** No IP host is at the addresses that a bridge keeps for itself, not on a new port either. */
-    private void unheard(String chain, List<Port> lower) {
+    private void unheard(String chain, List<Port> ports) {
       statements.add("add rule %s %s drop".formatted(chain, GROUPS));
-      if (!lower.isEmpty()) {
-        statements.add("add rule %s iifname { %s } drop".formatted(chain, names(lower)));
+      if (!ports.isEmpty()) {
+        statements.add("add rule %s iifname { %s } drop".formatted(chain, names(ports)));
       }
     }
 

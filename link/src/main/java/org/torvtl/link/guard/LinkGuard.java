@@ -3,7 +3,6 @@ package org.torvtl.link.guard;
 
 import java.io.IOException;
 import java.security.SecureRandom;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -13,8 +12,6 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.torvtl.link.guard.GuardRules.Version;
-import org.torvtl.link.linux.LinkTable;
-import org.torvtl.link.linux.SystemCallException;
 import org.torvtl.wire.MacAddress;
 
 /**
@@ -44,11 +41,8 @@ public final class LinkGuard implements AutoCloseable {
     Optional<String> get() throws IOException;
   }
 
-  /** The gateway's devices, and the bridges that they were ports of. */
-  private final List<Attachment> attachments;
-
+  private final Membership membership;
   private final String device;
-  private final Objections objections;
   private final GuardRules rules;
   private final GuardKeeper keeper;
   private final GuardNews news;
@@ -76,9 +70,8 @@ public final class LinkGuard implements AutoCloseable {
       GuardRules rules,
       GuardKeeper keeper,
       GuardNews news) {
-    this.attachments = new ArrayList<>(attachments);
+    this.membership = new Membership(attachments, objections);
     this.device = attachments.getLast().name();
-    this.objections = objections;
     this.rules = rules;
     this.keeper = keeper;
     this.news = news;
@@ -148,12 +141,17 @@ public final class LinkGuard implements AutoCloseable {
       if (!renew(true)) {
         throw new IOException("its interfaces or nftables' rules keep changing");
       }
+      var objection = membership.objection();
+      if (objection.isPresent()) {
+        throw new IOException(objection.get());
+      }
     } catch (IOException e) {
       throw new IOException(
           "cannot keep this host off %s by nftables: %s (apt-get install nftables, run as root; --allow-host leaves the host on the guests' link)"
               .formatted(device, e.getMessage()),
           e);
     }
+    membership.served(segment);
     inForce = true;
     watcher.start();
   }
@@ -215,7 +213,7 @@ public final class LinkGuard implements AutoCloseable {
       try {
         news.await(timeout);
         timeout = closing || !hasNews() || look() ? pause() : RETRY_MILLIS;
-      } catch (IOException | RuntimeException e) {
+      } catch (IOException | RuntimeException | Error e) {
         inForce = false;
         complain("nothing is carried on %s: %s".formatted(device, e.getMessage()));
         timeout = RETRY_MILLIS;
@@ -240,13 +238,15 @@ public final class LinkGuard implements AutoCloseable {
     lookedNanos = System.nanoTime();
     var deleted = news.takeDeleted();
     boolean isTampered = news.isTouched() && !isUnfinished;
+    // Each may be back already, and the bridge has forgotten that it is isolated.
+    boolean haveLeft = news.haveLeft(segment.guests());
     if (segment.all().stream().anyMatch(port -> deleted.contains(port.index()))) {
       // Its chains are gone, and one that has its name and index now is another.
       addresses.depart(deleted::contains);
       isUnfinished = true;
     }
-    var now = survey();
-    if (isTampered || isUnfinished || !now.equals(segment)) {
+    var now = membership.survey();
+    if (isTampered || isUnfinished || haveLeft || !now.equals(segment)) {
       if (isTampered || !now.isOwnDevice()) {
         // The first sign that the host may be on the link.
         inForce = false;
@@ -257,9 +257,11 @@ public final class LinkGuard implements AutoCloseable {
                     .formatted(device)
                 + " ruleset?): nothing is carried until it is back");
       }
+      var before = segment;
       if (!renew(isTampered || isUnfinished)) {
         return false;
       }
+      Membership.tell(before, segment);
     } else if (news.isEntryLost()) {
       keeper.apply(List.of(), segment);
     }
@@ -267,12 +269,13 @@ public final class LinkGuard implements AutoCloseable {
     if (hasNewGuest) {
       readAddresses();
     }
-    var objection = objections.get();
+    var objection = membership.objection();
     if (objection.isPresent()) {
       inForce = false;
       complain("nothing is carried on %s: %s".formatted(device, objection.get()));
       return false;
     }
+    membership.served(segment);
     inForce = true;
     if (complaint != null) {
       complaint = null;
@@ -307,38 +310,24 @@ public final class LinkGuard implements AutoCloseable {
   private boolean renew(boolean isFresh) throws IOException {
     isUnfinished = true;
     for (int i = 0; i < TRIES_AT_ONCE; i++) {
-      segment = survey();
+      segment = membership.survey();
       check(segment);
       try {
         apply(isFresh || news.isTouched());
       } catch (IOException e) {
-        if (survey().equals(segment)) {
+        if (membership.survey().equals(segment)) {
           throw e;
         }
         log.debug("interfaces of {} have changed meanwhile", device, e);
         continue;
       }
       news.hear();
-      if (!news.isTouched() && survey().equals(segment)) {
+      if (!news.isTouched() && membership.survey().equals(segment)) {
         isUnfinished = false;
         return true;
       }
     }
     return false;
-  }
-
-  /**
-   * The link as it is. A bridge that was once part of it is so for good: its guests are there when
-   * the gateway's own port is gone.
-   */
-  private Segment survey() throws SystemCallException {
-    var now = Segment.of(LinkTable.read(), attachments);
-    for (var bridge : now.bridges()) {
-      if (attachments.stream().noneMatch(each -> each.index() == bridge.index())) {
-        attachments.add(new Attachment(Attachment.Role.SOCKET, bridge.index(), bridge.name()));
-      }
-    }
-    return now;
   }
 
   private void apply(boolean isFresh) throws IOException {

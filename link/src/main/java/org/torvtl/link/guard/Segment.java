@@ -5,6 +5,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Stream;
@@ -38,6 +39,12 @@ public record Segment(
 
   private static final String BRIDGE = "bridge", VETH = "veth";
 
+  /**
+   * Kinds of interfaces that stand on another and bring nothing of it to this host's own stack: a
+   * veth's other end is none, and what a macvtap or ipvtap takes goes to its character device.
+   */
+  private static final Set<String> UNHEARD = Set.of(VETH, "macvtap", "ipvtap");
+
   /** An interface. */
   public record Port(int index, String name) implements Comparable<Port> {
     private static final Comparator<Port> ORDER =
@@ -68,11 +75,21 @@ public record Segment(
 
   /** What the link consists of, given all interfaces there are. */
   public static Segment of(List<LinkTable.Entry> interfaces, List<Attachment> attachments) {
-    return new Survey(interfaces).of(attachments);
+    return of(interfaces, attachments, Set.of());
+  }
+
+  /**
+   * The same where some bridges, by index, are no part of it although devices of the gateway are
+   * their ports: nothing passes those devices.
+   */
+  static Segment of(
+      List<LinkTable.Entry> interfaces, List<Attachment> attachments, Set<Integer> strangers) {
+    return new Survey(interfaces, strangers).of(attachments);
   }
 
   private static final class Survey {
     private final List<LinkTable.Entry> interfaces;
+    private final Set<Integer> strangers;
     private final TreeSet<Port> silent = new TreeSet<>();
     private final TreeSet<Port> lower = new TreeSet<>();
     private final TreeSet<Port> guests = new TreeSet<>();
@@ -82,15 +99,21 @@ public record Segment(
     private final TreeSet<Port> tunnels = new TreeSet<>();
     private final Map<Port, LinkTable.Entry> bridges = new TreeMap<>();
 
-    Survey(List<LinkTable.Entry> interfaces) {
+    Survey(List<LinkTable.Entry> interfaces, Set<Integer> strangers) {
       this.interfaces = interfaces;
+      this.strangers = strangers;
     }
 
     Segment of(List<Attachment> attachments) {
       for (var attachment : attachments) {
-        found(attachment).ifPresent(device -> add(attachment.role(), device));
+        byIndex(attachment.index()).ifPresent(device -> add(attachment.role(), device));
       }
       bridges.values().forEach(this::addBridge);
+      for (var attachment : attachments) {
+        if (attachment.role() == Attachment.Role.FORMER_PORT) {
+          byIndex(attachment.index()).ifPresent(this::addFormerPort);
+        }
+      }
       silent.removeAll(lower);
       return new Segment(
           List.copyOf(silent),
@@ -103,15 +126,7 @@ public record Segment(
           List.copyOf(bridges.keySet()));
     }
 
-    /** By its number, for it may have been renamed; or by its name, for it may have come back. */
-    private Optional<LinkTable.Entry> found(Attachment attachment) {
-      return byIndex(attachment.index())
-          .or(() ->
-              interfaces.stream()
-                  .filter(entry -> entry.name().equals(attachment.name()))
-                  .findFirst());
-    }
-
+    /** It may have been renamed, and another may have its name now. */
     private Optional<LinkTable.Entry> byIndex(int index) {
       return interfaces.stream().filter(entry -> entry.index() == index).findFirst();
     }
@@ -121,10 +136,15 @@ public record Segment(
     }
 
     private void add(Attachment.Role role, LinkTable.Entry device) {
+      if (role == Attachment.Role.FORMER_PORT) {
+        return;
+      }
       var bridge =
           device.kind().equals(BRIDGE)
               ? Optional.of(device)
-              : byIndex(device.master()).filter(master -> master.kind().equals(BRIDGE));
+              : byIndex(device.master())
+                  .filter(master ->
+                      master.kind().equals(BRIDGE) && !strangers.contains(master.index()));
       bridge.ifPresent(entry -> bridges.put(port(entry), entry));
       if (role != Attachment.Role.SOCKET && bridge.isPresent()) {
         hearing.add(port(device));
@@ -139,6 +159,15 @@ public record Segment(
             addBelow(device);
           }
         }
+        case FORMER_PORT -> {}
+      }
+    }
+
+    /** Wherever it is now: what is behind it is the guests' until it ends. */
+    private void addFormerPort(LinkTable.Entry device) {
+      if (!guests.contains(port(device))) {
+        silent.add(port(device));
+        addBelow(device);
       }
     }
 
@@ -161,7 +190,7 @@ public record Segment(
         if ((isLower || isSlave) && lower.add(port(entry))) {
           for (var sibling : interfaces) {
             if (sibling.lower() == entry.index()
-                && !sibling.kind().equals(VETH)
+                && !UNHEARD.contains(sibling.kind())
                 && sibling.index() != device.index()) {
               silent.add(port(sibling));
             }

@@ -13,6 +13,7 @@ public final class LinkTable {
   private static final int NLMSG_ERROR = 2, NLMSG_DONE = 3;
   private static final short NLM_F_REQUEST = 1, NLM_F_DUMP = 0x300;
   private static final int HEADER_LENGTH = NetlinkMessages.HEADER_LENGTH;
+  private static final int AF_UNSPEC = 0, AF_BRIDGE = 7;
   private static final int IFINFO_LENGTH = 16, IFINFO_INDEX = 4;
   private static final int IFNAME = 3, LINK = 5, MASTER = 10, LINKINFO = 18, LINK_NETNSID = 37;
   private static final int INFO_KIND = 1;
@@ -79,12 +80,21 @@ public final class LinkTable {
 
   /** The indexes of interfaces that messages, in this machine's byte order, tell the end of. */
   public static List<Integer> deleted(ByteBuffer messages) {
+    return ended(messages, AF_UNSPEC);
+  }
+
+  /** The indexes of ports that have left their bridge, told by messages as above. */
+  public static List<Integer> left(ByteBuffer messages) {
+    return ended(messages, AF_BRIDGE);
+  }
+
+  /** Of a bridge's family it is the end of a port, not of the interface. */
+  private static List<Integer> ended(ByteBuffer messages, int family) {
     return NetlinkMessages.split(messages).stream()
         .filter(message ->
             NetlinkMessages.type(message) == RTM_DELLINK
                 && message.limit() >= HEADER_LENGTH + IFINFO_LENGTH
-                // Of a bridge's family it is the end of a port, not of the interface.
-                && message.get(HEADER_LENGTH) == 0)
+                && message.get(HEADER_LENGTH) == family)
         .map(message -> message.getInt(HEADER_LENGTH + IFINFO_INDEX))
         .toList();
   }

@@ -4,6 +4,7 @@ package org.torvtl.link.guard;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.torvtl.link.guard.Attachment.Role;
 import org.torvtl.link.guard.Segment.Port;
@@ -86,12 +87,79 @@ class SegmentTest {
   }
 
   @Test
-  void aDeviceIsFoundUnderAnotherNameOrAnotherNumber() {
+  void aDeviceIsFoundByItsNumberAlone() {
     var renamed = new Entry(10, "new", "veth", 0, 0);
     assertThat(of(List.of(renamed), new Attachment(Role.SOCKET, 10, "old")).silent())
         .containsExactly(port(renamed));
-    assertThat(of(List.of(renamed), new Attachment(Role.SOCKET, 77, "new")).silent())
-        .containsExactly(port(renamed));
-    assertThat(of(List.of(OTHER), new Attachment(Role.SOCKET, 77, "new"))).isEqualTo(Segment.NONE);
+    // Another program's, whose name was free since the gateway's own was moved away.
+    assertThat(of(List.of(renamed), new Attachment(Role.SOCKET, 77, "new")))
+        .isEqualTo(Segment.NONE);
+  }
+
+  /** Its bridge was deleted, it left the bridge, or it has been put into another. */
+  @Test
+  void aFormerPortIsSilencedWhereverItIs() {
+    var former = new Attachment(Role.FORMER_PORT, 5, "vnet2");
+    var bridge = new Attachment(Role.SOCKET, 3, "br0");
+    var alone = new Entry(5, "vnet2", "veth", 0, 40);
+    assertThat(of(List.of(alone, OTHER), bridge, former).silent()).containsExactly(port(alone));
+    var elsewhere = new Entry(5, "vnet2", "veth", 8, 40);
+    var others = new Entry(8, "br1", "bridge", 0, 0);
+    var segment = of(List.of(BRIDGE, others, elsewhere), bridge, former);
+    assertThat(segment.silent()).containsExactly(port(BRIDGE), port(elsewhere));
+    assertThat(segment.bridges()).containsExactly(port(BRIDGE));
+    var back = of(List.of(BRIDGE, TWO), bridge, former);
+    assertThat(back.silent()).containsExactly(port(BRIDGE));
+    assertThat(back.guests()).containsExactly(port(TWO));
+  }
+
+  /** What is behind a bond that has left stands on others. */
+  @Test
+  void whatAFormerPortStandsOnIsSilencedToo() {
+    var bond = new Entry(5, "bond0", "bond", 0, 0);
+    var slave = new Entry(9, "v9", "veth", 5, 0);
+    var segment = of(List.of(bond, slave), new Attachment(Role.FORMER_PORT, 5, "bond0"));
+    assertThat(segment.silent()).containsExactly(port(bond));
+    assertThat(segment.lower()).containsExactly(port(slave));
+  }
+
+  /** A TAP was put into a bridge that is the host's way out. */
+  @Test
+  void ofABridgeThatIsNoPartOfItOnlyTheGatewaysOwnPortIsSilenced() {
+    var interfaces = List.of(BRIDGE, ONE, TAP, OTHER);
+    var tap =
+        Segment.of(
+            interfaces, List.of(new Attachment(Role.TAP, 6, "tap1")), Set.of(BRIDGE.index()));
+    assertThat(tap.deaf()).containsExactly(port(TAP));
+    assertThat(tap.all()).containsExactly(port(TAP));
+    var port =
+        Segment.of(
+            interfaces, List.of(new Attachment(Role.SOCKET, 4, "vnet1")), Set.of(BRIDGE.index()));
+    assertThat(port.silent()).containsExactly(port(ONE));
+    assertThat(port.all()).containsExactly(port(ONE));
+  }
+
+  /** A macvtap gives what it takes to its character device, and may be another program's guest. */
+  @Test
+  void aMacvtapBesideAMacvlanIsLeftAlone() {
+    var lower = new Entry(10, "low0", "veth", 0, 99);
+    var device = new Entry(11, "mv0", "macvlan", 0, 10);
+    var sibling = new Entry(12, "mt0", "macvtap", 0, 10);
+    var segment = of(List.of(lower, device, sibling), new Attachment(Role.SOCKET, 11, "mv0"));
+    assertThat(segment.silent()).containsExactly(port(device));
+  }
+
+  @Test
+  void theGatewaysAddressIsInTheTableOfABridgeThatItsTapIsAPortOf() {
+    var alone = new Entry(6, "tap1", "tun", 0, 0);
+    var tap = new Attachment(Role.TAP, 6, "tap1");
+    var bridge = new Attachment(Role.SOCKET, 3, "br0");
+    assertThat(ForwardingEntries.of(of(List.of(BRIDGE, ONE, TAP), tap, bridge)))
+        .extracting(Object::toString)
+        .containsExactly("6 master");
+    // It has left the bridge, which is still there.
+    assertThat(ForwardingEntries.of(of(List.of(BRIDGE, ONE, alone), tap, bridge)))
+        .extracting(Object::toString)
+        .containsExactly("3 self");
   }
 }

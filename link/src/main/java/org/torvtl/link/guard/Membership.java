@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.link.guard;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.torvtl.link.guard.Segment.Port;
+import org.torvtl.link.linux.LinkTable;
+
+/**
+ * What belongs to a guests' link: the gateway's devices, the bridges that they are or were ports
+ * of, and the ports that guests are or were behind. A bridge that is gone, or that a port has left,
+ * does not put those guests before the host. All go by their numbers, which the kernel does not
+ * give away again.
+ *
+ * <p>Nothing becomes part of it that speaks against carrying anything ({@link
+ * LinkGuard.Objections}): a device put into the host's own bridge by mistake does not cut the host
+ * off.
+ */
+final class Membership {
+  private static final Logger log = LoggerFactory.getLogger(Membership.class);
+
+  /** The gateway's devices, and the bridges that they were ports of. */
+  private final List<Attachment> attachments;
+
+  /** Ports that guests are or were behind, by index. */
+  private final Map<Integer, Attachment> ports = new LinkedHashMap<>();
+
+  private final LinkGuard.Objections objections;
+
+  Membership(List<Attachment> attachments, LinkGuard.Objections objections) {
+    this.attachments = new ArrayList<>(attachments);
+    this.objections = objections;
+  }
+
+  /** The link as it is. */
+  Segment survey() throws IOException {
+    var interfaces = LinkTable.read();
+    ports.keySet().retainAll(indexes(interfaces.stream().map(LinkTable.Entry::index)));
+    var all = new ArrayList<>(attachments);
+    all.addAll(ports.values());
+    var now = Segment.of(interfaces, all);
+    var joined = now.bridges().stream().filter(bridge -> !isMember(bridge)).toList();
+    if (joined.isEmpty()) {
+      return now;
+    }
+    if (objection().isPresent()) {
+      return Segment.of(interfaces, all, indexes(joined.stream().map(Port::index)));
+    }
+    for (var bridge : joined) {
+      attachments.add(new Attachment(Attachment.Role.SOCKET, bridge.index(), bridge.name()));
+    }
+    return now;
+  }
+
+  private static Set<Integer> indexes(Stream<Integer> indexes) {
+    return indexes.collect(Collectors.toSet());
+  }
+
+  private boolean isMember(Port bridge) {
+    return attachments.stream().anyMatch(each -> each.index() == bridge.index());
+  }
+
+  /** Why nothing may be carried there. */
+  Optional<String> objection() throws IOException {
+    return objections.get();
+  }
+
+  /** Something is carried: who is behind a port of it now stays a guest. */
+  void served(Segment segment) {
+    for (var port : segment.guests()) {
+      ports.computeIfAbsent(
+          port.index(), index -> new Attachment(Attachment.Role.FORMER_PORT, index, port.name()));
+    }
+  }
+
+  /** Says which ports have left their bridge. */
+  static void tell(Segment before, Segment now) {
+    for (var port : before.guests()) {
+      if (now.silent().stream().anyMatch(each -> each.index() == port.index())) {
+        log.warn(
+            "{} has left its bridge: this host stays off it, and the guest there reaches nothing"
+                + " until it is back or torvtl has ended",
+            port.name());
+      }
+    }
+  }
+}
