@@ -30,8 +30,6 @@ final class GuardNews implements AutoCloseable {
   private final GuardEvents events;
   private final long mac;
   private final Set<Integer> deleted = new HashSet<>();
-  private final Set<Integer> left = new HashSet<>();
-  private boolean isLost;
   private boolean isOfInterfaces;
   private boolean isEntryLost;
 
@@ -102,12 +100,10 @@ final class GuardNews implements AutoCloseable {
       for (var news = interfaces.read(); news != null; news = interfaces.read()) {
         isOfInterfaces = true;
         deleted.addAll(LinkTable.deleted(news));
-        left.addAll(LinkTable.left(news));
       }
     } catch (SystemCallException e) {
       log.debug("interface messages were lost", e);
       isOfInterfaces = true;
-      isLost = true;
     }
   }
 
@@ -132,14 +128,6 @@ final class GuardNews implements AutoCloseable {
     deleted.clear();
     isOfInterfaces = false;
     return taken;
-  }
-
-  /** Takes what was told of ports: whether any of these has left its bridge since, or may have. */
-  boolean haveLeft(List<Segment.Port> ports) {
-    boolean any = isLost || ports.stream().anyMatch(port -> left.contains(port.index()));
-    left.clear();
-    isLost = false;
-    return any;
   }
 
   /** Whether the gateway's MAC address may be gone from a forwarding table. */

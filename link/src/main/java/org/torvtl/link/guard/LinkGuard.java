@@ -8,10 +8,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.torvtl.link.guard.GuardRules.Version;
+import org.torvtl.link.linux.SystemCallException;
 import org.torvtl.wire.MacAddress;
 
 /**
@@ -30,6 +32,15 @@ public final class LinkGuard implements AutoCloseable {
 
   /** A host that changes its interfaces all the time is waited for. */
   private static final int TRIES_AT_ONCE = 8;
+
+  /**
+   * An interface that goes up and down all the time, which a guest can have its end of a veth do,
+   * is not looked at each time: after so many looks on end that found nothing changed there is one
+   * in so long.
+   */
+  private static final int LOOKS_ON_END = 16;
+
+  private static final long QUIET_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
   private static final Logger log = LoggerFactory.getLogger(LinkGuard.class);
 
@@ -59,6 +70,7 @@ public final class LinkGuard implements AutoCloseable {
   private boolean isUnfinished;
 
   private long lookedNanos = System.nanoTime();
+  private int unchangedLooks;
   private volatile boolean hasNewGuest;
   private volatile boolean inForce;
   private volatile boolean closing;
@@ -212,12 +224,22 @@ public final class LinkGuard implements AutoCloseable {
     while (!closing) {
       try {
         news.await(timeout);
+        awaitQuiet();
         timeout = closing || !hasNews() || look() ? pause() : RETRY_MILLIS;
       } catch (IOException | RuntimeException | Error e) {
         inForce = false;
         complain("nothing is carried on %s: %s".formatted(device, e.getMessage()));
         timeout = RETRY_MILLIS;
       }
+    }
+  }
+
+  private void awaitQuiet() throws SystemCallException {
+    if (System.nanoTime() - lookedNanos > QUIET_NANOS) {
+      unchangedLooks = 0;
+    } else if (unchangedLooks >= LOOKS_ON_END) {
+      LockSupport.parkNanos(QUIET_NANOS);
+      news.hear();
     }
   }
 
@@ -238,15 +260,14 @@ public final class LinkGuard implements AutoCloseable {
     lookedNanos = System.nanoTime();
     var deleted = news.takeDeleted();
     boolean isTampered = news.isTouched() && !isUnfinished;
-    // Each may be back already, and the bridge has forgotten that it is isolated.
-    boolean haveLeft = news.haveLeft(segment.guests());
     if (segment.all().stream().anyMatch(port -> deleted.contains(port.index()))) {
       // Its chains are gone, and one that has its name and index now is another.
       addresses.depart(deleted::contains);
       isUnfinished = true;
     }
     var now = membership.survey();
-    if (isTampered || isUnfinished || haveLeft || !now.equals(segment)) {
+    unchangedLooks++;
+    if (isTampered || isUnfinished || !now.equals(segment)) {
       if (isTampered || !now.isOwnDevice()) {
         // The first sign that the host may be on the link.
         inForce = false;
@@ -257,12 +278,13 @@ public final class LinkGuard implements AutoCloseable {
                     .formatted(device)
                 + " ruleset?): nothing is carried until it is back");
       }
+      unchangedLooks = 0;
       var before = segment;
       if (!renew(isTampered || isUnfinished)) {
         return false;
       }
       Membership.tell(before, segment);
-    } else if (news.isEntryLost()) {
+    } else if (news.isEntryLost() || membership.hasOpenPort(segment)) {
       keeper.apply(List.of(), segment);
     }
     news.entriesAreThere();

@@ -35,6 +35,7 @@ final class Membership {
   private final Map<Integer, Attachment> ports = new LinkedHashMap<>();
 
   private final LinkGuard.Objections objections;
+  private List<LinkTable.Entry> interfaces = List.of();
 
   Membership(List<Attachment> attachments, LinkGuard.Objections objections) {
     this.attachments = new ArrayList<>(attachments);
@@ -43,7 +44,7 @@ final class Membership {
 
   /** The link as it is. */
   Segment survey() throws IOException {
-    var interfaces = LinkTable.read();
+    interfaces = LinkTable.read();
     ports.keySet().retainAll(indexes(interfaces.stream().map(LinkTable.Entry::index)));
     var all = new ArrayList<>(attachments);
     all.addAll(ports.values());
@@ -72,6 +73,17 @@ final class Membership {
   /** Why nothing may be carried there. */
   Optional<String> objection() throws IOException {
     return objections.get();
+  }
+
+  /**
+   * Whether a guest's port, as it was at the last survey, hears others by the bridge: it has left
+   * and come back, which the bridge takes for a new one, or another program has opened it.
+   */
+  boolean hasOpenPort(Segment segment) {
+    return interfaces.stream()
+        .anyMatch(each ->
+            !each.isIsolated()
+                && segment.guests().stream().anyMatch(port -> port.index() == each.index()));
   }
 
   /** Something is carried: who is behind a port of it now stays a guest. */

@@ -36,6 +36,11 @@
  * <p>A port sends only so much beside TCP, so that no guest fills the queue that all wait in. Ports
  * are isolated in the bridge as well, which a flush of the rules does not undo.
  *
+ * <p>A port that has left its bridge, or whose bridge is gone, has the host's own stack before it.
+ * Its chains stay, and IPv4, IPv6 and ARP that come in at a port itself are dropped in any case;
+ * then it is silenced as a device by itself, wherever it is, until it is back or has ended ({@code
+ * Membership}).
+ *
  * <p>A MAC address stays its port's when the table is put back, and until the port is gone. Then
  * the links tell their receivers that those guests have left, so that all that was theirs ends
  * before another port may have the address.

@@ -13,10 +13,10 @@ public final class LinkTable {
   private static final int NLMSG_ERROR = 2, NLMSG_DONE = 3;
   private static final short NLM_F_REQUEST = 1, NLM_F_DUMP = 0x300;
   private static final int HEADER_LENGTH = NetlinkMessages.HEADER_LENGTH;
-  private static final int AF_UNSPEC = 0, AF_BRIDGE = 7;
   private static final int IFINFO_LENGTH = 16, IFINFO_INDEX = 4;
   private static final int IFNAME = 3, LINK = 5, MASTER = 10, LINKINFO = 18, LINK_NETNSID = 37;
-  private static final int INFO_KIND = 1;
+  private static final int INFO_KIND = 1, INFO_SLAVE_KIND = 4, INFO_SLAVE_DATA = 5;
+  private static final int BRPORT_ISOLATED = 33;
   private static final int DEADLINE_MILLIS = 5_000;
 
   /**
@@ -27,8 +27,11 @@ public final class LinkTable {
    * @param master the index of the interface this one is a port or slave of; 0 if of none
    * @param lower the index of the interface it stands on, in this namespace; for a veth, its other
    *     end; 0 for none
+   * @param isIsolated whether it is a bridge port that hears nothing of the bridge's other ports
+   *     that are so
    */
-  public record Entry(int index, String name, String kind, int master, int lower) {}
+  public record Entry(
+      int index, String name, String kind, int master, int lower, boolean isIsolated) {}
 
   private LinkTable() {}
 
@@ -80,21 +83,12 @@ public final class LinkTable {
 
   /** The indexes of interfaces that messages, in this machine's byte order, tell the end of. */
   public static List<Integer> deleted(ByteBuffer messages) {
-    return ended(messages, AF_UNSPEC);
-  }
-
-  /** The indexes of ports that have left their bridge, told by messages as above. */
-  public static List<Integer> left(ByteBuffer messages) {
-    return ended(messages, AF_BRIDGE);
-  }
-
-  /** Of a bridge's family it is the end of a port, not of the interface. */
-  private static List<Integer> ended(ByteBuffer messages, int family) {
     return NetlinkMessages.split(messages).stream()
         .filter(message ->
             NetlinkMessages.type(message) == RTM_DELLINK
                 && message.limit() >= HEADER_LENGTH + IFINFO_LENGTH
-                && message.get(HEADER_LENGTH) == family)
+                // Of a bridge's family it is the end of a port, not of the interface.
+                && message.get(HEADER_LENGTH) == 0)
         .map(message -> message.getInt(HEADER_LENGTH + IFINFO_INDEX))
         .toList();
   }
@@ -110,7 +104,18 @@ public final class LinkTable {
         NetlinkMessages.text(name),
         NetlinkMessages.text(kind),
         number(NetlinkMessages.attribute(message, attributes, MASTER)),
-        isElsewhere ? 0 : number(NetlinkMessages.attribute(message, attributes, LINK)));
+        isElsewhere ? 0 : number(NetlinkMessages.attribute(message, attributes, LINK)),
+        info != null && isIsolated(info));
+  }
+
+  private static boolean isIsolated(ByteBuffer info) {
+    var kind = NetlinkMessages.attribute(info, 0, INFO_SLAVE_KIND);
+    var port = NetlinkMessages.attribute(info, 0, INFO_SLAVE_DATA);
+    if (port == null || !NetlinkMessages.text(kind).equals("bridge")) {
+      return false;
+    }
+    var isolated = NetlinkMessages.attribute(port, 0, BRPORT_ISOLATED);
+    return isolated != null && isolated.get(0) != 0;
   }
 
   private static int number(@Nullable ByteBuffer value) {

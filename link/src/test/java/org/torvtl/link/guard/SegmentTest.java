@@ -11,11 +11,15 @@ import org.torvtl.link.guard.Segment.Port;
 import org.torvtl.link.linux.LinkTable.Entry;
 
 class SegmentTest {
-  private static final Entry BRIDGE = new Entry(3, "br0", "bridge", 0, 0);
-  private static final Entry ONE = new Entry(4, "vnet1", "tun", 3, 0);
-  private static final Entry TWO = new Entry(5, "vnet2", "veth", 3, 40);
-  private static final Entry TAP = new Entry(6, "tap1", "tun", 3, 0);
-  private static final Entry OTHER = new Entry(7, "eth0", "", 0, 0);
+  private static final Entry BRIDGE = entry(3, "br0", "bridge", 0, 0);
+  private static final Entry ONE = entry(4, "vnet1", "tun", 3, 0);
+  private static final Entry TWO = entry(5, "vnet2", "veth", 3, 40);
+  private static final Entry TAP = entry(6, "tap1", "tun", 3, 0);
+  private static final Entry OTHER = entry(7, "eth0", "", 0, 0);
+
+  private static Entry entry(int index, String name, String kind, int master, int lower) {
+    return new Entry(index, name, kind, master, lower, false);
+  }
 
   private static Segment of(List<Entry> interfaces, Attachment... attachments) {
     return Segment.of(interfaces, List.of(attachments));
@@ -57,7 +61,7 @@ class SegmentTest {
 
   @Test
   void aTapByItselfIsTheGuests() {
-    var alone = new Entry(6, "tap1", "tun", 0, 0);
+    var alone = entry(6, "tap1", "tun", 0, 0);
     var segment = of(List.of(alone, OTHER), new Attachment(Role.TAP, 6, "tap1"));
     assertThat(segment.deaf()).containsExactly(port(alone));
     assertThat(segment.isOwnDevice()).isTrue();
@@ -66,9 +70,9 @@ class SegmentTest {
 
   @Test
   void whatAMacvlanStandsOnAndItsSiblingsAreSilencedToo() {
-    var lower = new Entry(10, "low0", "veth", 0, 99);
-    var device = new Entry(11, "mv0", "macvlan", 0, 10);
-    var sibling = new Entry(12, "mv1", "macvlan", 0, 10);
+    var lower = entry(10, "low0", "veth", 0, 99);
+    var device = entry(11, "mv0", "macvlan", 0, 10);
+    var sibling = entry(12, "mv1", "macvlan", 0, 10);
     var segment =
         of(List.of(lower, device, sibling, OTHER), new Attachment(Role.SOCKET, 11, "mv0"));
     assertThat(segment.silent()).containsExactly(port(device), port(sibling));
@@ -79,8 +83,8 @@ class SegmentTest {
   /** A veth's other end is not what it stands on. */
   @Test
   void aVethsOtherEndIsTheGuests() {
-    var near = new Entry(10, "vmnet1", "veth", 0, 11);
-    var far = new Entry(11, "far", "veth", 0, 10);
+    var near = entry(10, "vmnet1", "veth", 0, 11);
+    var far = entry(11, "far", "veth", 0, 10);
     var segment = of(List.of(near, far), new Attachment(Role.SOCKET, 10, "vmnet1"));
     assertThat(segment.silent()).containsExactly(port(near));
     assertThat(segment.lower()).isEmpty();
@@ -88,7 +92,7 @@ class SegmentTest {
 
   @Test
   void aDeviceIsFoundByItsNumberAlone() {
-    var renamed = new Entry(10, "new", "veth", 0, 0);
+    var renamed = entry(10, "new", "veth", 0, 0);
     assertThat(of(List.of(renamed), new Attachment(Role.SOCKET, 10, "old")).silent())
         .containsExactly(port(renamed));
     // Another program's, whose name was free since the gateway's own was moved away.
@@ -101,10 +105,10 @@ class SegmentTest {
   void aFormerPortIsSilencedWhereverItIs() {
     var former = new Attachment(Role.FORMER_PORT, 5, "vnet2");
     var bridge = new Attachment(Role.SOCKET, 3, "br0");
-    var alone = new Entry(5, "vnet2", "veth", 0, 40);
+    var alone = entry(5, "vnet2", "veth", 0, 40);
     assertThat(of(List.of(alone, OTHER), bridge, former).silent()).containsExactly(port(alone));
-    var elsewhere = new Entry(5, "vnet2", "veth", 8, 40);
-    var others = new Entry(8, "br1", "bridge", 0, 0);
+    var elsewhere = entry(5, "vnet2", "veth", 8, 40);
+    var others = entry(8, "br1", "bridge", 0, 0);
     var segment = of(List.of(BRIDGE, others, elsewhere), bridge, former);
     assertThat(segment.silent()).containsExactly(port(BRIDGE), port(elsewhere));
     assertThat(segment.bridges()).containsExactly(port(BRIDGE));
@@ -116,8 +120,8 @@ class SegmentTest {
   /** What is behind a bond that has left stands on others. */
   @Test
   void whatAFormerPortStandsOnIsSilencedToo() {
-    var bond = new Entry(5, "bond0", "bond", 0, 0);
-    var slave = new Entry(9, "v9", "veth", 5, 0);
+    var bond = entry(5, "bond0", "bond", 0, 0);
+    var slave = entry(9, "v9", "veth", 5, 0);
     var segment = of(List.of(bond, slave), new Attachment(Role.FORMER_PORT, 5, "bond0"));
     assertThat(segment.silent()).containsExactly(port(bond));
     assertThat(segment.lower()).containsExactly(port(slave));
@@ -142,16 +146,16 @@ class SegmentTest {
   /** A macvtap gives what it takes to its character device, and may be another program's guest. */
   @Test
   void aMacvtapBesideAMacvlanIsLeftAlone() {
-    var lower = new Entry(10, "low0", "veth", 0, 99);
-    var device = new Entry(11, "mv0", "macvlan", 0, 10);
-    var sibling = new Entry(12, "mt0", "macvtap", 0, 10);
+    var lower = entry(10, "low0", "veth", 0, 99);
+    var device = entry(11, "mv0", "macvlan", 0, 10);
+    var sibling = entry(12, "mt0", "macvtap", 0, 10);
     var segment = of(List.of(lower, device, sibling), new Attachment(Role.SOCKET, 11, "mv0"));
     assertThat(segment.silent()).containsExactly(port(device));
   }
 
   @Test
   void theGatewaysAddressIsInTheTableOfABridgeThatItsTapIsAPortOf() {
-    var alone = new Entry(6, "tap1", "tun", 0, 0);
+    var alone = entry(6, "tap1", "tun", 0, 0);
     var tap = new Attachment(Role.TAP, 6, "tap1");
     var bridge = new Attachment(Role.SOCKET, 3, "br0");
     assertThat(ForwardingEntries.of(of(List.of(BRIDGE, ONE, TAP), tap, bridge)))
