@@ -99,18 +99,26 @@ class WorstPacketsTest {
     var flood = flooder.start(Flood.command(Machine.PROJECT, "eth0", gatewayMac, packet, FLOOD));
     flood.awaitLine("sending", DEADLINE);
     var beside = pings("10", "0.1");
-    assertThat(beside).as("pings answered during the flood").isPositive();
+    // Loose, for a busy machine whose gateway has not compiled its code yet; make bench measures
+    // it.
+    // A backlog of the worst that was found, half a second a packet, was longer than the deadline.
+    assertThat(beside).as("round trips during the flood, ms").isNotEmpty();
+    assertThat(beside.get(beside.size() / 2)).as("their median").isLessThan(1_000);
     flood.await(DEADLINE).orThrow();
-    assertThat(pings("1", "1")).as("pings answered after it").isEqualTo(1);
+    assertThat(pings("1", "1")).as("pings answered after it").hasSize(1);
     assertThat(gateway.isRunning()).isTrue();
   }
 
-  /** How many of so many pings are answered, each within 10 s. */
-  private int pings(String count, String interval) throws Exception {
+  /** The round trips of those pings that are answered within 10 s, in ms, ascending. */
+  private List<Double> pings(String count, String interval) throws Exception {
     var out =
         neighbor
             .run(DEADLINE, "ping", "-n", "-c", count, "-i", interval, "-W", "10", "10.0.0.1")
             .out();
-    return (int) out.lines().filter(line -> line.contains("time=")).count();
+    return out.lines()
+        .filter(line -> line.contains("time="))
+        .map(line -> Double.valueOf(line.replaceFirst(".*time=([0-9.]+) ms.*", "$1")))
+        .sorted()
+        .toList();
   }
 }
