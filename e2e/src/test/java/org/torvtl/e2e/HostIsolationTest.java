@@ -672,6 +672,21 @@ class HostIsolationTest {
     assertThat(left()).isEmpty();
   }
 
+  /** Its guests have the lower device of the host before them then. */
+  @Test
+  void theHostStaysOffWhatADeletedMacvlanStoodOn() throws Exception {
+    make(Kind.MACVLAN);
+    var gateway = start(Kind.MACVLAN);
+    machine.script("ip link delete mv0");
+    Waiting.until("the gateway to end", DEADLINE, () -> !gateway.isRunning());
+    assertIsolated("after its device was deleted", false);
+    machine.script("ip link add mv0 link low0 type macvlan mode passthru; ip link set mv0 up");
+    var again = start(Kind.MACVLAN);
+    assertIsolated("after a new start", true);
+    assertThat(again.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    assertThat(left()).isEmpty();
+  }
+
   /** Nothing of it is the gateway's, though the gateway's TAP had the name before it was moved. */
   @Test
   void anotherInterfaceOfTheSameNameIsLeftAlone() throws Exception {

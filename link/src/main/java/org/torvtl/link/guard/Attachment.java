@@ -18,7 +18,7 @@ public record Attachment(Role role, int index, String name) {
     RECEIVING_TAP,
     /** A TUN of the gateway's own, for the programs of this host. */
     TUN,
-    /** No device of the gateway's: a port that guests were behind. */
-    FORMER_PORT
+    /** No device of the gateway's: what guests were behind, a port or a lower device. */
+    FORMER
   }
 }

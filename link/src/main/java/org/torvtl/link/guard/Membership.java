@@ -17,9 +17,9 @@ import org.torvtl.link.linux.LinkTable;
 
 /**
  * What belongs to a guests' link: the gateway's devices, the bridges that they are or were ports
- * of, and the ports that guests are or were behind. A bridge that is gone, or that a port has left,
- * does not put those guests before the host. All go by their numbers, which the kernel does not
- * give away again.
+ * of, and what guests are or were behind. A bridge that is gone, or that a port has left, or a
+ * macvlan that is gone, does not put those guests before the host. All go by their numbers, which
+ * the kernel does not give away again.
  *
  * <p>Nothing becomes part of it that speaks against carrying anything ({@link
  * LinkGuard.Objections}): a device put into the host's own bridge by mistake does not cut the host
@@ -31,8 +31,8 @@ final class Membership {
   /** The gateway's devices, and the bridges that they were ports of. */
   private final List<Attachment> attachments;
 
-  /** Ports that guests are or were behind, by index. */
-  private final Map<Integer, Attachment> ports = new LinkedHashMap<>();
+  /** What guests are or were behind, by index: ports, and what a macvlan stands on. */
+  private final Map<Integer, Attachment> former = new LinkedHashMap<>();
 
   private final LinkGuard.Objections objections;
   private List<LinkTable.Entry> interfaces = List.of();
@@ -45,9 +45,9 @@ final class Membership {
   /** The link as it is. */
   Segment survey() throws IOException {
     interfaces = LinkTable.read();
-    ports.keySet().retainAll(indexes(interfaces.stream().map(LinkTable.Entry::index)));
+    former.keySet().retainAll(indexes(interfaces.stream().map(LinkTable.Entry::index)));
     var all = new ArrayList<>(attachments);
-    all.addAll(ports.values());
+    all.addAll(former.values());
     var now = Segment.of(interfaces, all);
     var joined = now.bridges().stream().filter(bridge -> !isMember(bridge)).toList();
     if (joined.isEmpty()) {
@@ -86,12 +86,12 @@ final class Membership {
                 && segment.guests().stream().anyMatch(port -> port.index() == each.index()));
   }
 
-  /** Something is carried: who is behind a port of it now stays a guest. */
+  /** Something is carried: what guests are behind now stays theirs. */
   void served(Segment segment) {
-    for (var port : segment.guests()) {
-      ports.computeIfAbsent(
-          port.index(), index -> new Attachment(Attachment.Role.FORMER_PORT, index, port.name()));
-    }
+    Stream.concat(segment.guests().stream(), segment.lower().stream())
+        .forEach(port ->
+            former.computeIfAbsent(
+                port.index(), index -> new Attachment(Attachment.Role.FORMER, index, port.name())));
   }
 
   /** Says which ports have left their bridge. */

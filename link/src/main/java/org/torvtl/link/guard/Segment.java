@@ -110,8 +110,8 @@ public record Segment(
       }
       bridges.values().forEach(this::addBridge);
       for (var attachment : attachments) {
-        if (attachment.role() == Attachment.Role.FORMER_PORT) {
-          byIndex(attachment.index()).ifPresent(this::addFormerPort);
+        if (attachment.role() == Attachment.Role.FORMER) {
+          byIndex(attachment.index()).ifPresent(this::addFormer);
         }
       }
       silent.removeAll(lower);
@@ -136,7 +136,7 @@ public record Segment(
     }
 
     private void add(Attachment.Role role, LinkTable.Entry device) {
-      if (role == Attachment.Role.FORMER_PORT) {
+      if (role == Attachment.Role.FORMER) {
         return;
       }
       var bridge =
@@ -159,12 +159,12 @@ public record Segment(
             addBelow(device);
           }
         }
-        case FORMER_PORT -> {}
+        case FORMER -> {}
       }
     }
 
     /** Wherever it is now: what is behind it is the guests' until it ends. */
-    private void addFormerPort(LinkTable.Entry device) {
+    private void addFormer(LinkTable.Entry device) {
       if (!guests.contains(port(device))) {
         silent.add(port(device));
         addBelow(device);

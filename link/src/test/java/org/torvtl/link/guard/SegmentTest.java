@@ -103,7 +103,7 @@ class SegmentTest {
   /** Its bridge was deleted, it left the bridge, or it has been put into another. */
   @Test
   void aFormerPortIsSilencedWhereverItIs() {
-    var former = new Attachment(Role.FORMER_PORT, 5, "vnet2");
+    var former = new Attachment(Role.FORMER, 5, "vnet2");
     var bridge = new Attachment(Role.SOCKET, 3, "br0");
     var alone = entry(5, "vnet2", "veth", 0, 40);
     assertThat(of(List.of(alone, OTHER), bridge, former).silent()).containsExactly(port(alone));
@@ -122,9 +122,22 @@ class SegmentTest {
   void whatAFormerPortStandsOnIsSilencedToo() {
     var bond = entry(5, "bond0", "bond", 0, 0);
     var slave = entry(9, "v9", "veth", 5, 0);
-    var segment = of(List.of(bond, slave), new Attachment(Role.FORMER_PORT, 5, "bond0"));
+    var segment = of(List.of(bond, slave), new Attachment(Role.FORMER, 5, "bond0"));
     assertThat(segment.silent()).containsExactly(port(bond));
     assertThat(segment.lower()).containsExactly(port(slave));
+  }
+
+  /** Only once the macvlan is gone: what is dropped at its lower device does not reach it. */
+  @Test
+  void whatADeletedMacvlanStoodOnIsSilenced() {
+    var lower = entry(10, "low0", "veth", 0, 99);
+    var device = entry(11, "mv0", "macvlan", 0, 10);
+    var attachment = new Attachment(Role.SOCKET, 11, "mv0");
+    var former = new Attachment(Role.FORMER, 10, "low0");
+    var there = of(List.of(lower, device), attachment, former);
+    assertThat(there.silent()).containsExactly(port(device));
+    assertThat(there.lower()).containsExactly(port(lower));
+    assertThat(of(List.of(lower), attachment, former).silent()).containsExactly(port(lower));
   }
 
   /** A TAP was put into a bridge that is the host's way out. */
