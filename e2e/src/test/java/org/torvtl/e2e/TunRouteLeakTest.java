@@ -588,6 +588,72 @@ class TunRouteLeakTest {
     assertThat(machine.script("nft list ruleset; ip rule | grep 116 || :").out().strip()).isEmpty();
   }
 
+  /** As a terminal that is closed sends it, and a connection that is lost. */
+  @Test
+  void aHangupOpensNothing() throws Exception {
+    try (var gateway = gateway("default")) {
+      assertThat(gateway.stop(Signal.HUP).exitStatus()).isEqualTo(129);
+      assertThat(gateway.log()).contains("SIGHUP", "routes into Tor are left");
+    }
+    tryAll(WAYS_AROUND + OF_ALL);
+    onlyTorIsSeen(7001);
+    try (var again = gateway("default")) {
+      again.stop(Signal.TERM);
+    }
+    assertThat(machine.script("nft list ruleset; ip rule | grep 116 || :").out().strip()).isEmpty();
+  }
+
+  /** Where SIGHUP is ignored, as nohup has it, it stays so. */
+  @Test
+  void aHangupThatIsIgnoredEndsNothing() throws Exception {
+    var words = new ArrayList<>(List.of("env", "--ignore-signal=HUP"));
+    words.addAll(
+        Machine.torvtl(
+            "run", "--tun", "tun5", "--route", "default", "-a", "127.0.0.1", "-p", "9055"));
+    try (var command = machine.start(words)) {
+      command.awaitLine("ready", DEADLINE);
+      var process = Machine.processOf(command);
+      Signal.HUP.to(process);
+      Signal.TERM.to(process);
+      assertThat(command.await(DEADLINE).exitStatus()).isIn(0, 143);
+      assertThat(command.output()).doesNotContain("SIGHUP");
+    }
+    assertThat(machine.script("nft list ruleset; ip rule | grep 116 || :").out().strip()).isEmpty();
+  }
+
+  /** As systemd-networkd does when it is started again. */
+  @ParameterizedTest
+  @ValueSource(strings = {"203.0.113.0/24", "default"})
+  void rulesAndRoutesThatAnotherProgramRemovesAreBack(String destination) throws Exception {
+    try (var gateway = gateway(destination)) {
+      var before = rulesAndRoutes();
+      var removals =
+          List.of(
+              "ip -4 rule flush protocol 116",
+              "ip -6 rule flush protocol 116",
+              "ip -4 rule delete priority $(ip -4 rule | grep -m 1 'proto 116' | cut -d: -f1)",
+              "ip route flush table $(ip -4 rule | sed -n 's/.* lookup \\([0-9]*\\) proto 116.*/\\1/p;T;q')",
+              "ip route delete unreachable default table $(ip -4 rule | sed -n 's/.* lookup \\([0-9]*\\) proto 116.*/\\1/p;T;q')");
+      for (var removal : removals) {
+        machine.script(removal);
+        Waiting.until(removal, DEADLINE, () -> rulesAndRoutes().equals(before));
+      }
+      Waiting.until("that to be told", DEADLINE, () -> gateway.log().contains("and are back"));
+      tryAll(WAYS_AROUND);
+      onlyTorIsSeen(7001);
+      assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    }
+    assertThat(machine.script("nft list ruleset; ip rule | grep 116 || :").out().strip()).isEmpty();
+  }
+
+  private String rulesAndRoutes() throws Exception {
+    return machine
+        .script(
+            "for family in -4 -6; do ip $family rule; ip $family route show table all; done |"
+                + " sed 's/ expires [0-9a-z]*//; s/ linkdown//' | sort")
+        .out();
+  }
+
   /** A start that fails leaves closed what was closed. */
   @Test
   void aStartThatFailsOpensNothing() throws Exception {
