@@ -166,7 +166,9 @@ final class DoctorCommand implements Callable<Integer> {
       String version = Command.run("nft", "--version").strip();
       if (Privileges.has(Privileges.Capability.NET_ADMIN)) {
         Command.run("nft", "list", "tables");
-        if (!takesGuardRules()) {
+        boolean takesAll = takesGuardRules();
+        takesAll &= takesKillSwitch();
+        if (!takesAll) {
           return;
         }
       }
@@ -195,6 +197,23 @@ final class DoctorCommand implements Callable<Integer> {
               + e.getMessage(),
           "use a kernel from 5.16 on, with nf_tables of the netdev family, ingress and egress, and"
               + " limits (modules nf_tables, nft_limit)");
+      return false;
+    }
+  }
+
+  private boolean takesKillSwitch() throws IOException, InterruptedException {
+    var sample = KillSwitch.sample();
+    try {
+      Command.runWithInput(sample, List.of("nft", "--check", "-f", "-"));
+      return true;
+    } catch (IOException e) {
+      problem(
+          "nftables",
+          "the kernel does not take the rules that keep programs of this host from passing a TUN by,"
+              + " so run --route and onion route up are refused: "
+              + e.getMessage(),
+          "use a kernel with nf_tables of the inet family, and reject (modules nf_tables,"
+              + " nft_reject_inet)");
       return false;
     }
   }

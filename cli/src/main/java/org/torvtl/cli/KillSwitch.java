@@ -24,14 +24,19 @@ import org.torvtl.wire.Ipv4Network;
  * <p>Refused programs fail at once: with a reset, or with the error of the send. Nothing is asked
  * by ARP or neighbour discovery before.
  *
+ * <p>The output hook knows the interface that a packet was first routed to. NAT and chains of the
+ * type {@code route} (a mark with a policy rule) reroute it there, which no chain of that hook gets
+ * to see. So a second chain drops at the postrouting hook what this host sends, by the interface
+ * that it really leaves by. A program's TCP then fails by its timeout. Forwarded and bridged
+ * packets are not this host's and pass.
+ *
  * <p>Exempt are the loopback interface, the user whose connections make the tunnel, and what keeps
  * a link up and cannot leave it: IGMP, neighbour discovery, and DHCP to its broadcast and multicast
  * address. The last is UDP with contents of the sender's own, from ports that any program has where
  * {@code net.ipv4.ip_unprivileged_port_start} is low. So it passes only from sockets of root and of
  * the users that DHCP clients run as. A client with a packet socket is not seen here at all.
  *
- * <p>It runs as the last one in the output hook, when addresses and interface do not change any
- * more, and it outlives the process that made it.
+ * <p>It outlives the process that made it.
  *
  * @param table of the family {@code inet}; all of it is this
  * @param comment whose it is, for the user
@@ -54,6 +59,14 @@ record KillSwitch(
    * NetworkManager, dhclient, udhcpc and connman are root.
    */
   private static final List<String> DHCP_CLIENTS = List.of("systemd-network", "dhcpcd", "_dhcpcd");
+
+  /**
+   * For the routes of a source address: before source NAT (NF_IP_PRI_NAT_SRC, 100), which replaces
+   * that address. Destinations are final there but for rewriting without connection tracking.
+   */
+  private static final int FIRST = Integer.MIN_VALUE;
+
+  private static final int LAST = Integer.MAX_VALUE;
 
   private static final String PREFIX = "torvtl_tun_";
   private static final Pattern AROUND_TUN =
@@ -130,7 +143,25 @@ record KillSwitch(
     return text() + TableWatch.marking(table, marker);
   }
 
-  /** The whole table, as nft takes it in one transaction. */
+  /**
+   * All kinds of statements that one may need, for {@code nft --check}, which tells whether the
+   * kernel has what they take and changes nothing.
+   */
+  static String sample() throws IOException {
+    var table = PREFIX + "sample";
+    var networks = CoveredDestinations.of(List.of(Ipv4Network.parse("192.0.2.0/24")));
+    return new KillSwitch(
+            table, "sample", "oif 1", OptionalInt.empty(), networks, OptionalInt.of(1), "")
+        .text();
+  }
+
+  /**
+   * The whole table, as nft takes it in one transaction.
+   *
+   * <p>Of a socket's packets the kernel knows the user. What it sends by itself (resets, ICMP) has
+   * no interface it came by, and no Ethernet header yet; what a bridge shows to the packet filter
+   * (br_netfilter) has one. What is led back out from the loopback interface is a program's too.
+   */
   private String text() throws IOException {
     // nftables 1.0.6 wants a line of its own for each closing brace.
     return removal(table)
@@ -138,19 +169,42 @@ record KillSwitch(
         table inet %s {
           comment "%s"
           chain around {
-            type filter hook output priority 2147483647; policy accept;
+            type filter hook output priority %3$d; policy accept;
             oif "lo" accept
-            %s accept
-            %s
+            %4$s accept
+            %5$s
           }
           chain refused {
             meta l4proto tcp counter reject with tcp reset
             counter reject with icmpx admin-prohibited
           }
-          %s
+          chain rerouted {
+            type filter hook postrouting priority %6$d; policy accept;
+            oif "lo" accept
+            %4$s accept
+            meta skuid >= 0 goto leaving
+            iif 0 @ll,0,8 >= 0 accept
+            iif { 0, 1 } goto leaving
+          }
+          chain leaving {
+            %7$s
+          }
+          %8$s
         }
         """
-            .formatted(table, comment, tunnel, String.join("\n    ", rules()), more);
+            .formatted(
+                table,
+                comment,
+                LAST,
+                tunnel,
+                lines(rules("goto refused")),
+                from.isPresent() ? FIRST : LAST,
+                lines(rules("counter drop")),
+                more);
+  }
+
+  private static String lines(List<String> rules) {
+    return String.join("\n    ", rules);
   }
 
   /** Of those that this host has, with root. */
@@ -162,7 +216,12 @@ record KillSwitch(
     return users.stream().map(Object::toString).toList();
   }
 
-  private List<String> rules() throws IOException {
+  /**
+   * What passes, and what does not.
+   *
+   * @param refuse what becomes of the latter, as a statement of nft(8)
+   */
+  private List<String> rules(String refuse) throws IOException {
     var rules = new ArrayList<String>();
     exempt.ifPresent(user -> rules.add("meta skuid " + user + " accept"));
     rules.add("ip protocol igmp ip daddr 224.0.0.0/4 accept");
@@ -174,33 +233,35 @@ record KillSwitch(
             + " mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report }"
             + " accept");
     rules.add(
-        "%sip daddr %s goto refused"
+        "%sip daddr %s %s"
             .formatted(
                 from.isPresent() ? "ip saddr " + Ipv4Address.toString(from.getAsInt()) + " " : "",
-                anyOf(covered.networks().stream().map(Ipv4Network::toString).toList())));
-    rules.addAll(ipv6Rules());
+                anyOf(covered.networks().stream().map(Ipv4Network::toString).toList()),
+                refuse));
+    rules.addAll(ipv6Rules(refuse));
     return rules;
   }
 
   /** For whatever source address: none of IPv6 stands for one of IPv4. */
-  private List<String> ipv6Rules() {
+  private List<String> ipv6Rules(String refuse) {
     if (covered.coverIpv6()) {
-      return List.of("meta nfproto ipv6 goto refused");
+      return List.of("meta nfproto ipv6 " + refuse);
     }
     var rules = new ArrayList<String>();
     var patterns = covered.ipv6();
     rules.add(
-        "ip6 daddr %s goto refused"
+        "ip6 daddr %s %s"
             .formatted(
                 anyOf(
                     patterns.stream()
                         .filter(Ipv6Pattern::isPrefix)
                         .map(Ipv6Pattern::prefix)
-                        .toList())));
+                        .toList()),
+                refuse));
     patterns.stream()
         .filter(pattern -> !pattern.isPrefix())
-        .map(pattern ->
-            "ip6 daddr & %s == %s goto refused".formatted(pattern.mask(), pattern.value()))
+        .map(
+            pattern -> "ip6 daddr & %s == %s %s".formatted(pattern.mask(), pattern.value(), refuse))
         .forEach(rules::add);
     return rules;
   }

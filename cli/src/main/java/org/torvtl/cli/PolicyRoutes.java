@@ -31,8 +31,8 @@ import org.torvtl.wire.Ipv4Network;
  * gone.
  *
  * <p>To remove them takes root, which the gateway gives away. So a child process keeps it, the
- * {@link RouteKeeper}; it also puts the kill switch back when another program has removed it, which
- * a {@link TableWatch} notices.
+ * {@link RouteKeeper}; it also puts back what another program has removed: the kill switch, which a
+ * {@link TableWatch} notices, and rules and routes, which a {@link RouteWatch} does.
  *
  * <p>Without that child neither can be done, so when it is lost the program says so and fails
  * closed as far as it can: it ends, and leaves rules, routes and kill switch as they are. What the
@@ -44,7 +44,7 @@ import org.torvtl.wire.Ipv4Network;
  */
 final class PolicyRoutes implements AutoCloseable {
   /** Which routing program a rule is of: a number that linux/rtnetlink.h gives to nobody. */
-  private static final String PROTOCOL = "116";
+  private static final int PROTOCOL = 116;
 
   /** Rules that exempt Tor itself come before all that lead into a TUN. */
   private static final int EXEMPTIONS = 10_000, RULES = 15_000, PRIORITIES = 5_000;
@@ -73,10 +73,11 @@ final class PolicyRoutes implements AutoCloseable {
   private final NetworkInterface tun;
   private final int number;
   private final CoveredDestinations covered;
-  private final OptionalInt exempt;
+  private final RouteKeeper.Routes routes;
   private final KillSwitch killSwitch;
   private final RouteKeeper keeper;
   private final TableWatch watch;
+  private final RouteWatch routeWatch;
 
   /** Whether there is something to remove. */
   private boolean made;
@@ -92,17 +93,19 @@ final class PolicyRoutes implements AutoCloseable {
       NetworkInterface tun,
       int number,
       CoveredDestinations covered,
-      OptionalInt exempt,
+      RouteKeeper.Routes routes,
       KillSwitch killSwitch,
       RouteKeeper keeper,
-      TableWatch watch) {
+      TableWatch watch,
+      RouteWatch routeWatch) {
     this.tun = tun;
     this.number = number;
     this.covered = covered;
-    this.exempt = exempt;
+    this.routes = routes;
     this.killSwitch = killSwitch;
     this.keeper = keeper;
     this.watch = watch;
+    this.routeWatch = routeWatch;
   }
 
   /**
@@ -120,20 +123,27 @@ final class PolicyRoutes implements AutoCloseable {
     var covered = CoveredDestinations.of(destinations);
     var killSwitch = KillSwitch.around(tun, covered, exempt);
     int number = tun.index() % PRIORITIES;
+    var routes = new Making(tun.name(), number, covered, exempt).routes();
     var keeper =
         RouteKeeper.start(
             killSwitch.text(RouteKeeper.MARKER),
+            routes,
             removal(number, KillSwitch.removal(killSwitch.table())),
             reason -> lost(tun, reason, failed));
+    RouteWatch routeWatch = null;
     try {
+      routeWatch = RouteWatch.open(tun.name(), TABLES + number, PROTOCOL, keeper::restoreRoutes);
       var watch =
           TableWatch.open(
               killSwitch.table(),
               "the packet filter that refuses what would pass %s by".formatted(tun.name()),
               new SecureRandom(),
               keeper::restore);
-      return new PolicyRoutes(tun, number, covered, exempt, killSwitch, keeper, watch);
+      return new PolicyRoutes(tun, number, covered, routes, killSwitch, keeper, watch, routeWatch);
     } catch (IOException | RuntimeException e) {
+      if (routeWatch != null) {
+        routeWatch.close();
+      }
       keeper.abandon();
       throw e;
     }
@@ -170,6 +180,8 @@ final class PolicyRoutes implements AutoCloseable {
     unfinished = hasTakenOver;
     remove(number);
     fill();
+    keeper.noteRoutes();
+    routeWatch.start();
     sweep();
     unfinished = false;
   }
@@ -214,56 +226,67 @@ final class PolicyRoutes implements AutoCloseable {
     if (Command.run("ip", "-4", "-o", "address", "show", "dev", name).isBlank()) {
       Command.run("ip", "address", "add", OWN_ADDRESS + "/32", "dev", name);
     }
-    var commands = new ArrayList<String>();
-    route(commands, "unreachable default metric " + LAST_METRIC);
-    for (var network : covered.networks()) {
-      route(commands, network + " dev " + name);
+    batch("-4", routes.ipv4());
+    if (!routes.ipv6().isEmpty()) {
+      batch("-6", routes.ipv6());
     }
-    for (var network : covered.networks()) {
-      String to = "to " + network;
-      if (exempt.isPresent()) {
-        rule(commands, EXEMPTIONS, to + " lookup main " + ofExempt());
-        // A host that has no route to Tor's relays just now has none by way of Tor either.
-        rule(commands, EXEMPTIONS, to + " unreachable " + ofExempt());
+  }
+
+  /** What is to be told to ip(8). */
+  private record Making(String tun, int number, CoveredDestinations covered, OptionalInt exempt) {
+    RouteKeeper.Routes routes() {
+      return new RouteKeeper.Routes(ipv4(), Files.exists(IPV6) ? ipv6() : List.of());
+    }
+
+    private List<String> ipv4() {
+      var commands = new ArrayList<String>();
+      route(commands, "unreachable default metric " + LAST_METRIC);
+      for (var network : covered.networks()) {
+        route(commands, network + " dev " + tun);
       }
-      rule(commands, RULES, to + " lookup " + (TABLES + number));
-    }
-    batch("-4", commands);
-    if (Files.exists(IPV6)) {
-      batch("-6", ipv6Rules());
-    }
-  }
-
-  /** What else is covered is left to the kill switch: a rule takes prefixes only. */
-  private List<String> ipv6Rules() {
-    var commands = new ArrayList<String>();
-    var selectors =
-        covered.coverIpv6()
-            ? List.of("from all")
-            : covered.ipv6().stream()
-                .filter(Ipv6Pattern::isPrefix)
-                .map(pattern -> "to " + pattern.prefix())
-                .toList();
-    for (var selector : selectors) {
-      if (exempt.isPresent()) {
-        rule(commands, EXEMPTIONS, selector + " lookup main " + ofExempt());
+      for (var network : covered.networks()) {
+        String to = "to " + network;
+        if (exempt.isPresent()) {
+          rule(commands, EXEMPTIONS, to + " lookup main " + ofExempt());
+          // A host that has no route to Tor's relays just now has none by way of Tor either.
+          rule(commands, EXEMPTIONS, to + " unreachable " + ofExempt());
+        }
+        rule(commands, RULES, to + " lookup " + (TABLES + number));
       }
-      rule(commands, RULES, selector + " unreachable");
+      return commands;
     }
-    return commands;
-  }
 
-  private String ofExempt() {
-    return "uidrange %1$d-%1$d".formatted(exempt.getAsInt());
-  }
+    /** What else is covered is left to the kill switch: a rule takes prefixes only. */
+    private List<String> ipv6() {
+      var commands = new ArrayList<String>();
+      var selectors =
+          covered.coverIpv6()
+              ? List.of("from all")
+              : covered.ipv6().stream()
+                  .filter(Ipv6Pattern::isPrefix)
+                  .map(pattern -> "to " + pattern.prefix())
+                  .toList();
+      for (var selector : selectors) {
+        if (exempt.isPresent()) {
+          rule(commands, EXEMPTIONS, selector + " lookup main " + ofExempt());
+        }
+        rule(commands, RULES, selector + " unreachable");
+      }
+      return commands;
+    }
 
-  private void route(List<String> commands, String route) {
-    commands.add("route add %s table %d".formatted(route, TABLES + number));
-  }
+    private String ofExempt() {
+      return "uidrange %1$d-%1$d".formatted(exempt.getAsInt());
+    }
 
-  private void rule(List<String> commands, int priorities, String rule) {
-    commands.add(
-        "rule add priority %d protocol %s %s".formatted(priorities + number, PROTOCOL, rule));
+    private void route(List<String> commands, String route) {
+      commands.add("route add %s table %d".formatted(route, TABLES + number));
+    }
+
+    private void rule(List<String> commands, int priorities, String rule) {
+      commands.add(
+          "rule add priority %d protocol %d %s".formatted(priorities + number, PROTOCOL, rule));
+    }
   }
 
   private static void batch(String family, List<String> commands)
@@ -330,7 +353,10 @@ final class PolicyRoutes implements AutoCloseable {
 
   private static RouteKeeper.Removal removal(int number, String filter) {
     return new RouteKeeper.Removal(
-        TABLES + number, PROTOCOL, List.of(EXEMPTIONS + number, RULES + number), filter);
+        TABLES + number,
+        Integer.toString(PROTOCOL),
+        List.of(EXEMPTIONS + number, RULES + number),
+        filter);
   }
 
   /**
@@ -346,6 +372,7 @@ final class PolicyRoutes implements AutoCloseable {
   public synchronized void close() throws IOException {
     closed = true;
     watch.close();
+    routeWatch.close();
     try {
       boolean isRemoved;
       if (made && !unfinished) {

@@ -12,7 +12,10 @@ import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -20,7 +23,7 @@ import org.torvtl.tor.lab.Command;
 
 /**
  * The child process that keeps root when the gateway has given it away: it removes the routes at
- * the end, and puts the kill switch back when another program has changed it.
+ * the end, and puts back what another program has changed: the kill switch, rules and routes.
  *
  * <p>Each request is a line, and so is each answer. nft has 4 s in the child, the child has 8 s. A
  * child that has ended or does not answer is lost: it is killed, as far as this process may do that
@@ -48,21 +51,36 @@ final class RouteKeeper {
 
   private static final String PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
   private static final String SUBJECT = "the process that keeps root ";
-  private static final String REMOVE_WORD = "remove", RESTORE_WORD = "restore", DONE = "ok";
+  private static final String REMOVE_WORD = "remove", RESTORE_WORD = "restore";
+  private static final String ROUTED_WORD = "routed", REROUTE_WORD = "reroute";
+  private static final String DONE = "ok", UNCHANGED = "same";
+
+  /** Ends a text of the input. */
+  private static final String END_OF_TEXT = ".\n";
 
   /**
    * Arguments: the routing table, the rules' protocol number, what nft is told at the end or
-   * nothing, and the priorities. Input: the kill switch, a line with a dot, and then words.
+   * nothing, and the priorities. Input: the kill switch, what ip(8) is told to make routes and
+   * rules of IPv4 and those of IPv6, each with a line with a dot behind it; and then words.
    */
   private static final String SCRIPT =
       """
       trap '' HUP INT TERM
-      table=$1 protocol=$2 filter=$3 status=0 text=
+      table=$1 protocol=$2 filter=$3 status=0
       shift 3
-      while IFS= read -r line && [ "$line" != . ]; do
-        text="$text$line
+      take() {
+        taken=
+        while IFS= read -r line && [ "$line" != . ]; do
+          taken="$taken$line
       "
-      done
+        done
+      }
+      take
+      text=$taken
+      take
+      routes4=$taken
+      take
+      routes6=$taken
       restore() {
         case $1 in
         '' | *[!0-9a-z_]*)
@@ -78,14 +96,55 @@ final class RouteKeeper {
         *) echo "failed: $(printf '%%s\\n' "${said:-nft ended with status $code}" | sed -n '1h; /[Ee]rror/{p;q;}; ${x;p;}')" ;;
         esac
       }
+      ours() { ip "$family" -N rule show priority "$priority" 2>/dev/null | grep -w "proto $protocol"; }
+      state() (
+        for family in -4 -6; do
+          {
+            for priority; do
+              ours
+            done
+            ip "$family" -N route show table "$table" 2>/dev/null
+          } | sed "s/ linkdown//; s/^/$family /"
+        done
+      )
+      missing() { printf '%%s\\n' "$routed" | grep -vxFe "$(state "$@")"; }
+      unrule() { sed "s/.*/rule delete priority $priority protocol $protocol/" | ip "$family" -batch -; }
+      # Rules of one priority count in the order in which they are made, so all are made again.
+      make() {
+        family=$1 commands=$2
+        shift 2
+        [ -n "$commands" ] || return 0
+        if missing "$@" | grep -q -e "^$family .*proto $protocol"; then
+          for priority; do
+            ours | unrule
+          done
+        fi
+        printf '%%s' "$commands" | ip "$family" -force -batch -
+      }
+      reroute() {
+        if [ -z "$(missing "$@")" ]; then
+          echo %8$s
+          return
+        fi
+        said=$({ make -4 "$routes4" "$@"; make -6 "$routes6" "$@"; } 2>&1)
+        if [ -z "$(missing "$@")" ]; then
+          echo %5$s
+        else
+          said=$(printf '%%s\\n' "$said" | grep -v -e '[Ee]xists' -e '^Command failed' | head -n 1)
+          echo "failed: ${said:-they are not as they were}"
+        fi
+      }
       while [ "$line" != %3$s ]; do
         read -r line marker || exit 0
-        [ "$line" != %4$s ] || restore "$marker"
+        case $line in
+        %4$s) restore "$marker" ;;
+        %6$s) routed=$(state "$@") && echo %5$s ;;
+        %7$s) reroute "$@" ;;
+        esac
       done
-      ours() { ip "$family" -N rule show priority "$priority" 2>/dev/null | grep -w "proto $protocol"; }
       for family in -4 -6; do
         for priority; do
-          ours | sed "s/.*/rule delete priority $priority protocol $protocol/" | ip "$family" -batch -
+          ours | unrule
           [ -z "$(ours)" ] || status=1
         done
       done
@@ -96,7 +155,15 @@ final class RouteKeeper {
       [ "$status" = 0 ] || exit 1
       [ -z "$filter" ] || nft "$filter"
       """
-          .formatted(MARKER, NFT_SECONDS, REMOVE_WORD, RESTORE_WORD, DONE);
+          .formatted(
+              MARKER,
+              NFT_SECONDS,
+              REMOVE_WORD,
+              RESTORE_WORD,
+              DONE,
+              ROUTED_WORD,
+              REROUTE_WORD,
+              UNCHANGED);
 
   /**
    * What is removed at the end.
@@ -121,8 +188,30 @@ final class RouteKeeper {
     }
   }
 
+  /**
+   * How routes and rules are made: commands for {@code ip -batch}, without line ends.
+   *
+   * @param ipv6 empty without IPv6 in the kernel
+   */
+  record Routes(List<String> ipv4, List<String> ipv6) {
+    static final Routes NONE = new Routes(List.of(), List.of());
+
+    private String text() {
+      return text(ipv4) + text(ipv6);
+    }
+
+    private static String text(List<String> commands) {
+      return commands.stream().map(command -> command + "\n").collect(Collectors.joining())
+          + END_OF_TEXT;
+    }
+  }
+
   private final Process process;
   private final BufferedWriter input;
+
+  /** Held from a request to its answer. */
+  private final Lock requests = new ReentrantLock();
+
   private final Consumer<String> lost;
   private final Duration limit;
   private final BlockingQueue<String> answers = new LinkedBlockingQueue<>();
@@ -138,23 +227,32 @@ final class RouteKeeper {
 
   /** Removes at once, without a child that stays. */
   static void removeNow(Removal removal) throws IOException, InterruptedException {
-    Command.runWithInput(".\n" + REMOVE_WORD + "\n", removal.command());
+    Command.runWithInput(END_OF_TEXT + Routes.NONE.text() + REMOVE_WORD + "\n", removal.command());
   }
 
   /**
    * Starts the child, in a session of its own, so that Ctrl-C does not end it before the gateway.
    *
    * @param killSwitch the transaction that puts the kill switch in force, with {@link #MARKER}
+   * @param routes how what another program removes is made again
    * @param lost told once with the reason, a clause, if the child is lost; on any thread
    */
-  static RouteKeeper start(String killSwitch, Removal removal, Consumer<String> lost)
+  static RouteKeeper start(String killSwitch, Routes routes, Removal removal, Consumer<String> lost)
       throws IOException {
-    return start(killSwitch, removal, lost, PATH, ANSWER);
+    return start(killSwitch, routes, removal, lost, PATH, ANSWER);
   }
 
-  /** As {@link #start(String, Removal, Consumer)}, with programs and patience of a test's own. */
+  /**
+   * As {@link #start(String, Routes, Removal, Consumer)}, with programs and patience of a test's
+   * own.
+   */
   static RouteKeeper start(
-      String killSwitch, Removal removal, Consumer<String> lost, String path, Duration limit)
+      String killSwitch,
+      Routes routes,
+      Removal removal,
+      Consumer<String> lost,
+      String path,
+      Duration limit)
       throws IOException {
     var command = new ArrayList<>(List.of("setsid"));
     command.addAll(removal.command());
@@ -166,7 +264,7 @@ final class RouteKeeper {
     builder.environment().put("PATH", path);
     var keeper = new RouteKeeper(builder.start(), lost, limit);
     try {
-      keeper.write(killSwitch + ".\n");
+      keeper.write(killSwitch + END_OF_TEXT + routes.text());
     } catch (IOException e) {
       keeper.abandon();
       throw e;
@@ -208,19 +306,46 @@ final class RouteKeeper {
    *     child is lost
    */
   void restore(String marker) throws IOException {
-    checkNotLost();
+    request(RESTORE_WORD + " " + marker, DONE);
+  }
+
+  /** The routes and rules are made: as they are now, {@link #restoreRoutes} has them. */
+  void noteRoutes() throws IOException {
+    request(ROUTED_WORD, DONE);
+  }
+
+  /**
+   * Has rules and routes made again that are missing. In between what they lead away goes by the
+   * host's own routes, as far as the kill switch lets it.
+   *
+   * @return whether some were missing
+   * @throws IOException as {@link #restore}
+   */
+  boolean restoreRoutes() throws IOException {
+    return request(REROUTE_WORD, DONE, UNCHANGED).equals(DONE);
+  }
+
+  /** Answers which of the good answers came. */
+  private String request(String line, String... good) throws IOException {
+    requests.lock();
     try {
-      write(RESTORE_WORD + " " + marker + "\n");
-    } catch (IOException e) {
-      lose("takes no more requests (" + e.getMessage() + ")");
-    }
-    var answer = answer();
-    if (answer == null) {
-      var reason = "does not answer within " + limit.toSeconds() + " s";
-      lose(reason);
-      throw new IOException(SUBJECT + reason);
-    } else if (!answer.equals(DONE)) {
-      throw new IOException(answer);
+      checkNotLost();
+      try {
+        write(line + "\n");
+      } catch (IOException e) {
+        lose("takes no more requests (" + e.getMessage() + ")");
+      }
+      var answer = answer();
+      if (answer == null) {
+        var reason = "does not answer within " + limit.toSeconds() + " s";
+        lose(reason);
+        throw new IOException(SUBJECT + reason);
+      } else if (!List.of(good).contains(answer)) {
+        throw new IOException(answer);
+      }
+      return answer;
+    } finally {
+      requests.unlock();
     }
   }
 

@@ -4,6 +4,8 @@ package org.torvtl.cli;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.function.BooleanSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What a command has opened, to be closed in the reverse order when it ends: by {@link #close}, or
@@ -12,17 +14,22 @@ import java.util.function.BooleanSupplier;
  * <p>What is being opened when a signal arrives is not missed: it is closed as soon as it is added.
  */
 final class Teardown implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Teardown.class);
+
   private final Deque<AutoCloseable> open = new ArrayDeque<>();
   private boolean closed;
   private volatile boolean wasAsked;
+  private volatile boolean wasHungUp;
   private volatile boolean hasServed;
 
   Teardown() {
+    Hangup.listen();
     Runtime.getRuntime().addShutdownHook(new Thread(this::closeAsAsked, "teardown"));
   }
 
   private synchronized void closeAsAsked() {
-    wasAsked = !closed;
+    wasHungUp = !closed && Hangup.hasCome();
+    wasAsked = !closed && !wasHungUp;
     close();
   }
 
@@ -33,7 +40,8 @@ final class Teardown implements AutoCloseable {
 
   /**
    * Takes over what keeps traffic from going around Tor. It stays in force when no signal asked for
-   * the end, and the program has served, or has taken over from one that had.
+   * the end, and the program has served, or has taken over from one that had. SIGHUP asks for
+   * nothing: a terminal was closed, or the connection to it is lost.
    *
    * @param hasTakenOver whether it was in force before
    * @param remove ends it
@@ -42,6 +50,11 @@ final class Teardown implements AutoCloseable {
   void addFailingClosed(BooleanSupplier hasTakenOver, AutoCloseable remove, AutoCloseable leave) {
     add(() -> {
       boolean isFailure = !wasAsked && (hasServed || hasTakenOver.getAsBoolean());
+      if (isFailure && wasHungUp) {
+        wasHungUp = false;
+        log.error(
+            "SIGHUP: the terminal or session of this program has ended, and it ends as after a failure: what keeps traffic from going around Tor stays in force");
+      }
       (isFailure ? leave : remove).close();
     });
   }

@@ -37,7 +37,11 @@ class RouteKeeperTest {
   private RouteKeeper keeper;
 
   private void nft(String script) throws IOException {
-    var file = programs.resolve("nft");
+    program("nft", script);
+  }
+
+  private void program(String name, String script) throws IOException {
+    var file = programs.resolve(name);
     Files.writeString(file, "#!/bin/sh\n" + script + "\n");
     Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwx------"));
   }
@@ -46,6 +50,7 @@ class RouteKeeperTest {
     keeper =
         RouteKeeper.start(
             KILL_SWITCH,
+            new RouteKeeper.Routes(List.of("route one", "route two"), List.of("route six")),
             new RouteKeeper.Removal(2_000_000_000, "116", List.of(), ""),
             losses::add,
             programs + ":/usr/sbin:/usr/bin:/sbin:/bin",
@@ -95,6 +100,45 @@ class RouteKeeperTest {
     keeper.restore("mark_2");
     nft("echo Error: again; exit 1");
     assertThatThrownBy(() -> keeper.restore("mark_3")).hasMessage("failed: Error: again");
+    assertThat(losses).isEmpty();
+  }
+
+  /** Routes that ip knows are lines of a file. */
+  @Test
+  void routesThatAreGoneAreMadeAgain() throws Exception {
+    program(
+        "ip",
+        """
+        cd %s
+        case "$*" in
+        "-4 -N route show"*) cat routes ;;
+        *-batch*)
+          while read -r line; do
+            if grep -qx "$line" routes; then echo "RTNETLINK answers: File exists" >&2
+            elif [ -e broken ]; then echo "RTNETLINK answers: No buffer space" >&2
+            else echo "$line" >>routes; fi
+          done ;;
+        esac
+        """
+            .formatted(programs));
+    var routes = programs.resolve("routes");
+    var all = "route one\nroute two\nroute six\n";
+    Files.writeString(routes, all);
+    start(LONG);
+    keeper.noteRoutes();
+    assertThat(keeper.restoreRoutes()).isFalse();
+    Files.writeString(routes, "route two\n");
+    assertThat(keeper.restoreRoutes()).isTrue();
+    assertThat(routes).hasContent("route two\nroute one\nroute six");
+    Files.writeString(routes, "route one\n");
+    var broken = Files.createFile(programs.resolve("broken"));
+    assertThatThrownBy(keeper::restoreRoutes)
+        .hasMessage("failed: RTNETLINK answers: No buffer space");
+    Files.delete(broken);
+    assertThat(keeper.restoreRoutes()).isTrue();
+    // Another program's are its own.
+    Files.writeString(routes, all + "another\n");
+    assertThat(keeper.restoreRoutes()).isFalse();
     assertThat(losses).isEmpty();
   }
 

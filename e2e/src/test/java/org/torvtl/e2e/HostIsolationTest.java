@@ -517,7 +517,7 @@ class HostIsolationTest {
     assertThat(result.err()).contains("br0", "nftables", "--allow-host");
   }
 
-  /** The kernel has nftables, but not all that the guard takes. */
+  /** The kernel has nftables, but not all that the guard and the kill switch take. */
   @Test
   void theDoctorTellsWhatTheKernelLacks() throws Exception {
     var well = machine.start(Machine.torvtl("doctor")).await(DEADLINE);
@@ -534,7 +534,10 @@ class HostIsolationTest {
     var lacking = machine.start(Machine.torvtl("doctor")).await(DEADLINE);
     assertThat(lacking.exitStatus()).isEqualTo(1);
     assertThat(lacking.out())
-        .contains("does not take the rules that keep this host off", "Operation not supported");
+        .contains(
+            "does not take the rules that keep this host off",
+            "does not take the rules that keep programs of this host from passing a TUN by",
+            "Operation not supported");
   }
 
   /** A TAP or TUN of its own takes no privilege, and neither does serving it. */
@@ -574,6 +577,20 @@ class HostIsolationTest {
         .filter(line -> line.contains("chain guest_"))
         .map(line -> line.replaceAll(".*(guest_[0-9a-f]+).*", "$1"))
         .collect(java.util.stream.Collectors.joining(","));
+  }
+
+  /** As a terminal that is closed sends it, and a connection that is lost. */
+  @Test
+  void theHostStaysOffAfterAHangup() throws Exception {
+    make(Kind.BRIDGE);
+    var gateway = start(Kind.BRIDGE);
+    assertThat(gateway.stop(Signal.HUP).exitStatus()).isEqualTo(129);
+    assertThat(gateway.log()).contains("SIGHUP", "this host stays off br0");
+    assertIsolated("after SIGHUP", false);
+    var again = start(Kind.BRIDGE);
+    assertIsolated("after a new start", true);
+    assertThat(again.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    assertThat(machine.script("nft list ruleset").out().strip()).isEmpty();
   }
 
   /** What ends the gateway, and nobody asked for it: as ifupdown does, or by hand. */

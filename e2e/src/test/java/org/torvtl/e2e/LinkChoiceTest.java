@@ -29,10 +29,11 @@ class LinkChoiceTest {
     machine = Machine.boot();
     machine.script(
         """
-        ip link add vmnet1 type veth peer name far
+        ip netns add beyond
+        ip link add vmnet1 type veth peer name far netns beyond
         ip address add 192.168.77.1/24 dev vmnet1
         ip link set vmnet1 up
-        ip link set far up
+        ip -n beyond link set far up
         sysctl -q -w net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
         sysctl -q -w net.ipv4.conf.vmnet1.arp_ignore=1
         """);
@@ -95,6 +96,60 @@ class LinkChoiceTest {
     serves("vmnet1", "--allow-host").close();
   }
 
+  /** The other end of va is a port of the host's bridge, with the host and guests on it. */
+  @Test
+  void aVethIntoABridgeOfThisHostIsRefused() throws Exception {
+    machine.script(
+        """
+        ip link add br2 type bridge
+        ip link set br2 up
+        ip link add va type veth peer name vb
+        ip link set va up
+        ip link set vb up master br2
+        """);
+    var reason = "va has its other end, vb, on this host too, as a part of br2";
+    refused(run("-d", "va"), reason, "run -d br2", "--force");
+    refused(run("-d", "va", "--allow-host"), reason);
+    finds(torvtl("doctor", "-d", "va"), reason, "run -d br2");
+    // One bridge further.
+    machine.script("ip link add br1 type bridge; ip link set br1 up; ip link set va master br1");
+    refused(run("-d", "br1"), "br1 leads to va, which has its other end, vb, on this host too");
+    refused(run("-d", "va"), "br1 leads to va, which has its other end, vb, on this host too");
+    machine.script("ip link set vb nomaster; ip link set va nomaster");
+    refused(run("-d", "va"), "va has its other end, vb, on this host", "ip link set vb netns");
+    serves("va", "--allow-host").close();
+    serves("va", "--force").close();
+    // The fix it names is one.
+    machine.script("ip link set vb netns beyond");
+    serves("va").close();
+  }
+
+  /** It comes to this host, or into its bridge, while the gateway serves. */
+  @Test
+  void aVethWhoseOtherEndComesToThisHostCarriesNothing() throws Exception {
+    machine.script("ip link add va type veth peer name vb; ip link set va up");
+    // While that end is down, nobody is there.
+    try (var gateway = serves("va")) {
+      machine.script("ip link set vb up");
+      Waiting.until(
+          "that to be told",
+          DEADLINE,
+          () -> gateway.log().contains("nothing is carried on va: va has its other end, vb"));
+      machine.script("ip link set vb netns beyond; ip -n beyond link set vb up");
+      Waiting.until(
+          "it to be carried again",
+          DEADLINE,
+          () -> gateway.log().contains("and traffic is carried"));
+      machine.script(
+          """
+          ip link add br2 type bridge
+          ip -n beyond link set vb netns 1
+          ip link set vb master br2
+          """);
+      Waiting.until("that to be told", DEADLINE, () -> gateway.log().contains("as a part of br2"));
+    }
+  }
+
   @Test
   void aBridgeIsCheckedForItsPort() throws Exception {
     machine.script(
@@ -134,7 +189,9 @@ class LinkChoiceTest {
         DEADLINE,
         () ->
             machine
-                    .script("ip -6 -o address show scope link -tentative; :")
+                    .script(
+                        "for each in '' '-n beyond'; do ip $each -6 -o address show scope link"
+                            + " -tentative; done")
                     .out()
                     .lines()
                     .filter(line -> line.contains("vmnet1") || line.contains("far"))
@@ -414,7 +471,7 @@ class LinkChoiceTest {
           ip netns add $each
           ip netns exec $each sysctl -q -w net.ipv6.conf.default.disable_ipv6=1
         done
-        ip link set far netns switch
+        ip -n beyond link set far netns switch
         ip netns exec switch sysctl -q -w net.ipv6.conf.all.disable_ipv6=1
         ip -n switch link add br0 type bridge
         ip -n switch link set far master br0 up

@@ -583,6 +583,63 @@ class OnionWorldTest {
     }
   }
 
+  /** A mark that reroutes what was led into the tunnel, and NAT of the source after that. */
+  @Test
+  void whatAnotherProgramReroutesDoesNotPassTheTunnelBy() throws Exception {
+    machine.script(
+        """
+        ip -n gateways neigh replace 192.168.200.77 lladdr 02:00:00:00:00:77 dev host0
+        nft -f - <<'EOF'
+        table ip other {
+          chain marks {
+            type route hook output priority mangle
+            meta skuid 65534 meta mark set 1
+          }
+          chain masks {
+            type nat hook postrouting priority srcnat
+            oifname eth0 ip saddr 192.168.200.2 snat to 192.168.200.77
+          }
+        }
+        EOF
+        ip rule add fwmark 1 lookup main priority 5
+        """);
+    var program = List.of("setpriv", "--reuid=65534", "--clear-groups", "bash", "-c");
+    var send = new ArrayList<>(program);
+    send.add("echo secret | nc -n -u -w 1 -s %s 18.7.7.7 5000".formatted(FROM));
+    try (var seen =
+        machine.start(
+            List.of(
+                "ip",
+                "netns",
+                "exec",
+                "gateways",
+                "tcpdump",
+                "-n",
+                "-l",
+                "--immediate-mode",
+                "-t",
+                "-i",
+                "host0",
+                "-Q",
+                "in",
+                "udp or icmp"))) {
+      seen.awaitOutput("'listening on'", text -> text.contains("listening on"), DEADLINE);
+      try (var proxy = proxy()) {
+        route("up").orThrow();
+        machine.start(send).await(DEADLINE);
+        machine.script("ping -q -c 1 -W 5 -I $1 $2", FROM, WORLD);
+        machine.script("ping -q -c 1 -W 1 -I eth0 $1 || :", CLOSED_TO_TUNNEL);
+        seen.awaitOutput("the last packet", text -> text.contains(CLOSED_TO_TUNNEL), DEADLINE);
+        assertThat(seen.output()).doesNotContain("> 18.7.7.7");
+        route("down").orThrow();
+        proxy.stop(Signal.TERM);
+      }
+      machine.start(send).await(DEADLINE);
+      seen.awaitOutput("that it was rerouted", text -> text.contains("> 18.7.7.7.5000"), DEADLINE);
+      assertThat(seen.output()).contains("192.168.200.77");
+    }
+  }
+
   private void tryAll(List<String> commands) throws Exception {
     for (var command : commands) {
       var result =

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Programs that try to pass a TUN with routes by: a capture of the outside shows not one of their
@@ -67,6 +68,48 @@ class TunRouteLeakTest {
       """
       echo secret | timeout 2 nc -n -u -b -w 1 -s 192.168.50.2 -p 68 255.255.255.255 67
       echo secret | timeout 2 nc -n -6 -u -w 1 -p 546 ff02::1:2%eth0 547
+      """;
+
+  /**
+   * Another program's rules: a mark that reroutes to the outside, NAT of the source, and of what is
+   * sent to the host's own address.
+   */
+  private static final String REROUTING =
+      """
+      nft -f - <<'EOF'
+      table inet other {
+        chain marks {
+          type route hook output priority mangle
+          meta skuid 105 accept
+          meta mark set 1
+        }
+        chain own {
+          type nat hook output priority -100
+          ip daddr 192.168.50.2 udp dport 8080 dnat ip to 203.0.113.80:5000
+          ip6 daddr 2001:db8:50::2 udp dport 8080 dnat ip6 to [2001:0:cb00:7150::1]:5000
+        }
+        chain masks {
+          type nat hook postrouting priority srcnat
+          oifname eth0 masquerade
+        }
+      }
+      EOF
+      for family in -4 -6; do
+        ip $family rule add fwmark 1 lookup main priority 100
+      done
+      """;
+
+  /** Led into the TUN or to the loopback interface at first. */
+  private static final String REROUTED =
+      """
+      timeout 1 bash -c 'echo secret >/dev/tcp/203.0.113.80/80'
+      echo secret >/dev/udp/203.0.113.80/9
+      ping -n -c 1 -W 1 203.0.113.80
+      ping -n -c 1 -W 1 -s 4000 203.0.113.80
+      echo secret >/dev/udp/192.168.50.2/8080
+      echo secret | nc -n -u -w 1 -s 192.168.50.2 192.168.50.2 8080
+      echo secret >/dev/udp/2001:db8:50::2/8080
+      echo secret | nc -n -u -w 1 -s 2001:db8:50::2 2001:db8:50::2 8080
       """;
 
   /** Bound to nothing: for the time when rules are replaced. */
@@ -173,6 +216,8 @@ class TunRouteLeakTest {
               "nft insert rule inet torvtl_tun_%1$d around accept",
               "nft delete chain inet torvtl_tun_%1$d around",
               "nft flush chain inet torvtl_tun_%1$d refused",
+              "nft flush chain inet torvtl_tun_%1$d rerouted",
+              "nft insert rule inet torvtl_tun_%1$d leaving accept",
               "nft delete table inet torvtl_tun_%1$d");
       for (int i = 0; i < changes.size(); i++) {
         int times = i + 1;
@@ -426,6 +471,88 @@ class TunRouteLeakTest {
     }
   }
 
+  /** The interface that a packet leaves by is another than the one it was first routed to. */
+  @ParameterizedTest
+  @ValueSource(strings = {"203.0.113.0/24", "default"})
+  void whatAnotherProgramReroutesDoesNotPassBy(String destination) throws Exception {
+    machine.script("sysctl -q -w net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth0.rp_filter=0");
+    machine.script(REROUTING);
+    try (var gateway = gateway(destination)) {
+      // The rule of the mark comes first, whatever the gateway's priorities.
+      for (var command : REROUTED.lines().toList()) {
+        as(PROGRAM, command).await(DEADLINE);
+      }
+      // The kernel's own answers, which are no program's.
+      outside
+          .namespace()
+          .script(
+              DEADLINE,
+              """
+              nc -n -w 1 -s 203.0.113.80 192.168.50.2 81
+              echo x | nc -n -u -q 0 -s 203.0.113.80 192.168.50.2 81
+              ping -n -c 1 -W 1 -I 203.0.113.80 192.168.50.2
+              :
+              """)
+          .orThrow();
+      onlyTorIsSeen(7001);
+      assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    }
+    // That it would have been seen.
+    as(PROGRAM, "echo secret >/dev/udp/192.168.50.2/8080").await(DEADLINE).orThrow();
+    outside.await("what was rerouted", text -> text.contains("> 203.0.113.80.5000: UDP"));
+  }
+
+  /** They are led by rules and the bridge's table as before, and are no program's of this host. */
+  @ParameterizedTest
+  @ValueSource(strings = {"203.0.113.0/24", "default"})
+  void whatTheHostForwardsOrBridgesPassesAsBefore(String destination) throws Exception {
+    machine.script(
+        """
+        for guest in 1 2 3; do
+          ip netns add guest$guest
+          ip link add port$guest type veth peer name eth0 netns guest$guest
+          ip link set port$guest up
+          ip -n guest$guest addr add 203.0.113.$guest/24 dev eth0
+          ip -n guest$guest link set eth0 up
+        done
+        ip link add br5 type bridge
+        ip link set br5 up
+        ip link set port2 master br5
+        ip link set port3 master br5
+        for family in ip ip6; do
+          hook=/proc/sys/net/bridge/bridge-nf-call-${family}tables
+          [ ! -e $hook ] || echo 1 >$hook
+        done
+        ip addr add 10.5.0.1/24 dev port1
+        ip addr add 2001:db8:5::1/64 dev port1 nodad
+        ip -n guest1 addr add 10.5.0.2/24 dev eth0
+        ip -n guest1 addr add 2001:db8:5::2/64 dev eth0 nodad
+        ip -n guest1 addr flush to 203.0.113.1 dev eth0
+        ip -n guest1 route add default via 10.5.0.1
+        ip -n guest1 route add default via 2001:db8:5::1
+        sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+        for family in -4 -6; do
+          ip $family rule add iif port1 lookup main priority 100
+        done
+        ip rule add to 10.5.0.0/24 lookup main priority 100
+        ip -6 rule add to 2001:db8:5::/64 lookup main priority 100
+        nft -f - <<'EOF'
+        table inet other {
+          chain masks {
+            type nat hook postrouting priority srcnat
+            oifname eth0 masquerade
+          }
+        }
+        EOF
+        """);
+    try (var gateway = gateway(destination)) {
+      machine.script("ip netns exec guest2 ping -n -q -c 1 -W 10 203.0.113.3");
+      machine.script("ip netns exec guest1 ping -n -q -c 1 -W 10 203.0.113.80");
+      machine.script("ip netns exec guest1 ping -n -q -c 1 -W 10 64:ff9b::203.0.113.80");
+      gateway.stop(Signal.TERM);
+    }
+  }
+
   /** A TUN of the user's own stays when its gateway is killed, and the next gateway takes over. */
   @Test
   void aPersistentTunIsTakenOver() throws Exception {
@@ -459,6 +586,72 @@ class TunRouteLeakTest {
       again.stop(Signal.TERM);
     }
     assertThat(machine.script("nft list ruleset; ip rule | grep 116 || :").out().strip()).isEmpty();
+  }
+
+  /** As a terminal that is closed sends it, and a connection that is lost. */
+  @Test
+  void aHangupOpensNothing() throws Exception {
+    try (var gateway = gateway("default")) {
+      assertThat(gateway.stop(Signal.HUP).exitStatus()).isEqualTo(129);
+      assertThat(gateway.log()).contains("SIGHUP", "routes into Tor are left");
+    }
+    tryAll(WAYS_AROUND + OF_ALL);
+    onlyTorIsSeen(7001);
+    try (var again = gateway("default")) {
+      again.stop(Signal.TERM);
+    }
+    assertThat(machine.script("nft list ruleset; ip rule | grep 116 || :").out().strip()).isEmpty();
+  }
+
+  /** Where SIGHUP is ignored, as nohup has it, it stays so. */
+  @Test
+  void aHangupThatIsIgnoredEndsNothing() throws Exception {
+    var words = new ArrayList<>(List.of("env", "--ignore-signal=HUP"));
+    words.addAll(
+        Machine.torvtl(
+            "run", "--tun", "tun5", "--route", "default", "-a", "127.0.0.1", "-p", "9055"));
+    try (var command = machine.start(words)) {
+      command.awaitLine("ready", DEADLINE);
+      var process = Machine.processOf(command);
+      Signal.HUP.to(process);
+      Signal.TERM.to(process);
+      assertThat(command.await(DEADLINE).exitStatus()).isIn(0, 143);
+      assertThat(command.output()).doesNotContain("SIGHUP");
+    }
+    assertThat(machine.script("nft list ruleset; ip rule | grep 116 || :").out().strip()).isEmpty();
+  }
+
+  /** As systemd-networkd does when it is started again. */
+  @ParameterizedTest
+  @ValueSource(strings = {"203.0.113.0/24", "default"})
+  void rulesAndRoutesThatAnotherProgramRemovesAreBack(String destination) throws Exception {
+    try (var gateway = gateway(destination)) {
+      var before = rulesAndRoutes();
+      var removals =
+          List.of(
+              "ip -4 rule flush protocol 116",
+              "ip -6 rule flush protocol 116",
+              "ip -4 rule delete priority $(ip -4 rule | grep -m 1 'proto 116' | cut -d: -f1)",
+              "ip route flush table $(ip -4 rule | sed -n 's/.* lookup \\([0-9]*\\) proto 116.*/\\1/p;T;q')",
+              "ip route delete unreachable default table $(ip -4 rule | sed -n 's/.* lookup \\([0-9]*\\) proto 116.*/\\1/p;T;q')");
+      for (var removal : removals) {
+        machine.script(removal);
+        Waiting.until(removal, DEADLINE, () -> rulesAndRoutes().equals(before));
+      }
+      Waiting.until("that to be told", DEADLINE, () -> gateway.log().contains("and are back"));
+      tryAll(WAYS_AROUND);
+      onlyTorIsSeen(7001);
+      assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    }
+    assertThat(machine.script("nft list ruleset; ip rule | grep 116 || :").out().strip()).isEmpty();
+  }
+
+  private String rulesAndRoutes() throws Exception {
+    return machine
+        .script(
+            "for family in -4 -6; do ip $family rule; ip $family route show table all; done |"
+                + " sed 's/ expires [0-9a-z]*//; s/ linkdown//' | sort")
+        .out();
   }
 
   /** A start that fails leaves closed what was closed. */

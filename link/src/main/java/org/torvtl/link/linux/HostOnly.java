@@ -10,21 +10,38 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * Whether an interface is host-only: nothing a guest sends into it reaches another network by the
  * hands of this host. What is looked at: the host's default route, the hardware behind it (its own,
- * or that of its bridge ports and lower devices), and whether the host forwards what arrives there.
+ * or that of its bridge ports and lower devices), whether the other end of a veth is this host's as
+ * well, and whether the host forwards what arrives there.
  *
  * <p>A guest that sends to the gateway's MAC address is safe in any case, since no frame to that
  * address is the host's to route. But a guest may also send to the host's.
  */
 public final class HostOnly {
+  private static final String VETH = "veth";
+
+  /** {@code IFF_UP} of linux/if.h. */
+  private static final int UP = 1;
+
   private static final int ROUTE_UP = 1, ROUTE_REJECT = 0x200;
 
   /** Drivers whose Ethernet frames travel over another network, inside other packets. */
   private static final Set<String> TUNNELS =
-      Set.of("vxlan", "geneve", "gretap", "erspan", "batman-adv", "openvswitch", "l2tp_eth");
+      Set.of(
+          "vxlan",
+          "geneve",
+          "gretap",
+          "ip6gretap",
+          "erspan",
+          "ip6erspan",
+          "amt",
+          "batman-adv",
+          "openvswitch",
+          "l2tp_eth");
 
   /**
    * Why it is not.
@@ -39,25 +56,42 @@ public final class HostOnly {
     String of(String name) throws IOException;
   }
 
+  /** What tells the other end of a veth, if that is in this network namespace. */
+  interface Peers {
+    Optional<String> of(String name) throws IOException;
+  }
+
   private final Path devices;
   private final Path settings;
   private final Path ipv4Routes;
   private final Path ipv6Routes;
   private final Drivers drivers;
+  private final Peers peers;
 
   /**
    * @param root below which the kernel's files are, {@code /sys} and {@code /proc}
    */
-  HostOnly(Path root, Drivers drivers) {
+  HostOnly(Path root, Drivers drivers, Peers peers) {
     devices = root.resolve("sys/class/net");
     settings = root.resolve("proc/sys/net");
     ipv4Routes = root.resolve("proc/net/route");
     ipv6Routes = root.resolve("proc/net/ipv6_route");
     this.drivers = drivers;
+    this.peers = peers;
   }
 
   private static HostOnly ofThisHost() {
-    return new HostOnly(Path.of("/"), name -> new NetworkInterface(name).driver());
+    return new HostOnly(
+        Path.of("/"), name -> new NetworkInterface(name).driver(), HostOnly::peerOfThisHost);
+  }
+
+  private static Optional<String> peerOfThisHost(String name) throws SystemCallException {
+    var table = LinkTable.read();
+    return table.stream()
+        .filter(entry -> entry.name().equals(name) && entry.kind().equals(VETH))
+        .flatMap(entry -> table.stream().filter(other -> other.index() == entry.lower()))
+        .map(LinkTable.Entry::name)
+        .findFirst();
   }
 
   /**
@@ -110,10 +144,45 @@ public final class HostOnly {
       forwarding(subject).ifPresent(objections::add);
     }
     bridgeFilter(subject).ifPresent(objections::add);
-    for (var lower : below(subject)) {
+    var below = below(subject);
+    for (var lower : below) {
       hardware(subject, lower).ifPresent(objections::add);
+      var peer = driver(lower).equals(VETH) ? peers.of(lower) : Optional.<String>empty();
+      if (peer.isPresent() && !below.contains(peer.get())) {
+        objections.addAll(otherEnd(subject, lower, peer.get(), isHostThere));
+      }
     }
     return objections;
+  }
+
+  /**
+   * What speaks against a veth of which the host has both ends, so that it is on the link there, or
+   * another segment of it is. While the other end is down, it is not.
+   */
+  private List<Objection> otherEnd(String name, String veth, String peer, boolean isHostThere)
+      throws IOException {
+    String what =
+        veth.equals(name)
+            ? "%s has its other end, %s, on this host too".formatted(name, peer)
+            : "%s leads to %s, which has its other end, %s, on this host too"
+                .formatted(name, veth, peer);
+    var master = master(peer);
+    if (master.isPresent()) {
+      return List.of(
+          new Objection(
+              "%s, as a part of %s".formatted(what, master.get()),
+              "use %s itself: torvtl run -d %1$s; or take %s out of it: ip link set %2$s nomaster"
+                  .formatted(master.get(), peer)));
+    }
+    if (isHostThere) {
+      return Stream.of(defaultRoute(peer), forwarding(peer)).flatMap(Optional::stream).toList();
+    }
+    return isUp(peer)
+        ? List.of(
+            new Objection(
+                what + ", which is on the guests' link there",
+                "move that end to the guest: ip link set %s netns GUEST".formatted(peer)))
+        : List.of();
   }
 
   private Optional<String> master(String name) throws IOException {
@@ -149,22 +218,27 @@ public final class HostOnly {
               whose + " a physical network behind it",
               "use an interface without one: torvtl tap create tap1"));
     }
-    String driver = drivers.of(lower).replaceFirst(" .*", "");
+    String driver = driver(lower);
     if (TUNNELS.contains(driver)) {
       return Optional.of(
           new Objection(
               "%s another network behind it (%s)".formatted(whose, driver),
               "use an interface without one: torvtl tap create tap1"));
     }
-    // A veth's other end is a guest; any other interface that stands on one of another namespace
+    // A veth's other end in another namespace is a guest; any other interface that stands on one of
+    // another namespace
     // could stand on a physical one.
-    if (!driver.equals("veth") && !standsAlone(device)) {
+    if (!driver.equals(VETH) && !standsAlone(device)) {
       return Optional.of(
           new Objection(
               whose + " a lower device in another network namespace, which cannot be looked at",
               "run torvtl in that namespace, or use another interface"));
     }
     return Optional.empty();
+  }
+
+  private String driver(String name) throws IOException {
+    return drivers.of(name).replaceFirst(" .*", "");
   }
 
   private static boolean standsAlone(Path device) throws IOException {
@@ -252,6 +326,12 @@ public final class HostOnly {
       }
     }
     return Optional.empty();
+  }
+
+  private boolean isUp(String name) throws IOException {
+    return read(devices.resolve(name).resolve("flags"))
+        .map(flags -> (Integer.decode(flags) & UP) != 0)
+        .orElse(false);
   }
 
   private static boolean isOn(Path setting) throws IOException {

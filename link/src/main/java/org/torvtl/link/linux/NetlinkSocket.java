@@ -16,8 +16,14 @@ public final class NetlinkSocket implements AutoCloseable {
   /** Protocols. */
   public static final int ROUTE = 0, NETFILTER = 12;
 
-  /** Multicast groups: interfaces, neighbors (of {@link #ROUTE}), nftables (of NETFILTER). */
-  public static final int GROUP_LINK = 1, GROUP_NEIGH = 3, GROUP_NFTABLES = 7;
+  /** Multicast groups of {@link #ROUTE}: interfaces, neighbors, routes and rules of IPv4. */
+  public static final int GROUP_LINK = 1, GROUP_NEIGH = 3, GROUP_ROUTE = 7, GROUP_RULE = 8;
+
+  /** Of {@link #ROUTE}: rules of IPv6. */
+  public static final int GROUP_IPV6_RULE = 19;
+
+  /** Of {@link #NETFILTER}. */
+  public static final int GROUP_NFTABLES = 7;
 
   private static final int SOL_NETLINK = 270, ADD_MEMBERSHIP = 1;
   private static final int SOL_SOCKET = 1, SO_RCVBUF = 8;

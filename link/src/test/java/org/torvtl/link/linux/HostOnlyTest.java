@@ -9,15 +9,19 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** On hosts made of files; on a real kernel e2e's LinkChoiceTest. */
 class HostOnlyTest {
   private final Path root;
 
   private final Map<String, String> drivers = new HashMap<>();
+  private final Map<String, String> peers = new HashMap<>();
   private int count;
 
   HostOnlyTest(@TempDir Path root) {
@@ -70,10 +74,28 @@ class HostOnlyTest {
             + "%s\t%s\t00000000\t0001\t0\t0\t0\t%s\t0\t0\t0\n".formatted(name, destination, mask));
   }
 
+  /** A veth with both ends in this namespace; the second is up. */
+  private void cable(String one, String other) throws IOException {
+    add(one, "veth");
+    add(other, "veth");
+    write("sys/class/net/" + one + "/iflink", "" + count);
+    write("sys/class/net/" + other + "/iflink", "" + (count - 1));
+    write("sys/class/net/" + other + "/flags", "0x1003");
+    peers.put(one, other);
+    peers.put(other, one);
+  }
+
   private List<String> reasons(String name) throws IOException {
+    return reasons(name, true);
+  }
+
+  private List<String> reasons(String name, boolean isHostThere) throws IOException {
     int index = Integer.parseInt(Files.readString(device(name).resolve("ifindex")).strip());
-    return new HostOnly(root, driver -> drivers.getOrDefault(driver, ""))
-        .look(name, index, true).stream().map(HostOnly.Objection::reason).toList();
+    return new HostOnly(
+            root,
+            driver -> drivers.getOrDefault(driver, ""),
+            veth -> Optional.ofNullable(peers.get(veth)))
+        .look(name, index, isHostThere).stream().map(HostOnly.Objection::reason).toList();
   }
 
   @Test
@@ -117,12 +139,26 @@ class HostOnlyTest {
         .containsExactly("mac0 leads to eth0, which has a physical network behind it");
   }
 
-  @Test
-  void aTunnelIsNot() throws IOException {
-    add("vx0", "vxlan");
-    add("br0", "bridge N/A", "vx0");
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "vxlan",
+        "geneve",
+        "gretap",
+        "ip6gretap",
+        "erspan",
+        "ip6erspan",
+        "amt",
+        "batman-adv",
+        "openvswitch",
+        "l2tp_eth"
+      })
+  void aTunnelIsNot(String driver) throws IOException {
+    add("tunnel0", driver);
+    add("br0", "bridge N/A", "tunnel0");
     assertThat(reasons("br0"))
-        .containsExactly("br0 leads to vx0, which has another network behind it (vxlan)");
+        .containsExactly(
+            "br0 leads to tunnel0, which has another network behind it (%s)".formatted(driver));
   }
 
   @Test
@@ -135,6 +171,50 @@ class HostOnlyTest {
     assertThat(reasons("mac0"))
         .containsExactly(
             "mac0 has a lower device in another network namespace, which cannot be looked at");
+  }
+
+  @Test
+  void aVethWhoseOtherEndIsOfABridgeHereIsNot() throws IOException {
+    cable("va", "vb");
+    add("br2", "bridge N/A");
+    enslave("vb", "br2");
+    for (boolean isHostThere : List.of(true, false)) {
+      assertThat(reasons("va", isHostThere))
+          .containsExactly("va has its other end, vb, on this host too, as a part of br2");
+    }
+    add("mac0", "macvlan", "va");
+    assertThat(reasons("mac0"))
+        .containsExactly(
+            "mac0 leads to va, which has its other end, vb, on this host too, as a part of br2");
+    add("br1", "bridge N/A");
+    enslave("va", "br1");
+    var reason = "br1 leads to va, which has its other end, vb, on this host too, as a part of br2";
+    assertThat(reasons("br1")).containsExactly(reason);
+    assertThat(reasons("va")).containsExactly(reason);
+  }
+
+  @Test
+  void aVethWithBothEndsInTheGuestsBridgeIsRight() throws IOException {
+    cable("va", "vb");
+    add("br0", "bridge N/A");
+    enslave("va", "br0");
+    enslave("vb", "br0");
+    assertThat(reasons("br0", false)).isEmpty();
+  }
+
+  @Test
+  void aVethWhoseOtherEndIsUpHerePutsTheHostOnTheLink() throws IOException {
+    cable("va", "vb");
+    assertThat(reasons("va", false))
+        .containsExactly(
+            "va has its other end, vb, on this host too, which is on the guests' link there");
+    // As --allow-host has it; not what the host does with it.
+    assertThat(reasons("va", true)).isEmpty();
+    write("proc/sys/net/ipv4/conf/vb/forwarding", "1");
+    assertThat(reasons("va", true))
+        .containsExactly("this host forwards what arrives at vb to other networks");
+    write("sys/class/net/vb/flags", "0x1002");
+    assertThat(reasons("va", false)).isEmpty();
   }
 
   @Test
@@ -173,7 +253,8 @@ class HostOnlyTest {
   @Test
   void filesOfAnotherNamespaceTellNothing() throws IOException {
     add("vmnet1", "");
-    assertThat(new HostOnly(root, driver -> "").look("vmnet1", 4711, true))
+    assertThat(
+            new HostOnly(root, driver -> "", veth -> Optional.empty()).look("vmnet1", 4711, true))
         .extracting(HostOnly.Objection::reason)
         .containsExactly(
             "what is behind vmnet1 cannot be seen: /sys shows another network namespace");
