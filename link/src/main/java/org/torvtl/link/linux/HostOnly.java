@@ -225,9 +225,8 @@ public final class HostOnly {
               "%s another network behind it (%s)".formatted(whose, driver),
               "use an interface without one: torvtl tap create tap1"));
     }
-    // A veth's other end in another namespace is a guest; any other interface that stands on one of
-    // another namespace
-    // could stand on a physical one.
+    // A veth's other end in another namespace is a guest; any other interface that stands on one
+    // there could stand on a physical one.
     if (!driver.equals(VETH) && !standsAlone(device)) {
       return Optional.of(
           new Objection(
