@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.cli;
 
+import io.netty.util.NetUtil;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
@@ -27,8 +28,8 @@ final class ProxyOptions {
       required = true,
       paramLabel = "ADDR",
       description =
-          "IP address of a Tor SOCKS port that is there already, or unix:PATH for a Unix domain"
-              + " socket, such as unix:/run/tor/socks.")
+          "IP address of a Tor SOCKS port that is there already, localhost for 127.0.0.1, or"
+              + " unix:PATH for a Unix domain socket, such as unix:/run/tor/socks.")
   private String address = "";
 
   @Option(
@@ -76,7 +77,7 @@ final class ProxyOptions {
   /** As on the command line. */
   static String text(SocketAddress proxy) {
     return proxy instanceof InetSocketAddress inet
-        ? inet.getAddress().getHostAddress() + ":" + inet.getPort()
+        ? NetUtil.toSocketAddressString(inet)
         : UNIX + proxy;
   }
 

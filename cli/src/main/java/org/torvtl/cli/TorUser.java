@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.cli;
 
+import io.netty.util.NetUtil;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -108,7 +109,7 @@ final class TorUser {
     if (covered.contain(proxy)) {
       throw new UserException(
           "cannot route %s into %s: the Tor proxy %s is there, and torvtl's own connections to it would be led back into Tor (leave its address out)"
-              .formatted(covered.leadingTo(proxy), tun, proxy.getHostAddress()));
+              .formatted(covered.leadingTo(proxy), tun, NetUtil.toAddressString(proxy)));
     }
   }
 

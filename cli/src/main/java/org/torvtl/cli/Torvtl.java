@@ -7,7 +7,6 @@ import java.util.List;
 import picocli.AutoComplete;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
@@ -17,7 +16,6 @@ import picocli.CommandLine.UnmatchedArgumentException;
 @Command(
     name = "torvtl",
     mixinStandardHelpOptions = true,
-    versionProvider = Version.class,
     description = "Puts virtual machines, containers and programs behind Tor at the network level.",
     footer = {
       "",
@@ -37,7 +35,7 @@ public final class Torvtl implements Runnable {
           DemoCommand.class,
           OnionCommand.class,
           AutoComplete.GenerateCompletion.class,
-          HelpCommand.class);
+          Help.class);
 
   @Spec private CommandSpec spec;
 
@@ -56,6 +54,7 @@ public final class Torvtl implements Runnable {
     var line = new CommandLine(new Torvtl());
     var asked = COMMANDS.stream().filter(command -> isAskedFor(command, arguments)).toList();
     (asked.isEmpty() ? COMMANDS : asked).forEach(line::addSubcommand);
+    tellVersion(line);
     return line.setUsageHelpAutoWidth(true)
         .setParameterExceptionHandler(Torvtl::wrongUsage)
         .setExecutionExceptionHandler(Torvtl::report)
@@ -68,9 +67,15 @@ public final class Torvtl implements Runnable {
    */
   private static boolean isAskedFor(Class<?> command, String... arguments) {
     return arguments.length > 0
-        && command != HelpCommand.class
+        && command != Help.class
         && command != AutoComplete.GenerateCompletion.class
         && command.getAnnotation(Command.class).name().equals(arguments[0]);
+  }
+
+  /** With {@code --version}, whatever command it follows. */
+  private static void tellVersion(CommandLine command) {
+    command.getCommandSpec().versionProvider(new Version());
+    command.getSubcommands().values().forEach(Torvtl::tellVersion);
   }
 
   private static int wrongUsage(ParameterException thrown, String[] arguments) {

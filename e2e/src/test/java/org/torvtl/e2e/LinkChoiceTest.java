@@ -316,6 +316,7 @@ class LinkChoiceTest {
       try (var gateway =
           Gateway.start(machine, "tun5", "--route", "default", "-a", "::1", "-p", "9055")) {
         exempts(34, 33, 35, 105);
+        assertThat(gateway.log()).contains("through Tor at [::1]:9055");
         gateway.stop(Signal.TERM);
       }
     }
@@ -371,7 +372,7 @@ class LinkChoiceTest {
     refused(
         torvtl("run", "--tun", "tun5", "--route", "default", "-a", "2001:db8::9", "-p", "9050"),
         "0.0.0.0/0",
-        "the Tor proxy 2001:db8:0:0:0:0:0:9 is there");
+        "the Tor proxy 2001:db8::9 is there");
   }
 
   /** Of whatever priority: at the gateway's end, and when the next one sweeps what it left. */

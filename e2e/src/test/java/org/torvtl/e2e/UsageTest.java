@@ -83,6 +83,42 @@ class UsageTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
+        "--version",
+        "run --version",
+        "run -V",
+        "tap create --version",
+        "lab -V",
+        "lab up --version",
+        "doctor -V",
+        "demo --version",
+        "help --version",
+        "onion route up --version"
+      })
+  void theVersionIsEverywhere(String arguments) throws Exception {
+    var result = torvtl(arguments.split(" "));
+    assertThat(result.exitStatus()).as("%s", result).isZero();
+    assertThat(result.out()).startsWith("torvtl ").contains("Java ");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"run", "lab", "lab up", "onion route down", "tap create"})
+  void helpIsThatOfTheCommandAskedFor(String command) throws Exception {
+    var words = ("help " + command).split(" ");
+    assertThat(torvtl(words).out())
+        .isEqualTo(torvtl((command + " --help").split(" ")).out())
+        .startsWith("Usage: torvtl " + command + " ");
+  }
+
+  @Test
+  void helpIsAskedOfWhatThereIsNot() throws Exception {
+    var result = torvtl("help", "lab", "upp");
+    assertThat(result.exitStatus()).isEqualTo(2);
+    assertThat(result.err()).contains("torvtl lab has no command 'upp'");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
         "run",
         "run --no-such-option",
         "run -d tap7 -p many",
