@@ -107,7 +107,9 @@ public final class LinkGuard implements AutoCloseable {
     var news = GuardNews.open(device, rules.table(), gatewayMac);
     LinkGuard guard;
     try {
-      guard = new LinkGuard(attachments, objections, rules, GuardKeeper.start(rules), news);
+      guard =
+          new LinkGuard(
+              attachments, objections, rules, GuardKeeper.start(rules, attachments), news);
     } catch (IOException e) {
       news.close();
       throw e;

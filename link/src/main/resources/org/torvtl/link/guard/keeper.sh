@@ -2,23 +2,39 @@
 #
 # Keeps the privilege to change the guard's tables. Run by GuardKeeper, which has the protocol.
 #
-# Arguments: the tables' name, the marks of the gateway's frames and of guests', the gateway's MAC address.
+# Argument: the tables' name. What no other user may read comes by standard input.
 
-exec 2>/dev/null
+# No program reads requests.
+exec 3<&0 </dev/null 2>/dev/null
 # A service manager ends all processes of a service; this one ends behind the gateway.
 trap '' HUP INT TERM
+# No word is the name of a file, whatever an interface is called.
+set -f
 LC_ALL=C
 export LC_ALL
-table=$1 mark=$2 heard=$3 mac=$4
+table=$1
+newline='
+'
+# A bridge of 1,023 ports with 128 MAC addresses each takes 7 MB and 25,000 lines.
+bytes_at_most=8388608 lines_at_most=32768
+# What the statements since the last new table may take: many more of them fill the kernel's memory.
+bytes_in_all=67108864
+
+read -r marks <&3 || exit
+read -r mac <&3 || exit
+# The gateway's devices, index and name of each, and the bridges that they have been ports of.
+read -r devices <&3 || exit
 
 # All that GuardRules writes, and no more: a program that has taken over the gateway can open the
 # guests' link, but cannot use this privilege on anything else of the host. One line has one
-# statement: no semicolon ends it early, and nothing is included.
+# statement: no semicolon ends it early, and nothing is included. Marks and interfaces are looked
+# at by $survey: everybody may read what grep is called with.
 name='[a-z]+_[0-9a-f_]+'
 macs='[0-9a-f]{2}(:[0-9a-f]{2}){5}(, [0-9a-f]{2}(:[0-9a-f]{2}){5})*'
 interface='"[A-Za-z0-9_.@+=,~#-]+"'
 interfaces="[{] $interface(, $interface)* [}]"
 hook="hook (ingress|egress) device $interface"
+some='0x[0-9a-f]{8}'
 group='ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 drop'
 limit='limit rate over [0-9]+/second burst [0-9]+ packets drop'
 unicast='ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00'
@@ -34,8 +50,8 @@ add rule inet $table heard iifname $interfaces (drop|notrack)
 add rule arp $table heard iifname $interfaces drop
 add rule (inet|arp) $table heard $group
 add rule netdev $table $name drop
-add rule netdev $table $name meta mark != ($mark|$heard) drop
-add rule netdev $table $name meta mark set ($mark|$heard)
+add rule netdev $table $name meta mark != $some drop
+add rule netdev $table $name meta mark set $some
 add rule netdev $table $name $group
 add rule netdev $table $name ether saddr $mac drop
 add rule netdev $table $name $unicast ether daddr != $mac drop
@@ -48,13 +64,111 @@ add rule netdev $table $name $unicast ether daddr != @macs_[0-9]+ drop
 add rule netdev $table $name (ether type|ip protocol) != (ip|tcp) $limit
 add rule netdev $table $name ip protocol tcp ip length < [0-9]+ $limit
 add rule netdev $table $name tcp flags & [(]syn [|] ack[)] == syn $limit
-add set netdev $table (owned|macs_[0-9]+) [{] type ether_addr; size [0-9]+; flags dynamic; [}]
+add set netdev $table owned [{] type ether_addr; size 131072; flags dynamic; [}]
+add set netdev $table macs_[0-9]+ [{] type ether_addr; size 128; flags dynamic; [}]
 add element netdev $table (owned|macs_[0-9]+) [{] $macs [}]
 delete element netdev $table owned [{] $macs [}]
-(add|delete) set netdev $table macs_[0-9]+
-member [0-9]+
-guest [0-9]+
-entry [0-9]+ (self|master)"
+delete set netdev $table macs_[0-9]+"
+
+# An awk program. It reads the marks; devices; the ports that were isolated here; the interfaces of
+# "ip -d -j link show", with a line for each brace; a dot; the port lines of a request; a dot; and
+# its statements. It writes what is to be done beside them, a step a line, and "fine"; or why not.
+#
+# "near" are the interfaces that stand on one another with the gateway's devices, at any remove: the
+# guard's are among them. A veth does not stand on its other end.
+# shellcheck disable=SC2016
+survey='
+function field(key,  text) {
+  if (!match($0, ",\"" key "\":\"[^\"]*\"")) return ""
+  text = substr($0, RSTART, RLENGTH - 1)
+  sub(/^,"[a-z]*":"/, "", text)
+  return text
+}
+function interface() {
+  if ($0 ~ /^"ifindex":[0-9]+,/) {
+    index_ = substr($0, 11) + 0
+    name = field("ifname")
+    names[index_] = name; indexes[name] = index_
+    masters[name] = field("master"); lowers[name] = field("link")
+  } else if ($0 ~ /^"info_kind":"veth"/) lowers[name] = ""
+  else if ($0 ~ /^"info_kind":"bridge"/) kinds[name] = "bridge"
+  else if (isPort) isolated[name] = $0 ~ /,"isolated":true[,}]/
+  isPort = $0 ~ /"info_slave_kind":"bridge","info_slave_data":$/
+}
+function links(  i, at, bridge, more) {
+  for (i = 1; i < known; i += 2) have[devices[i]]
+  for (i = 1; i < known; i += 2) {
+    print "device", devices[i], devices[i + 1]
+    at = devices[i] in names ? names[devices[i]] : devices[i + 1]
+    if (!(at in indexes)) continue
+    near[at]
+    bridge = kinds[at] == "bridge" ? at : masters[at]
+    if (kinds[bridge] != "bridge") continue
+    near[bridge]; bridges[bridge]
+    if (!(indexes[bridge] in have)) {
+      have[indexes[bridge]]
+      print "device", indexes[bridge], bridge
+    }
+  }
+  do {
+    more = 0
+    for (at in indexes) {
+      if (at in near) {
+        if (masters[at] != "" && !(masters[at] in near)) { near[masters[at]]; more = 1 }
+        if (lowers[at] != "" && !(lowers[at] in near)) { near[lowers[at]]; more = 1 }
+      } else if (masters[at] in near || lowers[at] in near) { near[at]; more = 1 }
+    }
+  } while (more)
+}
+function refuse() { print "refused:", $0; refused = 1; exit }
+function port(  at) {
+  at = names[$2]
+  if ($0 ~ /^member [0-9]+$/) print
+  else if ($0 ~ /^guest [0-9]+$/) {
+    if (!(masters[at] in bridges)) refuse()
+    if ($2 in ours || !isolated[at]) print "ours", $2
+    if (!isolated[at]) print "isolate", at
+  } else if ($0 ~ /^entry [0-9]+ (self|master)$/) {
+    if ($3 == "master") at = masters[at]
+    if (!(at in bridges)) refuse()
+    print
+  } else refuse()
+}
+function statement(  parts, n, i) {
+  if (++lines > most) refuse()
+  if ($0 ~ / meta mark / && !($9 in marks)) refuse()
+  if ($0 !~ /"/) return
+  n = split($0, parts, "\"")
+  for (i = 2; i <= n; i += 2) {
+    if (!(parts[i] in near)) refuse()
+    if ($0 ~ /notrack$/ && !(parts[i] in bridges)) refuse()
+  }
+}
+NR == 1 { marks[$1]; marks[$2]; next }
+NR == 2 { known = split($0, devices, " "); next }
+NR == 3 { for (i = 1; i <= NF; i++) ours[$i]; next }
+dots < 2 && $0 == "." { if (!dots++) links(); next }
+dots == 0 { interface(); next }
+dots == 1 { port(); next }
+{ statement() }
+END { if (dots == 2 && !refused) print "fine" }
+'
+
+# Reads the names of interfaces, for $named.
+look() {
+  links=$newline$(ip -j link show | tr '{' '\n' | sed -n 's/^"ifindex":\([0-9]*\),.*"ifname":"\([^"]*\)".*/\1 \2/p')$newline
+}
+
+# Sets $at to the name of an interface; to nothing if it is gone.
+named() {
+  at=''
+  case $links in
+  *"$newline$1 "*)
+    at=${links#*"$newline$1 "}
+    at=${at%%"$newline"*}
+    ;;
+  esac
+}
 
 # A forwarding table's word for an entry that no frame moves.
 fixed() {
@@ -64,22 +178,18 @@ fixed() {
   esac
 }
 
-named() {
-  ip -j link show | tr '{' '\n' | sed -n "s/^\"ifindex\":$1,.*\"ifname\":\"\([^\"]*\)\".*/\1/p"
-}
-
 # Removes the forwarding entries that are there on account of the gateway.
 forget() {
   while [ $# -gt 0 ]; do
-    at=$(named "$1")
-    [ -z "$at" ] || bridge fdb delete "$mac" dev "$at" "$2"
+    named "$1"
+    [ -z "$at" ] || bridge fdb delete "$mac" dev "$at" "$2" >&2
     shift 2
   done
 }
 
 enter() {
   while [ $# -gt 0 ]; do
-    at=$(named "$1")
+    named "$1"
     # The words are to be split.
     # shellcheck disable=SC2046
     if ! reason=$(bridge fdb replace "$mac" dev "$at" "$2" $(fixed "$2") 2>&1); then
@@ -90,20 +200,10 @@ enter() {
   done
 }
 
-# Isolates ports, so that no guest hears another even while the rules are gone. Who isolated one before, keeps it so.
+# Isolates ports, so that no guest hears another even while the rules are gone.
 isolate() {
-  for port; do
-    at=$(named "$port")
-    case " $isolated $found " in
-    *" $port "*) continue ;;
-    esac
-    if [ -z "$at" ]; then
-      continue
-    elif [ "$fresh" = yes ] && bridge -d link show dev "$at" | grep -q 'isolated on'; then
-      found="$found $port"
-    elif reason=$(bridge link set dev "$at" isolated on 2>&1); then
-      isolated="$isolated $port"
-    else
+  for at; do
+    if ! reason=$(bridge link set dev "$at" isolated on 2>&1); then
       answer="failed: the bridge does not isolate $at: $reason"
       return
     fi
@@ -112,51 +212,116 @@ isolate() {
 
 join() {
   for port; do
-    at=$(named "$port")
-    [ -z "$at" ] || bridge link set dev "$at" isolated off
+    named "$port"
+    [ -z "$at" ] || bridge link set dev "$at" isolated off >&2
   done
 }
 
-# Reads statements up to a line with a dot. All of them are done, or none.
-transaction() {
-  batch='' lines='' wanted='' guests='' all=''
-  while IFS= read -r line && [ "$line" != . ]; do
-    case $line in
-    member\ *) all="$all ${line#member }" ;;
-    guest\ *) guests="$guests ${line#guest }" ;;
-    entry\ *) wanted="$wanted ${line#entry }" ;;
-    *) batch="$batch$line
-" ;;
-    esac
-    lines="$lines$line
-"
+# The ports that were isolated here, for a keeper that takes over after this one.
+record() {
+  printf 'add table netdev %s\nadd set netdev %s isolated { type mark; }\nflush set netdev %s isolated\n' "$table" "$table" "$table"
+  for port; do
+    printf 'add element netdev %s isolated { %s }\n' "$table" "$port"
   done
+}
+
+recorded() {
+  timeout -s KILL 5 nft list set netdev "$table" isolated | tr -s '{}, \t' '\n' | while read -r word; do
+    case $word in
+    0x*) echo "$((word))" ;;
+    esac
+  done
+}
+
+# Whether a number is one that may be taken up.
+is_length() {
+  case $1 in
+  '' | *[!0-9]* | ????????*) return 1 ;;
+  esac
+  [ "$1" -le $bytes_at_most ]
+}
+
+# Reads bytes, of which the last ends a line, and no more; the shell would read them one by one.
+take() {
+  taken=''
+  [ "$1" -gt 0 ] || return 0
+  taken=$(dd bs="$1" count=1 iflag=fullblock <&3)
+  # Fewer are half of what was meant: the gateway was killed.
+  [ $((${#taken} + 1)) = "$1" ]
+}
+
+# Looks at what is asked for; $steps is what is to be done beside the statements.
+check() {
   # Only "none found" lets them pass: grep may fail for other reasons.
-  refused=$(printf '%s' "$lines" | grep -Exv -m 1 "$allowed")
+  refused=$(printf '%s' "$statements" | grep -Exv -m 1 "$allowed")
   if [ $? -ne 1 ]; then
     answer="refused: $refused"
+    return 1
+  fi
+  steps=$({
+    printf '%s\n' "$marks" "$devices" "$isolated"
+    ip -d -j link show | tr '{' '\n'
+    printf '\n.\n%s' "${ports:+$ports$newline}"
+    printf '.\n%s' "${statements:+$statements$newline}"
+  } | awk -v most=$lines_at_most "$survey")
+  case $steps in
+  fine | *"${newline}fine") ;;
+  *)
+    answer="refused: ${steps##*"${newline}refused: "}"
+    return 1
+    ;;
+  esac
+}
+
+# Takes the steps, a line each.
+plan() {
+  devices='' members='' isolated='' loose='' wanted=''
+  for step; do
+    case $step in
+    device\ *) devices="$devices ${step#device }" ;;
+    member\ *) members="$members ${step#member }" ;;
+    ours\ *) isolated="$isolated ${step#ours }" ;;
+    isolate\ *) loose="$loose ${step#isolate }" ;;
+    entry\ *) wanted="$wanted ${step#entry }" ;;
+    esac
+  done
+}
+
+# All of the statements are done, or none.
+transaction() {
+  check || return
+  case $statements$newline in
+  *"${newline}delete table netdev $table$newline"*) bytes=0 ;;
+  esac
+  bytes=$((bytes + ${#statements}))
+  if [ $bytes -gt $bytes_in_all ]; then
+    answer="refused: statements of more than $bytes_in_all bytes since the table was made anew"
     return
   fi
-  if ! reason=$(printf '%s' "$batch" | timeout -s KILL 5 nft -f - 2>&1); then
+  # What has left its bridge is not ours any more; but no port is forgotten if nft fails.
+  before=$isolated
+  IFS=$newline
+  # The lines are to be split, and below the words.
+  # shellcheck disable=SC2086
+  plan $steps
+  unset IFS
+  # shellcheck disable=SC2086
+  if [ -n "$statements" ] && ! reason=$({
+    printf '%s\n' "$statements"
+    record $isolated
+  } | timeout -s KILL 5 nft -f - 2>&1); then
+    isolated=$before
     answer="failed: ${reason:-nftables gave no answer}"
     return
   fi
-  answer=ok put=yes members=$all
-  # The words are to be split.
+  answer=ok put=yes
   # shellcheck disable=SC2086
   {
+    [ -z "$entries$wanted" ] || look
     [ "$wanted" = "$entries" ] || forget $entries
     entries=$wanted
     enter $entries
-    # Of a port that has left its bridge there is nothing to undo.
-    stay=''
-    for port in $isolated; do
-      case " $guests " in
-      *" $port "*) stay="$stay $port" ;;
-      esac
-    done
-    isolated=$stay
-    isolate $guests
+    isolate $loose
   }
 }
 
@@ -168,24 +333,34 @@ remove() {
 
 # Whether an interface of the link is there, as far as can be told.
 present() {
-  links=$(ip -j link show) || return 0
+  here=$(ip -j link show) || return 0
   for member in $members; do
-    case $links in
+    case $here in
     *"\"ifindex\":$member,"*) return 0 ;;
     esac
   done
   return 1
 }
 
-put=no entries='' members='' isolated='' found=''
-fresh=yes
-if timeout -s KILL 5 nft list table netdev "$table" >/dev/null; then
-  fresh=no
-fi
-while read -r word number; do
+put=no entries='' members='' bytes=0
+# shellcheck disable=SC2046
+set -- $(recorded)
+isolated=$*
+# A request begins with 48 bytes: a word, a number for the answer, and two lengths.
+while header=$(dd bs=48 count=1 iflag=fullblock <&3) && [ -n "$header" ]; do
+  # shellcheck disable=SC2086
+  set -- $header
+  word=$1 number=$2
   answer=''
   case $word in
-  transaction) transaction ;;
+  transaction)
+    is_length "$3" && is_length "$4" || break
+    take "$3" || break
+    statements=$taken
+    take "$4" || break
+    ports=$taken
+    transaction
+    ;;
   owned)
     if ! answer=$(timeout -s KILL 5 nft list table netdev "$table"); then
       answer=none
@@ -193,15 +368,18 @@ while read -r word number; do
     ;;
   remove)
     remove || exit
+    look
     # shellcheck disable=SC2086
     forget $entries
     # shellcheck disable=SC2086
     join $isolated
     exit 0
     ;;
+  *) break ;;
   esac
   # One line, whatever a program said.
-  printf '%s %s\n' "$number" "$(printf '%s' "$answer" | tr -s '\n\t ' '   ')"
+  [ "$answer" = ok ] || answer=$(printf '%s' "$answer" | tr -s '\n\t ' '   ')
+  printf '%s %s\n' "$number" "$answer"
 done
 
 # Nobody asked for the end. The tables stay; but not those of devices that have gone along with the gateway.
