@@ -780,6 +780,22 @@ class HostIsolationTest {
     assertThat(machine.script("nft list ruleset").out().strip()).isEmpty();
   }
 
+  /** By root, or for want of memory. Nobody could put the guard back then, so the gateway ends. */
+  @Test
+  void withoutTheProcessThatKeepsTheGuardTheGatewayEnds() throws Exception {
+    make(Kind.BRIDGE);
+    var gateway = start(Kind.BRIDGE);
+    var children = gateway.process().children().toList();
+    assertThat(children).hasSize(1);
+    children.getFirst().destroyForcibly();
+    Waiting.until("the gateway to end", DEADLINE, () -> !gateway.isRunning());
+    assertThat(gateway.log())
+        .contains("the process that keeps the packet filter has ended", "start torvtl again");
+    assertIsolated("after that", false);
+    assertThat(start(Kind.BRIDGE).stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    assertThat(left()).isEmpty();
+  }
+
   @Test
   void theHostStaysOffARenamedBridgeAfterSigkill() throws Exception {
     make(Kind.BRIDGE);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.link.guard;
 
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -115,6 +116,29 @@ record GuardRules(String table, int mark, int heard, long mac) {
   /** Whether nft can be given the name of an interface. */
   static boolean isNameable(String name) {
     return NAME.matcher(name).matches();
+  }
+
+  /**
+   * Makes sure that nft can be given the names of all interfaces.
+   *
+   * @throws IOException if not
+   */
+  static void check(Segment segment) throws IOException {
+    for (var port : segment.all()) {
+      if (!isNameable(port.name())) {
+        throw new IOException(
+            "interface %s has a name that nftables cannot be given (rename it)"
+                .formatted(port.name()));
+      }
+    }
+  }
+
+  /** All kinds of statements, about the loopback interface. */
+  static Version sample() {
+    var loopback = List.of(new Port(1, "lo"));
+    var segment =
+        new Segment(loopback, loopback, loopback, loopback, loopback, loopback, loopback, loopback);
+    return new GuardRules(tableFor("lo"), 1, 2, 1).fresh(segment, 1, Map.of(1, Set.of(1L)));
   }
 
   /** A name for the tables of a device. */

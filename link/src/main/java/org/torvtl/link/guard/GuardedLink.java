@@ -46,16 +46,18 @@ public final class GuardedLink extends ForwardingLink {
   @Override
   public void start(IoEventLoop loop, Receiver receiver) {
     var taking = new GuardedReceiver(receiver);
-    onDeparture =
-        () -> {
-          try {
-            loop.execute(taking::hearDepartures);
-          } catch (RejectedExecutionException e) {
-            log.debug("{} takes no more frames", link.name(), e);
-          }
-        };
+    onDeparture = () -> execute(loop, taking::hearDepartures);
     guard.addresses().onDeparture(onDeparture);
     link.start(loop, taking);
+    guard.onLoss(cause -> execute(loop, () -> taking.failed(cause)));
+  }
+
+  private void execute(IoEventLoop loop, Runnable task) {
+    try {
+      loop.execute(task);
+    } catch (RejectedExecutionException e) {
+      log.debug("{} takes no more frames", link.name(), e);
+    }
   }
 
   private final class GuardedReceiver extends ForwardingReceiver {

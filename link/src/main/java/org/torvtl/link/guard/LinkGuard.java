@@ -4,11 +4,10 @@ package org.torvtl.link.guard;
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -136,12 +135,7 @@ public final class LinkGuard implements AutoCloseable {
    * --check}, which tells whether the kernel has what they take and changes nothing.
    */
   public static List<String> sample() {
-    var loopback = List.of(new Segment.Port(1, "lo"));
-    var segment =
-        new Segment(loopback, loopback, loopback, loopback, loopback, loopback, loopback, loopback);
-    return new GuardRules(GuardRules.tableFor("lo"), 1, 2, 1)
-        .fresh(segment, 1, Map.of(1, Set.of(1L)))
-        .statements();
+    return GuardRules.sample().statements();
   }
 
   private void begin() throws IOException {
@@ -214,6 +208,23 @@ public final class LinkGuard implements AutoCloseable {
       hasNewGuest = true;
       news.wake();
     }
+  }
+
+  /**
+   * Has something done when the guard can be kept no longer, for its keeper is lost. The tables are
+   * there, but nobody could put them back. Any thread may do it, at once or later.
+   */
+  void onLoss(Consumer<IOException> action) {
+    var unused =
+        keeper
+            .ended()
+            .thenAccept(reason -> {
+              if (!closing) {
+                inForce = false;
+                action.accept(
+                    new IOException("%s (start torvtl again for %s)".formatted(reason, device)));
+              }
+            });
   }
 
   /** Which guest is at which port, and who has left. */
@@ -335,7 +346,7 @@ public final class LinkGuard implements AutoCloseable {
     isUnfinished = true;
     for (int i = 0; i < TRIES_AT_ONCE; i++) {
       segment = membership.survey();
-      check(segment);
+      GuardRules.check(segment);
       try {
         apply(isFresh || news.isTouched());
       } catch (IOException e) {
@@ -385,16 +396,6 @@ public final class LinkGuard implements AutoCloseable {
 
   private boolean isGone(int port) {
     return segment.guests().stream().noneMatch(guest -> guest.index() == port);
-  }
-
-  private static void check(Segment segment) throws IOException {
-    for (var port : segment.all()) {
-      if (!GuardRules.isNameable(port.name())) {
-        throw new IOException(
-            "interface %s has a name that nftables cannot be given (rename it)"
-                .formatted(port.name()));
-      }
-    }
   }
 
   /** Removes the tables, and nothing else. More calls do nothing. */

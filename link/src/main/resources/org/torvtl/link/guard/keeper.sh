@@ -70,12 +70,14 @@ add element netdev $table (owned|macs_[0-9]+) [{] $macs [}]
 delete element netdev $table owned [{] $macs [}]
 delete set netdev $table macs_[0-9]+"
 
-# An awk program. It reads the marks; devices; the ports that were isolated here; the interfaces of
+# An awk program. It reads the marks; devices; the ports that were isolated here; the members of the
+# last request; the interfaces of
 # "ip -d -j link show", with a line for each brace; a dot; the port lines of a request; a dot; and
 # its statements. It writes what is to be done beside them, a step a line, and "fine"; or why not.
 #
 # "near" are the interfaces that stand on one another with the gateway's devices, at any remove: the
-# guard's are among them. A veth does not stand on its other end.
+# guard's are among them. A veth does not stand on its other end. What was a member stays near: a
+# port that has left its bridge.
 # shellcheck disable=SC2016
 survey='
 function field(key,  text) {
@@ -96,6 +98,7 @@ function interface() {
   isPort = $0 ~ /"info_slave_kind":"bridge","info_slave_data":$/
 }
 function links(  i, at, bridge, more) {
+  for (at in before) if (at in names) near[names[at]]
   for (i = 1; i < known; i += 2) have[devices[i]]
   for (i = 1; i < known; i += 2) {
     print "device", devices[i], devices[i + 1]
@@ -123,8 +126,10 @@ function links(  i, at, bridge, more) {
 function refuse() { print "refused:", $0; refused = 1; exit }
 function port(  at) {
   at = names[$2]
-  if ($0 ~ /^member [0-9]+$/) print
-  else if ($0 ~ /^guest [0-9]+$/) {
+  if ($0 ~ /^member [0-9]+$/) {
+    if (at != "" && !(at in near)) refuse()
+    print
+  } else if ($0 ~ /^guest [0-9]+$/) {
     if (!(masters[at] in bridges)) refuse()
     if ($2 in ours || !isolated[at]) print "ours", $2
     if (!isolated[at]) print "isolate", at
@@ -147,6 +152,7 @@ function statement(  parts, n, i) {
 NR == 1 { marks[$1]; marks[$2]; next }
 NR == 2 { known = split($0, devices, " "); next }
 NR == 3 { for (i = 1; i <= NF; i++) ours[$i]; next }
+NR == 4 { for (i = 1; i <= NF; i++) before[$i]; next }
 dots < 2 && $0 == "." { if (!dots++) links(); next }
 dots == 0 { interface(); next }
 dots == 1 { port(); next }
@@ -259,7 +265,7 @@ check() {
     return 1
   fi
   steps=$({
-    printf '%s\n' "$marks" "$devices" "$isolated"
+    printf '%s\n' "$marks" "$devices" "$isolated" "$members"
     ip -d -j link show | tr '{' '\n'
     printf '\n.\n%s' "${ports:+$ports$newline}"
     printf '.\n%s' "${statements:+$statements$newline}"
