@@ -226,8 +226,9 @@ record GuardRules(String table, int mark, int heard, long mac) {
           "add set netdev %s %s { type ether_addr; size %d; flags dynamic; }"
               .formatted(table, set, MACS_OF_A_PORT));
       if (!macs.isEmpty()) {
+        String elements = elements(macs);
         for (var each : List.of(set, "owned")) {
-          statements.add("add element netdev %s %s %s".formatted(table, each, elements(macs)));
+          statements.add("add element netdev %s %s %s".formatted(table, each, elements));
         }
       }
       String ingress = base(port, "ingress");
