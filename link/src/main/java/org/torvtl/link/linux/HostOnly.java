@@ -171,7 +171,7 @@ public final class HostOnly {
       return List.of(
           new Objection(
               "%s, as a part of %s".formatted(what, master.get()),
-              "use %s itself: torvtl run -d %1$s; or take %s out of it: ip link set %2$s nomaster"
+              "use %s itself: torvtl run -d %1$s; or move %s to the guest: ip link set %2$s netns GUEST"
                   .formatted(master.get(), peer)));
     }
     if (isHostThere) {
