@@ -10,6 +10,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
@@ -295,6 +296,36 @@ class SegmentGuestsTest {
       assertServed(one);
       gateway.stop(Signal.TERM);
       assertThat(machine.script("bridge -d link show | grep 'isolated on' || :").out()).isEmpty();
+    }
+  }
+
+  /** Ports that leave their bridge and are back at once, and ports that another program opens. */
+  @ParameterizedTest
+  @CsvSource({
+    "SOCKET, ip link set PORT nomaster; ip link set PORT master br0",
+    "TAP, ip link set PORT nomaster; ip link set PORT master br0",
+    "SOCKET, bridge link set dev PORT isolated off"
+  })
+  void aPortIsIsolatedAgain(Kind kind, String cause) throws Exception {
+    try (var gateway = start(kind)) {
+      assertServed(one);
+      assertServed(two);
+      for (var port : List.of("p2", "p3")) {
+        machine.script(cause.replace("PORT", port));
+      }
+      Waiting.until(
+          "the ports to be isolated again",
+          DEADLINE,
+          () ->
+              machine
+                      .script("bridge -d link show dev p2; bridge -d link show dev p3")
+                      .out()
+                      .lines()
+                      .filter(line -> line.contains("isolated on"))
+                      .count()
+                  == 2);
+      assertServed(one);
+      gateway.stop(Signal.TERM);
     }
   }
 
