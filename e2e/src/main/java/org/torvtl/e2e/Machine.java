@@ -122,11 +122,11 @@ public final class Machine implements Closeable {
 
   /** Starts a command on the machine; its standard input is empty. */
   public RunningCommand start(List<String> command) throws IOException {
-    // Whoever runs the tests in the background may have made SIGINT ignored, which is inherited.
+    // Whoever runs the tests in the background may have made signals ignored, which is inherited.
     return RunningCommand.start(
         List.of(
             "env",
-            "--default-signal=INT,QUIT,PIPE",
+            "--default-signal=HUP,INT,QUIT,PIPE",
             "JAVA_HOME=" + JDK,
             "nsenter",
             "--target=" + firstProcess.pid(),

@@ -102,6 +102,18 @@ class GuardKeeperTest {
         "fine");
   }
 
+  /** What makes all of the guard's tables anew. */
+  private static final String ANEW =
+      """
+      add table netdev torvtl_guard_br0
+      delete table netdev torvtl_guard_br0
+      add table inet torvtl_guard_br0
+      delete table inet torvtl_guard_br0
+      add table arp torvtl_guard_br0
+      delete table arp torvtl_guard_br0
+      add table netdev torvtl_guard_br0
+      """;
+
   private static String request(int number, String statements, String ports) {
     return "%-47s\n%s%s"
         .formatted(
@@ -174,6 +186,34 @@ class GuardKeeperTest {
         .doesNotContain("1 ok", "table netdev torvtl_guard_br0");
   }
 
+  /** Numbers of interfaces that are still to come. */
+  @Test
+  void whatIsNotThereIsNoMember() throws Exception {
+    makeBridges();
+    var result =
+        machine.script(
+            """
+            exec 3> >(sh "$1" torvtl_guard_br0 >/tmp/answers)
+            keeper=$!
+            printf %s "$2" >&3
+            until [ -s /tmp/answers ]; do :; done
+            ip link add name later index 90 type bridge
+            printf %s "$3" >&3
+            exec 3>&-
+            wait "$keeper"
+            cat /tmp/answers
+            """,
+            KEEPER,
+            SECRETS.formatted("20 br2")
+                + request(1, "add table netdev torvtl_guard_br0\n", "member 90\nmember 21\n"),
+            request(
+                2,
+                "add chain netdev torvtl_guard_br0 a_1 { type filter hook ingress device \"later\" priority -500; }\n",
+                ""));
+    assertThat(result.out().lines().toList().get(0)).isEqualTo("1 ok");
+    assertThat(result.out().lines().toList().get(1)).startsWith("2 refused: add chain");
+  }
+
   /** The guard's devices are gone with the gateway, or one of them is there under any name. */
   @Test
   void theTablesStayAsLongAsAnyOfTheirDevicesIsThere() throws Exception {
@@ -233,7 +273,7 @@ class GuardKeeperTest {
         "20 br2 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } notrack | guest 21 | ok",
         "20 br2 | add rule inet torvtl_guard_br0 heard iifname { \"port2\" } drop | entry 20 self | ok",
         "21 port2 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } notrack | entry 21 master | ok",
-        "7 br2 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } notrack | guest 21 | ok",
+        "7 br2 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } notrack | guest 21 | port",
         "20 old | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } notrack | guest 21 | ok",
         "20 br2 | add chain netdev torvtl_guard_br0 a_1 { type filter hook ingress device \"peer2\" priority -500; } | member 21 | statement",
         "20 br2 | add chain netdev torvtl_guard_br0 a_1 { type filter hook egress device \"lo\" priority -500; } | member 21 | statement",
@@ -447,9 +487,7 @@ class GuardKeeperTest {
           printf '%-47s\n%s\n' "transaction 11 $((${#add} + 1)) 0" "$add"
         } >/tmp/request
         """,
-        SECRETS.formatted("1 lo"),
-        request(
-            10, "add table netdev torvtl_guard_br0\ndelete table netdev torvtl_guard_br0\n", ""));
+        SECRETS.formatted("1 lo"), request(10, ANEW, ""));
     assertThat(machine.script("sh \"$1\" torvtl_guard_br0 </tmp/request", KEEPER).out().lines())
         .containsExactly(
             "1 ok",
@@ -460,7 +498,7 @@ class GuardKeeperTest {
             "6 ok",
             "7 ok",
             "8 ok",
-            "9 refused: statements of more than 67108864 bytes since the table was made anew",
+            "9 refused: statements of more than 67108864 bytes since the tables were made anew",
             "10 ok",
             "11 ok");
   }

@@ -652,12 +652,24 @@ class HostIsolationTest {
     var gateway = start(kind);
     machine.script(
         """
-        ip -n guest neighbor replace 192.168.50.77 lladdr $(cat /sys/class/net/p0/address) dev e
+        ip -n guest neighbor replace 192.168.50.77 lladdr ff:ff:ff:ff:ff:ff dev e
+        ip -n guest address add 203.0.113.7/32 dev e
         """);
     try (var outside = Capture.of(machine, "out0");
         var flood =
             machine.start(
-                List.of("ip", "netns", "exec", "guest", "ping", "-n", "-f", "-q", "10.99.0.1"))) {
+                List.of(
+                    "ip",
+                    "netns",
+                    "exec",
+                    "guest",
+                    "ping",
+                    "-n",
+                    "-f",
+                    "-q",
+                    "-I",
+                    "203.0.113.7",
+                    "10.99.0.1"))) {
       machine.script(cause);
       Waiting.until(
           "the port to be missed",
@@ -669,6 +681,7 @@ class HostIsolationTest {
     machine.script(
         """
         ip -n guest neighbor del 192.168.50.77 dev e
+        ip -n guest address del 203.0.113.7/32 dev e
         ip -n guest link set e up
         ip link set p0 up
         """);

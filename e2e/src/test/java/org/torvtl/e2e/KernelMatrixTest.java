@@ -93,7 +93,7 @@ class KernelMatrixTest {
     "tun, 9000, off, bbr, sack, 10, 1000000",
     "tun, 65535, on, cubic, nothing, 1, 5000000",
     "tun, 65535, off, bbr, window_scaling, 5, 2000000",
-    "tap, 1500, on, cubic, sack timestamps window_scaling, 10, 300000",
+    "tap, 1500, on, cubic, sack timestamps window_scaling, 10, 100000",
     "tap, 1500, on, reno, nothing, 10, 500000"
   })
   @Execution(ExecutionMode.CONCURRENT)

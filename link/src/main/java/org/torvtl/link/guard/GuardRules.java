@@ -275,9 +275,14 @@ record GuardRules(String table, int mark, int heard, long mac) {
       }
     }
 
-    /** No IP host is at the addresses that a bridge keeps for itself, not on a new port either. */
+    /**
+     * No IP host is at the addresses that a bridge keeps for itself, not on a new port either. And
+     * what has passed the rules of a guest's port is not this host's, whatever bridge that port has
+     * been put into.
+     */
     private void unheard(String chain, List<Port> ports) {
       statements.add("add rule %s %s drop".formatted(chain, GROUPS));
+      statements.add("add rule %s meta mark == %s drop".formatted(chain, text(heard)));
       if (!ports.isEmpty()) {
         statements.add("add rule %s iifname { %s } drop".formatted(chain, names(ports)));
       }

@@ -311,7 +311,7 @@ public final class LinkGuard implements AutoCloseable {
       return false;
     }
     membership.served(segment);
-    inForce = true;
+    inForce = !keeper.ended().isDone();
     if (complaint != null) {
       complaint = null;
       log.warn("this host is off {} again, and traffic is carried", device);

@@ -50,16 +50,9 @@ final class Membership {
     all.addAll(former.values());
     var now = Segment.of(interfaces, all);
     var joined = now.bridges().stream().filter(bridge -> !isMember(bridge)).toList();
-    if (joined.isEmpty()) {
-      return now;
-    }
-    if (objection().isPresent()) {
-      return Segment.of(interfaces, all, indexes(joined.stream().map(Port::index)));
-    }
-    for (var bridge : joined) {
-      attachments.add(new Attachment(Attachment.Role.SOCKET, bridge.index(), bridge.name()));
-    }
-    return now;
+    return joined.isEmpty() || objection().isEmpty()
+        ? now
+        : Segment.of(interfaces, all, indexes(joined.stream().map(Port::index)));
   }
 
   private static Set<Integer> indexes(Stream<Integer> indexes) {
@@ -88,6 +81,11 @@ final class Membership {
 
   /** Something is carried: what guests are behind now stays theirs. */
   void served(Segment segment) {
+    for (var bridge : segment.bridges()) {
+      if (!isMember(bridge)) {
+        attachments.add(new Attachment(Attachment.Role.SOCKET, bridge.index(), bridge.name()));
+      }
+    }
     Stream.concat(segment.guests().stream(), segment.lower().stream())
         .forEach(port ->
             former.computeIfAbsent(

@@ -39,12 +39,6 @@ public record Segment(
 
   private static final String BRIDGE = "bridge", VETH = "veth";
 
-  /**
-   * Kinds of interfaces that stand on another and bring nothing of it to this host's own stack: a
-   * veth's other end is none, and what a macvtap or ipvtap takes goes to its character device.
-   */
-  private static final Set<String> UNHEARD = Set.of(VETH, "macvtap", "ipvtap");
-
   /** An interface. */
   public record Port(int index, String name) implements Comparable<Port> {
     private static final Comparator<Port> ORDER =
@@ -190,7 +184,7 @@ public record Segment(
         if ((isLower || isSlave) && lower.add(port(entry))) {
           for (var sibling : interfaces) {
             if (sibling.lower() == entry.index()
-                && !UNHEARD.contains(sibling.kind())
+                && !sibling.kind().equals(VETH)
                 && sibling.index() != device.index()) {
               silent.add(port(sibling));
             }

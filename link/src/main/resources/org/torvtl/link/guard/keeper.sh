@@ -20,6 +20,12 @@ bytes_at_most=8388608 lines_at_most=32768
 # What the statements since the last new table may take: many more of them fill the kernel's memory.
 bytes_in_all=67108864
 
+# What GuardRules begins a new version with.
+anew=''
+for family in netdev inet arp; do
+  anew="${anew}add table $family $table${newline}delete table $family $table$newline"
+done
+
 read -r marks <&3 || exit
 read -r mac <&3 || exit
 # The gateway's devices, index and name of each, and the bridges that they have been ports of.
@@ -49,6 +55,7 @@ add rule inet $table over iifname $interfaces drop
 add rule inet $table heard iifname $interfaces (drop|notrack)
 add rule arp $table heard iifname $interfaces drop
 add rule (inet|arp) $table heard $group
+add rule (inet|arp) $table heard meta mark == $some drop
 add rule netdev $table $name drop
 add rule netdev $table $name meta mark != $some drop
 add rule netdev $table $name meta mark set $some
@@ -90,9 +97,11 @@ function interface() {
   if ($0 ~ /^"ifindex":[0-9]+,/) {
     index_ = substr($0, 11) + 0
     name = field("ifname")
+    if (name == "") return
     names[index_] = name; indexes[name] = index_
     masters[name] = field("master"); lowers[name] = field("link")
-  } else if ($0 ~ /^"info_kind":"veth"/) lowers[name] = ""
+  } else if (name == "") return
+  else if ($0 ~ /^"info_kind":"veth"/) lowers[name] = ""
   else if ($0 ~ /^"info_kind":"bridge"/) kinds[name] = "bridge"
   else if (isPort) isolated[name] = $0 ~ /,"isolated":true[,}]/
   isPort = $0 ~ /"info_slave_kind":"bridge","info_slave_data":$/
@@ -102,8 +111,8 @@ function links(  i, at, bridge, more) {
   for (i = 1; i < known; i += 2) have[devices[i]]
   for (i = 1; i < known; i += 2) {
     print "device", devices[i], devices[i + 1]
-    at = devices[i] in names ? names[devices[i]] : devices[i + 1]
-    if (!(at in indexes)) continue
+    if (!(devices[i] in names)) continue
+    at = names[devices[i]]
     near[at]
     bridge = kinds[at] == "bridge" ? at : masters[at]
     if (kinds[bridge] != "bridge") continue
@@ -127,8 +136,9 @@ function refuse() { print "refused:", $0; refused = 1; exit }
 function port(  at) {
   at = names[$2]
   if ($0 ~ /^member [0-9]+$/) {
+    # One that is gone is no member; another may get its number.
     if (at != "" && !(at in near)) refuse()
-    print
+    if (at != "") print
   } else if ($0 ~ /^guest [0-9]+$/) {
     if (!(masters[at] in bridges)) refuse()
     if ($2 in ours || !isolated[at]) print "ours", $2
@@ -232,7 +242,7 @@ record() {
 }
 
 recorded() {
-  timeout -s KILL 5 nft list set netdev "$table" isolated | tr -s '{}, \t' '\n' | while read -r word; do
+  timeout -s KILL 5 nft -n list set netdev "$table" isolated | tr -s '{}, \t' '\n' | while read -r word; do
     case $word in
     0x*) echo "$((word))" ;;
     esac
@@ -296,12 +306,14 @@ plan() {
 # All of the statements are done, or none.
 transaction() {
   check || return
-  case $statements$newline in
-  *"${newline}delete table netdev $table$newline"*) bytes=0 ;;
+  # All tables are made anew, or only some.
+  total=$bytes
+  case $statements in
+  "$anew"*) total=0 ;;
   esac
-  bytes=$((bytes + ${#statements}))
-  if [ $bytes -gt $bytes_in_all ]; then
-    answer="refused: statements of more than $bytes_in_all bytes since the table was made anew"
+  total=$((total + ${#statements}))
+  if [ $total -gt $bytes_in_all ]; then
+    answer="refused: statements of more than $bytes_in_all bytes since the tables were made anew"
     return
   fi
   # What has left its bridge is not ours any more; but no port is forgotten if nft fails.
@@ -320,7 +332,7 @@ transaction() {
     answer="failed: ${reason:-nftables gave no answer}"
     return
   fi
-  answer=ok put=yes
+  answer=ok put=yes bytes=$total
   # shellcheck disable=SC2086
   {
     [ -z "$entries$wanted" ] || look
