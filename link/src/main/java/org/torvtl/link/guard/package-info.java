@@ -37,9 +37,9 @@
  * are isolated in the bridge as well, which a flush of the rules does not undo.
  *
  * <p>A port that has left its bridge, or whose bridge is gone, has the host's own stack before it.
- * Its chains stay, and IPv4, IPv6 and ARP that come in at a port itself are dropped in any case;
- * then it is silenced as a device by itself, wherever it is, until it is back or has ended ({@code
- * Membership}).
+ * Its chains stay, and what comes in at a port itself, or bears the second mark, is dropped in the
+ * host's IPv4, IPv6 and ARP in any case. Then it is silenced as a device by itself, wherever it is,
+ * until it is back or has ended ({@code Membership}).
  *
  * <p>A MAC address stays its port's when the table is put back, and until the port is gone. Then
  * the links tell their receivers that those guests have left, so that all that was theirs ends
