@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Whether an interface is host-only: nothing a guest sends into it reaches another network by the
@@ -82,16 +83,23 @@ public final class HostOnly {
 
   private static HostOnly ofThisHost() {
     return new HostOnly(
-        Path.of("/"), name -> new NetworkInterface(name).driver(), HostOnly::peerOfThisHost);
+        Path.of("/"), name -> new NetworkInterface(name).driver(), new PeersOfThisHost());
   }
 
-  private static Optional<String> peerOfThisHost(String name) throws SystemCallException {
-    var table = LinkTable.read();
-    return table.stream()
-        .filter(entry -> entry.name().equals(name) && entry.kind().equals(VETH))
-        .flatMap(entry -> table.stream().filter(other -> other.index() == entry.lower()))
-        .map(LinkTable.Entry::name)
-        .findFirst();
+  /** By one listing of the interfaces, made when the first is asked for. */
+  private static final class PeersOfThisHost implements Peers {
+    private @Nullable List<LinkTable.Entry> interfaces;
+
+    @Override
+    public Optional<String> of(String name) throws SystemCallException {
+      var listed = interfaces == null ? LinkTable.read() : interfaces;
+      interfaces = listed;
+      return listed.stream()
+          .filter(entry -> entry.name().equals(name) && entry.kind().equals(VETH))
+          .flatMap(entry -> listed.stream().filter(other -> other.index() == entry.lower()))
+          .map(LinkTable.Entry::name)
+          .findFirst();
+    }
   }
 
   /**
