@@ -122,7 +122,8 @@ public final class Machine implements Closeable {
 
   /** Starts a command on the machine; its standard input is empty. */
   public RunningCommand start(List<String> command) throws IOException {
-    // Whoever runs the tests in the background may have made signals ignored, which is inherited.
+    // A shell that runs the tests in the background, or nohup, has signals ignored, which is
+    // inherited.
     return RunningCommand.start(
         List.of(
             "env",

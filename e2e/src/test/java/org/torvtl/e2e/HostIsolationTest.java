@@ -212,6 +212,12 @@ class HostIsolationTest {
     return Gateway.startWith(machine, kind.options().get(1), arguments);
   }
 
+  /** On a TAP of its own, which is in no bridge. */
+  private Gateway startOwn() throws Exception {
+    return Gateway.startWith(
+        machine, "own0", List.of("-d", "own0", "-a", "127.0.0.1", "-p", "9055"));
+  }
+
   /** What the host's LAN saw, and the guest, while the guest probed. */
   private record Seen(List<CapturedPacket> outside, List<CapturedPacket> inside, String guestMac) {
     /** Answers on the LAN to what the guest sent, and what was let through. */
@@ -720,8 +726,7 @@ class HostIsolationTest {
   /** Nothing of it is the gateway's, though the gateway's TAP had the name before it was moved. */
   @Test
   void anotherInterfaceOfTheSameNameIsLeftAlone() throws Exception {
-    var gateway =
-        Gateway.startWith(machine, "own0", List.of("-d", "own0", "-a", "127.0.0.1", "-p", "9055"));
+    var gateway = startOwn();
     machine.script(
         """
         ip link set own0 netns guest
@@ -758,8 +763,7 @@ class HostIsolationTest {
         ip address add 10.99.0.1/24 dev br5
         ip route add default via 10.99.0.2
         """);
-    var gateway =
-        Gateway.startWith(machine, "own0", List.of("-d", "own0", "-a", "127.0.0.1", "-p", "9055"));
+    var gateway = startOwn();
     machine.script("ip link set own0 master br5");
     Waiting.until(
         "that to be noticed", DEADLINE, () -> gateway.log().contains("nothing is carried on own0"));

@@ -539,23 +539,7 @@ class OnionWorldTest {
             "curl -sS --max-time 5 -g --interface eth0 http://[2002:1207:0707::1]/",
             "curl -sS --max-time 5 -g --interface eth0 http://[2001:0:102:304:0:0:edf8:f8f8]/",
             "ping -n -c 1 -W 1 -I eth0 64:ff9b::18.7.7.7");
-    try (var seen =
-        machine.start(
-            List.of(
-                "ip",
-                "netns",
-                "exec",
-                "gateways",
-                "tcpdump",
-                "-n",
-                "-l",
-                "--immediate-mode",
-                "-t",
-                "-i",
-                "host0",
-                "-Q",
-                "in"))) {
-      seen.awaitOutput("'listening on'", text -> text.contains("listening on"), DEADLINE);
+    try (var seen = sentByTheHost()) {
       try (var proxy = proxy()) {
         route("up").orThrow();
         tryAll(waysAround);
@@ -583,6 +567,18 @@ class OnionWorldTest {
     }
   }
 
+  /** What leaves the host by its network, as tcpdump prints it. */
+  private RunningCommand sentByTheHost(String... filter) throws Exception {
+    var command =
+        new ArrayList<>(
+            List.of("ip", "netns", "exec", "gateways", "tcpdump", "-n", "-l", "--immediate-mode"));
+    command.addAll(List.of("-t", "-i", "host0", "-Q", "in"));
+    command.addAll(List.of(filter));
+    var seen = machine.start(command);
+    seen.awaitOutput("'listening on'", text -> text.contains("listening on"), DEADLINE);
+    return seen;
+  }
+
   /** A mark that reroutes what was led into the tunnel, and NAT of the source after that. */
   @Test
   void whatAnotherProgramReroutesDoesNotPassTheTunnelBy() throws Exception {
@@ -606,24 +602,7 @@ class OnionWorldTest {
     var program = List.of("setpriv", "--reuid=65534", "--clear-groups", "bash", "-c");
     var send = new ArrayList<>(program);
     send.add("echo secret | nc -n -u -w 1 -s %s 18.7.7.7 5000".formatted(FROM));
-    try (var seen =
-        machine.start(
-            List.of(
-                "ip",
-                "netns",
-                "exec",
-                "gateways",
-                "tcpdump",
-                "-n",
-                "-l",
-                "--immediate-mode",
-                "-t",
-                "-i",
-                "host0",
-                "-Q",
-                "in",
-                "udp or icmp"))) {
-      seen.awaitOutput("'listening on'", text -> text.contains("listening on"), DEADLINE);
+    try (var seen = sentByTheHost("udp or icmp")) {
       try (var proxy = proxy()) {
         route("up").orThrow();
         machine.start(send).await(DEADLINE);
