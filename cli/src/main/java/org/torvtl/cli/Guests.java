@@ -234,7 +234,11 @@ final class Guests {
         return null;
       }
       var attachments = attachments(own);
-      var guard = LinkGuard.put(attachments, StackConfig.DEFAULT_MAC, () -> objection(attachments));
+      var guard =
+          LinkGuard.put(
+              attachments,
+              StackConfig.DEFAULT_MAC,
+              new LinkObjections(attachments, allowHost, force || medium == Link.Medium.IP));
       teardown.addFailingClosed(guard::hasTakenOver, guard, guard::leave);
       return guard;
     }
@@ -251,31 +255,6 @@ final class Guests {
 
     private static Attachment attachment(Role role, NetworkInterface device) throws IOException {
       return new Attachment(role, device.index(), device.name());
-    }
-
-    /** By their numbers: another interface may have the name of one that was moved away. */
-    private Optional<String> objection(List<Attachment> attachments) throws IOException {
-      if (force || medium == Link.Medium.IP) {
-        return Optional.empty();
-      }
-      for (var attachment : attachments) {
-        var found = NetworkInterface.ofIndex(attachment.index());
-        if (found.isEmpty()) {
-          continue;
-        }
-        try {
-          var objections = HostOnly.objections(found.get(), allowHost);
-          if (!objections.isEmpty()) {
-            return Optional.of(objections.getFirst().reason());
-          }
-        } catch (IOException e) {
-          // It may have gone in the meantime, and then nothing is to be said of it.
-          if (NetworkInterface.ofIndex(attachment.index()).isPresent()) {
-            throw e;
-          }
-        }
-      }
-      return Optional.empty();
     }
 
     private List<TunDevice> tunOrTap() throws IOException {

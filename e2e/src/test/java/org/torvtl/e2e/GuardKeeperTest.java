@@ -139,7 +139,7 @@ class GuardKeeperTest {
   }
 
   private CommandResult ask(String statements, String ports) throws Exception {
-    return tell("1 lo", request(1, statements, ports), request(2, "owned"));
+    return tell("1", request(1, statements, ports), request(2, "table"));
   }
 
   @ParameterizedTest
@@ -181,7 +181,7 @@ class GuardKeeperTest {
         mount --bind /tmp/failing "$(readlink -f "$(command -v "$1")")"
         """,
         program);
-    assertThat(tell("1 lo", request(1, FINE, MEMBER)).out().lines())
+    assertThat(tell("1", request(1, FINE, MEMBER)).out().lines())
         .anyMatch(line -> line.startsWith("1 "))
         .doesNotContain("1 ok", "table netdev torvtl_guard_br0");
   }
@@ -204,7 +204,7 @@ class GuardKeeperTest {
             cat /tmp/answers
             """,
             KEEPER,
-            SECRETS.formatted("20 br2")
+            SECRETS.formatted("20")
                 + request(1, "add table netdev torvtl_guard_br0\n", "member 90\nmember 21\n"),
             request(
                 2,
@@ -230,13 +230,16 @@ class GuardKeeperTest {
     var result =
         machine.script(
             "printf %s \"$1\" | sh \"$2\" torvtl_guard_br0 2>&1",
-            SECRETS.formatted("1 lo")
-                + request(1, "owned")
-                + request(2, "owned")
+            SECRETS.formatted("1")
+                + request(1, "table")
+                + request(2, "table")
                 + request(3, FINE, MEMBER),
             KEEPER);
     assertThat(result.out().lines())
-        .containsExactly("1 none", "2 none", "3 failed: nftables gave no answer");
+        .containsExactly(
+            "1 failed: nftables does not tell of the table",
+            "2 failed: nftables does not tell of the table",
+            "3 failed: nftables gave no answer");
   }
 
   /** A bridge has index 20, its port 21; another 30 and 31; a macvlan 40. */
@@ -266,26 +269,26 @@ class GuardKeeperTest {
       delimiter = '|',
       quoteCharacter = '`',
       value = {
-        "20 br2 | add chain netdev torvtl_guard_br0 a_1 { type filter hook ingress device \"port2\" priority -500; } | member 21 | ok",
-        "40 macvlan4 | add rule inet torvtl_guard_br0 heard iifname { \"lower4\" } drop | member 40 | ok",
-        "40 macvlan4 | add rule inet torvtl_guard_br0 heard iifname { \"lower4\" } notrack | member 40 | statement",
-        "40 macvlan4 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } drop | member 40 | statement",
-        "20 br2 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } notrack | guest 21 | ok",
-        "20 br2 | add rule inet torvtl_guard_br0 heard iifname { \"port2\" } drop | entry 20 self | ok",
-        "21 port2 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } notrack | entry 21 master | ok",
-        "7 br2 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } notrack | guest 21 | port",
-        "20 old | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } notrack | guest 21 | ok",
-        "20 br2 | add chain netdev torvtl_guard_br0 a_1 { type filter hook ingress device \"peer2\" priority -500; } | member 21 | statement",
-        "20 br2 | add chain netdev torvtl_guard_br0 a_1 { type filter hook egress device \"lo\" priority -500; } | member 21 | statement",
-        "20 br2 | add rule inet torvtl_guard_br0 heard iifname { \"port2\" } notrack | member 21 | statement",
-        "20 br2 | add rule inet torvtl_guard_br0 heard iifname { \"br2\", \"lo\" } notrack | member 21 | statement",
-        "20 br2 | add rule inet torvtl_guard_br0 heard iifname { \"br2\", \"port3\" } drop | member 21 | statement",
-        "20 br2 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } drop | guest 31 | port",
-        "20 br2 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } drop | guest 20 | port",
-        "20 br2 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } drop | guest 4711 | port",
-        "20 br2 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } drop | entry 30 self | port",
-        "20 br2 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } drop | entry 31 master | port",
-        "20 br2 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } drop | entry 21 self | port",
+        "20 | add chain netdev torvtl_guard_br0 a_1 { type filter hook ingress device \"port2\" priority -500; } | member 21 | ok",
+        "40 | add rule inet torvtl_guard_br0 heard iifname { \"lower4\" } drop | member 40 | ok",
+        "40 | add rule inet torvtl_guard_br0 heard iifname { \"lower4\" } notrack | member 40 | statement",
+        "40 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } drop | member 40 | statement",
+        "20 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } notrack | guest 21 | ok",
+        "20 | add rule inet torvtl_guard_br0 heard iifname { \"port2\" } drop | entry 20 self | ok",
+        "21 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } notrack | entry 21 master | ok",
+        "7 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } notrack | guest 21 | port",
+        "20 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } notrack | guest 21 | ok",
+        "20 | add chain netdev torvtl_guard_br0 a_1 { type filter hook ingress device \"peer2\" priority -500; } | member 21 | statement",
+        "20 | add chain netdev torvtl_guard_br0 a_1 { type filter hook egress device \"lo\" priority -500; } | member 21 | statement",
+        "20 | add rule inet torvtl_guard_br0 heard iifname { \"port2\" } notrack | member 21 | statement",
+        "20 | add rule inet torvtl_guard_br0 heard iifname { \"br2\", \"lo\" } notrack | member 21 | statement",
+        "20 | add rule inet torvtl_guard_br0 heard iifname { \"br2\", \"port3\" } drop | member 21 | statement",
+        "20 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } drop | guest 31 | port",
+        "20 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } drop | guest 20 | port",
+        "20 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } drop | guest 4711 | port",
+        "20 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } drop | entry 30 self | port",
+        "20 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } drop | entry 31 master | port",
+        "20 | add rule inet torvtl_guard_br0 heard iifname { \"br2\" } drop | entry 21 self | port",
       })
   void onlyInterfacesOfTheGuardsLinkAreChanged(
       String devices, String statement, String port, String refused) throws Exception {
@@ -318,7 +321,7 @@ class GuardKeeperTest {
                 tell "$3"
                 """,
             KEEPER,
-            SECRETS.formatted("21 port2") + request(1, drop, guests),
+            SECRETS.formatted("21") + request(1, drop, guests),
             request(2, drop.replace("br2", "renamed"), guests));
     assertThat(result.out().lines()).containsExactly("1 ok", "2 ok");
   }
@@ -341,7 +344,7 @@ class GuardKeeperTest {
                 isolation port2
                 """,
             KEEPER,
-            SECRETS.formatted("20 br2") + request(1, statement, "guest 21\n"),
+            SECRETS.formatted("20") + request(1, statement, "guest 21\n"),
             // Nothing but the port has changed.
             request(2, "", "guest 21\n"),
             request(0, "remove"));
@@ -380,8 +383,8 @@ class GuardKeeperTest {
                 isolation port2
                 """,
             KEEPER,
-            SECRETS.formatted("20 br2") + request(1, statement, "member 21\nguest 21\n"),
-            SECRETS.formatted("20 br2") + request(2, anew, "member 21\nguest 21\n"),
+            SECRETS.formatted("20") + request(1, statement, "member 21\nguest 21\n"),
+            SECRETS.formatted("20") + request(2, anew, "member 21\nguest 21\n"),
             request(0, "remove"),
             before,
             flushed);
@@ -403,7 +406,7 @@ class GuardKeeperTest {
         done
         printf %s "$1" >/tmp/request
         """,
-        SECRETS.formatted("1 lo")
+        SECRETS.formatted("1")
             + request(
                 1,
                 FINE
@@ -425,7 +428,7 @@ class GuardKeeperTest {
   void halfARequestChangesNothing() throws Exception {
     String request = request(1, FINE, MEMBER);
     for (int length : List.of(20, 48, 100, 48 + FINE.length() - 50, request.length() - 3)) {
-      assertThat(tell("1 lo", request.substring(0, length)).out().lines())
+      assertThat(tell("1", request.substring(0, length)).out().lines())
           .containsExactly("status 0", "table inet firewall");
     }
   }
@@ -449,7 +452,7 @@ class GuardKeeperTest {
             nft list tables
             """
                 .formatted(request),
-            SECRETS.formatted("1 lo"),
+            SECRETS.formatted("1"),
             KEEPER);
     assertThat(result.out().lines()).containsExactly("status 0", "table inet firewall");
   }
@@ -461,7 +464,7 @@ class GuardKeeperTest {
         """
         { printf %s "$1"; printf '%-47s\n' "transaction 1 $((${#2} * 32769)) 0"; for ((i = 0; i < 32769; i++)); do printf %s "$2"; done; } >/tmp/request
         """,
-        SECRETS.formatted("1 lo"), flush);
+        SECRETS.formatted("1"), flush);
     assertThat(machine.script("sh \"$1\" torvtl_guard_br0 </tmp/request", KEEPER).out())
         .isEqualTo("1 refused: " + flush);
   }
@@ -487,7 +490,7 @@ class GuardKeeperTest {
           printf '%-47s\n%s\n' "transaction 11 $((${#add} + 1)) 0" "$add"
         } >/tmp/request
         """,
-        SECRETS.formatted("1 lo"), request(10, ANEW, ""));
+        SECRETS.formatted("1"), request(10, ANEW, ""));
     assertThat(machine.script("sh \"$1\" torvtl_guard_br0 </tmp/request", KEEPER).out().lines())
         .containsExactly(
             "1 ok",

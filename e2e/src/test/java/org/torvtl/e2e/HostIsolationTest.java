@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * The host is not on its guests' link: whatever a guest sends to it, nothing of the host answers,
@@ -708,6 +709,53 @@ class HostIsolationTest {
     assertThat(left()).isEmpty();
   }
 
+  /** A port that has left its bridge before or after the gateway was killed. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void theHostStaysOffAPortThatHasLeftItsBridgeAfterANewStartToo(boolean isBefore)
+      throws Exception {
+    make(Kind.BRIDGE);
+    var killed = start(Kind.BRIDGE);
+    if (isBefore) {
+      leave(killed);
+    }
+    killed.process().destroyForcibly();
+    Waiting.until("the gateway to end", DEADLINE, () -> !killed.isRunning());
+    if (!isBefore) {
+      machine.script("ip link set p0 nomaster");
+    }
+    var gateway = start(Kind.BRIDGE);
+    assertIsolated("after a new start", false);
+    assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    assertThat(left()).isEmpty();
+  }
+
+  private void leave(Gateway gateway) throws Exception {
+    machine.script("ip link set p0 nomaster");
+    Waiting.until(
+        "the port to be missed", DEADLINE, () -> gateway.log().contains("p0 has left its bridge"));
+  }
+
+  @Test
+  void theHostStaysOffAPortThatCameAndWentWhileNothingWasCarried() throws Exception {
+    make(Kind.BRIDGE);
+    machine.script("ip link set p0 nomaster");
+    var gateway = start(Kind.BRIDGE);
+    machine.script(BRIDGE_FILTER_ON.getFirst());
+    Waiting.until(
+        "nothing to be carried", DEADLINE, () -> gateway.log().contains("nothing is carried on"));
+    machine.script("ip link set p0 master br0");
+    Waiting.until(
+        "the port to be the gateway's",
+        DEADLINE,
+        () -> machine.script("bridge -d link show dev p0").out().contains("isolated on"));
+    leave(gateway);
+    assertIsolated("after the port has left", false);
+    machine.script(BRIDGE_FILTER_OFF);
+    assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    assertThat(left()).isEmpty();
+  }
+
   /** Its guests have the lower device of the host before them then. */
   @Test
   void theHostStaysOffWhatADeletedMacvlanStoodOn() throws Exception {
@@ -774,6 +822,44 @@ class HostIsolationTest {
     machine.script("ip link set own0 master br5");
     gateway.process().destroyForcibly();
     Waiting.until("the gateway to end", DEADLINE, () -> !gateway.isRunning());
+    machine.script("ping -n -c 1 -W 5 10.99.0.2");
+  }
+
+  /**
+   * A bridge that was the guests' is made the host's: with the TAP in it, and when that has left.
+   */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void aBridgeThatBecomesTheHostsIsNotCutOff(boolean isLeft) throws Exception {
+    machine.script("ip tuntap add own0 mode tap; ip link add br5 up type bridge");
+    var gateway = startOwn();
+    machine.script("ip link set own0 master br5");
+    Waiting.until(
+        "the bridge to be guarded",
+        DEADLINE,
+        () -> machine.script("nft list ruleset").out().contains("\"br5\""));
+    if (isLeft) {
+      machine.script("ip link set own0 nomaster");
+    }
+    machine.script(
+        """
+        ip address flush dev out0
+        ip address add 10.99.0.1/24 dev br5
+        ip route add default via 10.99.0.2
+        ip link set out0 master br5
+        """);
+    Waiting.until(
+        "the bridge to be let go",
+        DEADLINE,
+        () -> !machine.script("nft list ruleset").out().contains("\"br5\""));
+    Waiting.until(
+        "that to be told",
+        DEADLINE,
+        () ->
+            gateway.log().contains("br5 is one of this host's own networks now")
+                || gateway.log().contains("nothing is carried on own0"));
+    machine.script("ping -n -c 1 -W 5 10.99.0.2");
+    assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
     machine.script("ping -n -c 1 -W 5 10.99.0.2");
   }
 

@@ -15,6 +15,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -69,6 +70,9 @@ final class GuardKeeper implements AutoCloseable {
   /** What {@code nft list table} prints of a set of MAC addresses, in one line. */
   private static final Pattern SET =
       Pattern.compile("set macs_(\\d{1,9}) \\{([^{}]*elements = \\{([^{}]*)})?[^{}]*}");
+
+  /** The same of a chain that has what leaves a device. */
+  private static final Pattern CHAIN = Pattern.compile("chain egress_(\\d{1,9})_");
 
   private static final Logger log = LoggerFactory.getLogger(GuardKeeper.class);
 
@@ -150,7 +154,7 @@ final class GuardKeeper implements AutoCloseable {
             GuardRules.text(rules.heard()),
             MacAddress.toString(rules.mac()),
             attachments.stream()
-                .map(device -> device.index() + " " + device.name())
+                .map(device -> "" + device.index())
                 .collect(Collectors.joining(" ")));
   }
 
@@ -253,14 +257,25 @@ final class GuardKeeper implements AutoCloseable {
   }
 
   /**
-   * The MAC addresses of each port that has a set of them, by index.
+   * What the table tells.
    *
-   * @throws IOException if there is no table, or because the child is lost
+   * @param owned the MAC addresses of each port that has a set of them, by index
+   * @param devices the indexes of what may send the gateway's frames only
    */
-  Map<Integer, Set<Long>> owned() throws IOException {
-    var answer = ask("owned", "", "");
+  record Table(Map<Integer, Set<Long>> owned, Set<Integer> devices) {}
+
+  /**
+   * The table as it is; none if there is none.
+   *
+   * @throws IOException if that cannot be told, or because the child is lost
+   */
+  Optional<Table> table() throws IOException {
+    var answer = ask("table", "", "");
     if (answer.equals("none")) {
-      throw new IOException("there is no table " + table);
+      return Optional.empty();
+    }
+    if (answer.startsWith("failed")) {
+      throw new IOException(answer);
     }
     var owned = new LinkedHashMap<Integer, Set<Long>>();
     var sets = SET.matcher(answer);
@@ -273,7 +288,17 @@ final class GuardKeeper implements AutoCloseable {
       }
       owned.put(Integer.parseInt(sets.group(1)), macs);
     }
-    return owned;
+    var devices = CHAIN.matcher(answer).results().map(chain -> Integer.valueOf(chain.group(1)));
+    return Optional.of(new Table(owned, devices.collect(Collectors.toSet())));
+  }
+
+  /**
+   * The MAC addresses of each port that has a set of them, by index.
+   *
+   * @throws IOException if there is no table, or because the child is lost
+   */
+  Map<Integer, Set<Long>> owned() throws IOException {
+    return table().orElseThrow(() -> new IOException("there is no table " + table)).owned();
   }
 
   private String ask(String word, String statements, String ports) throws IOException {

@@ -52,7 +52,7 @@ record GuardRules(String table, int mark, int heard, long mac) {
   /** IEEE 802.3: the first bit on the wire tells groups. */
   private static final String UNICAST = "ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00";
 
-  private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_.@+=,~#-]+");
+  private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_.@+=,~-]+");
   private static final List<String> FAMILIES = List.of("netdev", "inet", "arp");
 
   /**

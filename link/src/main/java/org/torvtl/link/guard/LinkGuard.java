@@ -43,12 +43,20 @@ public final class LinkGuard implements AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(LinkGuard.class);
 
-  /**
-   * Why nothing may be carried on a link though its guard is in force; asked on each change, and
-   * each second unless the link is a device of the gateway's own.
-   */
+  /** What speaks against a link although its guard is in force. */
   public interface Objections {
+    /**
+     * Why nothing may be carried; asked on each change, and each second unless the link is a device
+     * of the gateway's own.
+     */
     Optional<String> get() throws IOException;
+
+    /**
+     * Whether an interface is one of the host's own networks, which is not to be cut off.
+     *
+     * @param index of it; one that is gone is none
+     */
+    boolean leadsOut(int index) throws IOException;
   }
 
   private final Membership membership;
@@ -140,15 +148,16 @@ public final class LinkGuard implements AutoCloseable {
 
   private void begin() throws IOException {
     try {
-      addresses.read(keeper.owned());
-      hasTakenOver = true;
-    } catch (IOException e) {
-      log.debug("no guard of {} was left by another gateway: {}", device, e.getMessage());
-    }
-    try {
+      var left = keeper.table();
+      if (left.isPresent()) {
+        hasTakenOver = true;
+        addresses.read(left.get().owned());
+        membership.takeOver(left.get().devices());
+      }
       if (!renew(true)) {
         throw new IOException("its interfaces or nftables' rules keep changing");
       }
+      membership.keep(segment);
       var objection = membership.objection();
       if (objection.isPresent()) {
         throw new IOException(objection.get());
@@ -159,7 +168,6 @@ public final class LinkGuard implements AutoCloseable {
               .formatted(device, e.getMessage()),
           e);
     }
-    membership.served(segment);
     inForce = true;
     watcher.start();
   }
@@ -304,13 +312,13 @@ public final class LinkGuard implements AutoCloseable {
     if (hasNewGuest) {
       readAddresses();
     }
+    membership.keep(segment);
     var objection = membership.objection();
     if (objection.isPresent()) {
       inForce = false;
       complain("nothing is carried on %s: %s".formatted(device, objection.get()));
       return false;
     }
-    membership.served(segment);
     inForce = !keeper.ended().isDone();
     if (complaint != null) {
       complaint = null;

@@ -2,7 +2,8 @@
 package org.torvtl.link.guard;
 
 import java.io.IOException;
-import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +13,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.torvtl.link.guard.Attachment.Role;
 import org.torvtl.link.guard.Segment.Port;
 import org.torvtl.link.linux.LinkTable;
 
@@ -21,15 +23,19 @@ import org.torvtl.link.linux.LinkTable;
  * macvlan that is gone, does not put those guests before the host. All go by their numbers, which
  * the kernel does not give away again.
  *
- * <p>Nothing becomes part of it that speaks against carrying anything ({@link
- * LinkGuard.Objections}): a device put into the host's own bridge by mistake does not cut the host
- * off.
+ * <p>A bridge that is one of the host's own networks ({@link LinkGuard.Objections#leadsOut}) is no
+ * part of it, unless it is the gateway's own device: a TAP that was put into the host's bridge by
+ * mistake, or into one that became the host's later, does not cut the host off. Guests' ports there
+ * stay silenced.
  */
 final class Membership {
   private static final Logger log = LoggerFactory.getLogger(Membership.class);
 
-  /** The gateway's devices, and the bridges that they were ports of. */
-  private final List<Attachment> attachments;
+  /** The gateway's devices. */
+  private final List<Attachment> own;
+
+  /** The bridges that these are or were ports of, by index. */
+  private final Map<Integer, Attachment> joined = new LinkedHashMap<>();
 
   /** What guests are or were behind, by index: ports, and what a macvlan stands on. */
   private final Map<Integer, Attachment> former = new LinkedHashMap<>();
@@ -37,30 +43,47 @@ final class Membership {
   private final LinkGuard.Objections objections;
   private List<LinkTable.Entry> interfaces = List.of();
 
-  Membership(List<Attachment> attachments, LinkGuard.Objections objections) {
-    this.attachments = new ArrayList<>(attachments);
+  Membership(List<Attachment> own, LinkGuard.Objections objections) {
+    this.own = List.copyOf(own);
     this.objections = objections;
   }
 
   /** The link as it is. */
   Segment survey() throws IOException {
-    interfaces = LinkTable.read();
-    former.keySet().retainAll(indexes(interfaces.stream().map(LinkTable.Entry::index)));
-    var all = new ArrayList<>(attachments);
-    all.addAll(former.values());
-    var now = Segment.of(interfaces, all);
-    var joined = now.bridges().stream().filter(bridge -> !isMember(bridge)).toList();
-    return joined.isEmpty() || objection().isEmpty()
-        ? now
-        : Segment.of(interfaces, all, indexes(joined.stream().map(Port::index)));
+    return survey(LinkTable.read());
+  }
+
+  /** As {@link #survey()}, given all interfaces there are. */
+  Segment survey(List<LinkTable.Entry> interfaces) throws IOException {
+    this.interfaces = interfaces;
+    var there = indexes(interfaces.stream().map(LinkTable.Entry::index));
+    joined.keySet().retainAll(there);
+    former.keySet().retainAll(there);
+    var now = Segment.of(interfaces, attachments());
+    var strangers = new HashSet<Integer>();
+    for (var bridge : now.bridges()) {
+      if (!isOwn(bridge.index()) && objections.leadsOut(bridge.index())) {
+        strangers.add(bridge.index());
+        if (joined.remove(bridge.index()) != null) {
+          log.warn(
+              "{} is one of this host's own networks now: guests that were served there reach nothing",
+              bridge.name());
+        }
+      }
+    }
+    return strangers.isEmpty() ? now : Segment.of(interfaces, attachments(), strangers);
+  }
+
+  private List<Attachment> attachments() {
+    return Stream.of(own, joined.values(), former.values()).flatMap(Collection::stream).toList();
   }
 
   private static Set<Integer> indexes(Stream<Integer> indexes) {
     return indexes.collect(Collectors.toSet());
   }
 
-  private boolean isMember(Port bridge) {
-    return attachments.stream().anyMatch(each -> each.index() == bridge.index());
+  private boolean isOwn(int index) {
+    return own.stream().anyMatch(each -> each.index() == index);
   }
 
   /** Why nothing may be carried there. */
@@ -79,17 +102,65 @@ final class Membership {
                 && segment.guests().stream().anyMatch(port -> port.index() == each.index()));
   }
 
-  /** Something is carried: what guests are behind now stays theirs. */
-  void served(Segment segment) {
+  /**
+   * The guard has silenced these: what guests are behind now stays theirs, whether or not anything
+   * is carried. But not a port by which the host's own network comes in, nor one of a bridge that
+   * the gateway's devices have left.
+   */
+  void keep(Segment segment) throws IOException {
     for (var bridge : segment.bridges()) {
-      if (!isMember(bridge)) {
-        attachments.add(new Attachment(Attachment.Role.SOCKET, bridge.index(), bridge.name()));
+      if (!isOwn(bridge.index())) {
+        joined.computeIfAbsent(bridge.index(), index -> attachment(Role.SOCKET, bridge));
       }
     }
-    Stream.concat(segment.guests().stream(), segment.lower().stream())
-        .forEach(port ->
-            former.computeIfAbsent(
-                port.index(), index -> new Attachment(Attachment.Role.FORMER, index, port.name())));
+    for (var each : interfaces) {
+      var port = new Port(each.index(), each.name());
+      if (segment.lower().contains(port)
+          || (segment.guests().contains(port) && isServed(each.master()))) {
+        keepFormer(port);
+      }
+    }
+  }
+
+  private boolean isServed(int bridge) {
+    return isOwn(bridge)
+        || interfaces.stream().anyMatch(each -> isOwn(each.index()) && each.master() == bridge);
+  }
+
+  private void keepFormer(Port port) throws IOException {
+    if (!isOwn(port.index())
+        && !former.containsKey(port.index())
+        && !objections.leadsOut(port.index())) {
+      former.put(port.index(), attachment(Role.FORMER, port));
+    }
+  }
+
+  private static Attachment attachment(Role role, Port port) {
+    return new Attachment(role, port.index(), port.name());
+  }
+
+  /**
+   * What a gateway that was killed has silenced stays so.
+   *
+   * @param indexes of the interfaces
+   */
+  void takeOver(Set<Integer> indexes) throws IOException {
+    takeOver(LinkTable.read(), indexes);
+  }
+
+  /** As {@link #takeOver(Set)}, given all interfaces there are. */
+  void takeOver(List<LinkTable.Entry> interfaces, Set<Integer> indexes) throws IOException {
+    for (var each : interfaces) {
+      if (!indexes.contains(each.index()) || isOwn(each.index())) {
+        continue;
+      }
+      var port = new Port(each.index(), each.name());
+      if (each.kind().equals(Segment.BRIDGE)) {
+        joined.put(each.index(), attachment(Role.SOCKET, port));
+      } else {
+        keepFormer(port);
+      }
+    }
   }
 
   /** Says which ports have left their bridge. */

@@ -37,7 +37,10 @@ public record Segment(
       new Segment(
           List.of(), List.of(), List.of(), List.of(), List.of(), List.of(), List.of(), List.of());
 
-  private static final String BRIDGE = "bridge", VETH = "veth";
+  /** Kinds of interfaces, as {@link LinkTable.Entry} has them. */
+  static final String BRIDGE = "bridge";
+
+  private static final String VETH = "veth";
 
   /** An interface. */
   public record Port(int index, String name) implements Comparable<Port> {

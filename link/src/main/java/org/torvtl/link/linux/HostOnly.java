@@ -25,6 +25,9 @@ import org.jspecify.annotations.Nullable;
 public final class HostOnly {
   private static final String VETH = "veth";
 
+  /** What links to the interfaces that an interface stands on begin with. */
+  private static final String LOWER = "lower_";
+
   /** {@code IFF_UP} of linux/if.h. */
   private static final int UP = 1;
 
@@ -112,6 +115,14 @@ public final class HostOnly {
     return ofThisHost().look(networkInterface.name(), networkInterface.index(), isHostThere);
   }
 
+  /**
+   * Whether it is one of the host's own networks: it carries the default route, or another network
+   * is behind it or below it.
+   */
+  public static boolean leadsOut(NetworkInterface networkInterface) throws IOException {
+    return ofThisHost().leadsOut(networkInterface.name());
+  }
+
   /** Whether the host itself has a place on the link: it is not a TAP by itself. */
   public static boolean isSharedWithHost(NetworkInterface networkInterface) throws IOException {
     return !networkInterface.isTap() || ofThisHost().master(networkInterface.name()).isPresent();
@@ -154,13 +165,34 @@ public final class HostOnly {
     bridgeFilter(subject).ifPresent(objections::add);
     var below = below(subject);
     for (var lower : below) {
-      hardware(subject, lower).ifPresent(objections::add);
-      var peer = driver(lower).equals(VETH) ? peers.of(lower) : Optional.<String>empty();
-      if (peer.isPresent() && !below.contains(peer.get())) {
-        objections.addAll(otherEnd(subject, lower, peer.get(), isHostThere));
+      try {
+        hardware(subject, lower).ifPresent(objections::add);
+        var peer = driver(lower).equals(VETH) ? peers.of(lower) : Optional.<String>empty();
+        if (peer.isPresent() && !below.contains(peer.get())) {
+          objections.addAll(otherEnd(subject, lower, peer.get(), isHostThere));
+        }
+      } catch (IOException e) {
+        throwUnlessGone(e, lower, subject);
       }
     }
     return objections;
+  }
+
+  /** As {@link #leadsOut(NetworkInterface)}. */
+  boolean leadsOut(String name) throws IOException {
+    if (defaultRoute(name).isPresent()) {
+      return true;
+    }
+    for (var lower : below(name)) {
+      try {
+        if (hardware(name, lower).isPresent()) {
+          return true;
+        }
+      } catch (IOException e) {
+        throwUnlessGone(e, lower, name);
+      }
+    }
+    return false;
   }
 
   /**
@@ -205,16 +237,26 @@ public final class HostOnly {
     var all = new LinkedHashSet<>(List.of(name));
     var toDo = new ArrayList<>(List.of(name));
     while (!toDo.isEmpty()) {
-      try (var entries = Files.list(devices.resolve(toDo.removeLast()))) {
-        entries
-            .map(entry -> entry.getFileName().toString())
-            .filter(entry -> entry.startsWith("lower_"))
-            .map(entry -> entry.substring("lower_".length()))
-            .filter(all::add)
-            .forEach(toDo::add);
+      var lower = toDo.removeLast();
+      var entries = devices.resolve(lower).toFile().list();
+      if (entries == null) {
+        throwUnlessGone(new IOException("cannot look at " + lower), lower, name);
+        continue;
       }
+      Stream.of(entries)
+          .filter(entry -> entry.startsWith(LOWER))
+          .map(entry -> entry.substring(LOWER.length()))
+          .filter(all::add)
+          .forEach(toDo::add);
     }
     return all;
+  }
+
+  /** A guest's port may go while it is looked at, and then nothing is to be said of it. */
+  private void throwUnlessGone(IOException failure, String lower, String name) throws IOException {
+    if (lower.equals(name) || Files.exists(devices.resolve(lower))) {
+      throw failure;
+    }
   }
 
   private Optional<Objection> hardware(String name, String lower) throws IOException {
@@ -255,7 +297,7 @@ public final class HostOnly {
       return true;
     }
     try (var entries = Files.list(device)) {
-      return entries.anyMatch(entry -> entry.getFileName().toString().startsWith("lower_"));
+      return entries.anyMatch(entry -> entry.getFileName().toString().startsWith(LOWER));
     }
   }
 

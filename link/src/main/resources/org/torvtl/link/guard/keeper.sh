@@ -7,7 +7,8 @@
 # No program reads requests.
 exec 3<&0 </dev/null 2>/dev/null
 # A service manager ends all processes of a service; this one ends behind the gateway.
-trap '' HUP INT TERM
+# Nor does it end when nobody reads its answers any more.
+trap '' HUP INT TERM PIPE
 # No word is the name of a file, whatever an interface is called.
 set -f
 LC_ALL=C
@@ -28,7 +29,7 @@ done
 
 read -r marks <&3 || exit
 read -r mac <&3 || exit
-# The gateway's devices, index and name of each, and the bridges that they have been ports of.
+# The indexes of the gateway's devices, and of the bridges that they have been ports of.
 read -r devices <&3 || exit
 
 # All that GuardRules writes, and no more: a program that has taken over the gateway can open the
@@ -37,7 +38,7 @@ read -r devices <&3 || exit
 # at by $survey: everybody may read what grep is called with.
 name='[a-z]+_[0-9a-f_]+'
 macs='[0-9a-f]{2}(:[0-9a-f]{2}){5}(, [0-9a-f]{2}(:[0-9a-f]{2}){5})*'
-interface='"[A-Za-z0-9_.@+=,~#-]+"'
+interface='"[A-Za-z0-9_.@+=,~-]+"'
 interfaces="[{] $interface(, $interface)* [}]"
 hook="hook (ingress|egress) device $interface"
 some='0x[0-9a-f]{8}'
@@ -108,9 +109,9 @@ function interface() {
 }
 function links(  i, at, bridge, more) {
   for (at in before) if (at in names) near[names[at]]
-  for (i = 1; i < known; i += 2) have[devices[i]]
-  for (i = 1; i < known; i += 2) {
-    print "device", devices[i], devices[i + 1]
+  for (i = 1; i <= known; i++) have[devices[i]]
+  for (i = 1; i <= known; i++) {
+    print "device", devices[i]
     if (!(devices[i] in names)) continue
     at = names[devices[i]]
     near[at]
@@ -119,7 +120,7 @@ function links(  i, at, bridge, more) {
     near[bridge]; bridges[bridge]
     if (!(indexes[bridge] in have)) {
       have[indexes[bridge]]
-      print "device", indexes[bridge], bridge
+      print "device", indexes[bridge]
     }
   }
   do {
@@ -170,9 +171,14 @@ dots == 1 { port(); next }
 END { if (dots == 2 && !refused) print "fine" }
 '
 
+# All interfaces, index and name.
+interfaces() {
+  ip -j link show | tr '{' '\n' | sed -n 's/^"ifindex":\([0-9]*\),.*"ifname":"\([^"]*\)".*/\1 \2/p'
+}
+
 # Reads the names of interfaces, for $named.
 look() {
-  links=$newline$(ip -j link show | tr '{' '\n' | sed -n 's/^"ifindex":\([0-9]*\),.*"ifname":"\([^"]*\)".*/\1 \2/p')$newline
+  links=$newline$(interfaces)$newline
 }
 
 # Sets $at to the name of an interface; to nothing if it is gone.
@@ -218,19 +224,17 @@ enter() {
 
 # Isolates ports, so that no guest hears another even while the rules are gone.
 isolate() {
-  for at; do
-    if ! reason=$(bridge link set dev "$at" isolated on 2>&1); then
-      answer="failed: the bridge does not isolate $at: $reason"
-      return
-    fi
-  done
+  [ $# -gt 0 ] || return 0
+  if ! reason=$(printf 'link set dev %s isolated on\n' "$@" | bridge -batch - 2>&1); then
+    answer="failed: the bridge does not isolate the guests' ports: $reason"
+  fi
 }
 
 join() {
   for port; do
     named "$port"
-    [ -z "$at" ] || bridge link set dev "$at" isolated off >&2
-  done
+    [ -z "$at" ] || printf 'link set dev %s isolated off\n' "$at"
+  done | bridge -force -batch - >&2
 }
 
 # The ports that were isolated here, for a keeper that takes over after this one.
@@ -247,6 +251,15 @@ recorded() {
     0x*) echo "$((word))" ;;
     esac
   done
+}
+
+# The interfaces that a keeper before this one has silenced: a port may have left its bridge.
+silenced() {
+  {
+    timeout -s KILL 5 nft list table netdev "$table" | sed -n 's/.* device "\([^"]*\)" .*/\1/p'
+    echo .
+    interfaces
+  } | awk '$0 == "." { dot = 1 } !dot { names[$1] } dot && $2 in names { print $1 }'
 }
 
 # Whether a number is one that may be taken up.
@@ -360,10 +373,13 @@ present() {
   return 1
 }
 
-put=no entries='' members='' bytes=0
+put=no entries='' bytes=0
 # shellcheck disable=SC2046
 set -- $(recorded)
 isolated=$*
+# shellcheck disable=SC2046
+set -- $(silenced)
+members=$*
 # A request begins with 48 bytes: a word, a number for the answer, and two lengths.
 while header=$(dd bs=48 count=1 iflag=fullblock <&3) && [ -n "$header" ]; do
   # shellcheck disable=SC2086
@@ -379,9 +395,13 @@ while header=$(dd bs=48 count=1 iflag=fullblock <&3) && [ -n "$header" ]; do
     ports=$taken
     transaction
     ;;
-  owned)
+  table)
     if ! answer=$(timeout -s KILL 5 nft list table netdev "$table"); then
-      answer=none
+      answer='failed: nftables does not tell of the table'
+      tables=$(timeout -s KILL 5 nft list tables netdev) && case $newline$tables$newline in
+      *"${newline}table netdev $table$newline"*) ;;
+      *) answer=none ;;
+      esac
     fi
     ;;
   remove)

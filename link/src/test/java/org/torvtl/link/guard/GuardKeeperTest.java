@@ -76,13 +76,15 @@ class GuardKeeperTest {
 
   @Test
   void statementsReachNftAsTheyAreAndAnswersTheirQuestions() throws Exception {
-    start("[ \"$1\" = -f ] || exit 1; cat >%s/heard".formatted(programs), LONG);
+    start(
+        "case $1 in -f) cat >%s/heard ;; *) [ \"$2\" = tables ] ;; esac".formatted(programs), LONG);
     keeper.apply(STATEMENTS, Segment.NONE);
     assertThat(Files.readAllLines(programs.resolve("heard")))
         .startsWith(STATEMENTS.toArray(String[]::new));
     keeper.apply(MANY, Segment.NONE);
     assertThat(Files.readAllLines(programs.resolve("heard")))
         .startsWith(MANY.toArray(String[]::new));
+    assertThat(keeper.table()).isEmpty();
     assertThatThrownBy(keeper::owned).hasMessage("there is no table " + TABLE);
     assertThatThrownBy(() -> keeper.apply(List.of("flush ruleset"), Segment.NONE))
         .hasMessage("refused: flush ruleset");
@@ -94,6 +96,27 @@ class GuardKeeperTest {
         "echo 'set macs_7 { type ether_addr elements = { 02:00:00:00:00:01, 02:00:00:00:00:02 } }'");
     assertThat(keeper.owned()).isEqualTo(Map.of(7, Set.of(0x0200_0000_0001L, 0x0200_0000_0002L)));
     assertThat(keeper.ended()).isNotDone();
+  }
+
+  /** A guard that is there was taken for none: the addresses of its ports were given away. */
+  @Test
+  void aTableThatCannotBeListedIsNotTakenForNone() throws Exception {
+    String tables = "[ \"$2\" = tables ] && echo 'table netdev %s%s'";
+    start(tables.formatted(TABLE, ""), LONG);
+    assertThatThrownBy(keeper::table).hasMessageContaining("does not tell of the table");
+    program("nft", tables.formatted(TABLE, "2"));
+    assertThat(keeper.table()).isEmpty();
+    program("nft", "exit 1");
+    assertThatThrownBy(keeper::table).hasMessageContaining("does not tell of the table");
+  }
+
+  @Test
+  void theTableTellsWhatItGuards() throws Exception {
+    start(
+        "echo 'table netdev %s { chain guest_0a { } chain egress_12_0a { type filter } chain ingress_13_0a { } chain egress_7_0a { } }'"
+            .formatted(TABLE),
+        LONG);
+    assertThat(keeper.table()).hasValue(new GuardKeeper.Table(Map.of(), Set.of(7, 12)));
   }
 
   /** Every user may read the arguments of all processes. */

@@ -6,10 +6,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -24,12 +26,15 @@ class HostOnlyTest {
   private final Map<String, String> peers = new HashMap<>();
   private int count;
 
+  /** An interface that goes while it is looked at. */
+  private @Nullable String leaving;
+
   HostOnlyTest(@TempDir Path root) {
     this.root = root;
   }
 
   @BeforeEach
-  void host() throws IOException {
+  void setUp() throws IOException {
     write("proc/sys/net/ipv6/conf/all/forwarding", "0");
     write("proc/net/route", "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask");
     write("proc/net/ipv6_route", "");
@@ -91,11 +96,23 @@ class HostOnlyTest {
 
   private List<String> reasons(String name, boolean isHostThere) throws IOException {
     int index = Integer.parseInt(Files.readString(device(name).resolve("ifindex")).strip());
-    return new HostOnly(
-            root,
-            driver -> drivers.getOrDefault(driver, ""),
-            veth -> Optional.ofNullable(peers.get(veth)))
-        .look(name, index, isHostThere).stream().map(HostOnly.Objection::reason).toList();
+    return host().look(name, index, isHostThere).stream().map(HostOnly.Objection::reason).toList();
+  }
+
+  private HostOnly host() {
+    return new HostOnly(root, this::driver, veth -> Optional.ofNullable(peers.get(veth)));
+  }
+
+  private String driver(String name) throws IOException {
+    if (name.equals(leaving)) {
+      try (var files = Files.walk(device(name))) {
+        for (var file : files.sorted(Comparator.reverseOrder()).toList()) {
+          Files.delete(file);
+        }
+      }
+      throw new IOException(name + " is gone");
+    }
+    return drivers.getOrDefault(name, "");
   }
 
   @Test
@@ -258,5 +275,43 @@ class HostOnlyTest {
         .extracting(HostOnly.Objection::reason)
         .containsExactly(
             "what is behind vmnet1 cannot be seen: /sys shows another network namespace");
+  }
+
+  /** Nothing was carried on the whole link for a second. */
+  @ParameterizedTest
+  @ValueSource(strings = {"", "vnet0", "vnet1"})
+  void aPortThatGoesWhileItIsLookedAtIsNoObjection(String port) throws IOException {
+    add("virbr1", "bridge N/A");
+    add("vnet0", "veth");
+    add("vnet1", "tun tap");
+    enslave("vnet0", "virbr1");
+    enslave("vnet1", "virbr1");
+    leaving = port;
+    assertThat(reasons("virbr1")).isEmpty();
+    assertThat(host().leadsOut("virbr1")).isFalse();
+  }
+
+  /** What was below it when it was listed is gone. */
+  @Test
+  void aPortThatIsGoneIsNoObjection() throws IOException {
+    add("virbr1", "bridge N/A");
+    Files.createSymbolicLink(device("virbr1").resolve("lower_vnet0"), device("vnet0"));
+    assertThat(host().leadsOut("virbr1")).isFalse();
+  }
+
+  @Test
+  void theHostsOwnNetworksLeadOut() throws IOException {
+    add("br0", "bridge N/A");
+    add("vnet0", "tun tap");
+    enslave("vnet0", "br0");
+    assertThat(host().leadsOut("eth0")).isTrue();
+    assertThat(host().leadsOut("br0")).isFalse();
+    route("br0", "00000000", "00000000");
+    assertThat(host().leadsOut("br0")).isTrue();
+    assertThat(host().leadsOut("vnet0")).as("a guest's port there").isFalse();
+
+    add("br1", "bridge N/A");
+    enslave("eth0", "br1");
+    assertThat(host().leadsOut("br1")).isTrue();
   }
 }

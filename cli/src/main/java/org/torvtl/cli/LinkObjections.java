@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.cli;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+import org.torvtl.link.guard.Attachment;
+import org.torvtl.link.guard.LinkGuard;
+import org.torvtl.link.linux.HostOnly;
+import org.torvtl.link.linux.NetworkInterface;
+
+/**
+ * Whether the devices of a guests' link are host-only, as long as they are served. They go by their
+ * numbers: another interface may have the name of one that was moved away.
+ *
+ * @param isForced whether nothing is to be said against any
+ */
+record LinkObjections(List<Attachment> devices, boolean allowHost, boolean isForced)
+    implements LinkGuard.Objections {
+  private interface Look<T> {
+    T at(NetworkInterface found) throws IOException;
+  }
+
+  @Override
+  public Optional<String> get() throws IOException {
+    if (isForced) {
+      return Optional.empty();
+    }
+    for (var device : devices) {
+      List<HostOnly.Objection> objections =
+          look(device.index(), List.of(), found -> HostOnly.objections(found, allowHost));
+      if (!objections.isEmpty()) {
+        return Optional.of(objections.getFirst().reason());
+      }
+    }
+    return Optional.empty();
+  }
+
+  @Override
+  public boolean leadsOut(int index) throws IOException {
+    return !isForced && look(index, false, HostOnly::leadsOut);
+  }
+
+  /** It may go in the meantime, and then nothing is to be said of it. */
+  private static <T> T look(int index, T nothing, Look<T> look) throws IOException {
+    var found = NetworkInterface.ofIndex(index);
+    if (found.isEmpty()) {
+      return nothing;
+    }
+    try {
+      return look.at(found.get());
+    } catch (IOException e) {
+      if (NetworkInterface.ofIndex(index).isPresent()) {
+        throw e;
+      }
+      return nothing;
+    }
+  }
+}
