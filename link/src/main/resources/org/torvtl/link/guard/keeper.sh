@@ -231,10 +231,10 @@ isolate() {
 }
 
 join() {
-  for port; do
-    named "$port"
-    [ -z "$at" ] || printf 'link set dev %s isolated off\n' "$at"
-  done | bridge -force -batch - >&2
+  interfaces | awk -v ports="$*" '
+    BEGIN { n = split(ports, list, " "); for (i = 1; i <= n; i++) ours[list[i]] }
+    $1 in ours { print "link set dev", $2, "isolated off" }
+  ' | bridge -force -batch - >&2
 }
 
 # The ports that were isolated here, for a keeper that takes over after this one.
