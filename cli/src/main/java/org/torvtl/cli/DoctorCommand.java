@@ -262,6 +262,13 @@ final class DoctorCommand implements Callable<Integer> {
     if (objections.isEmpty()) {
       ok(name, chosen.isTap() ? "a TAP" : "host-only: nothing there leads to another network");
     }
+    if (TunDevice.isOpenToAll(chosen)) {
+      problem(
+          name,
+          "it has no owner: while torvtl is not running, any user of this host can attach to it and"
+              + " be the guests' gateway",
+          "torvtl tap create %s (with --user if another program uses it)".formatted(name));
+    }
     if (!allowHost || !HostOnly.isSharedWithHost(chosen)) {
       if (UndividedSegment.isUndivided(chosen)) {
         note(

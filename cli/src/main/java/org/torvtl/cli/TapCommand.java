@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.cli;
 
+import org.jspecify.annotations.Nullable;
 import org.torvtl.link.Link;
 import org.torvtl.link.linux.SystemCallException;
 import org.torvtl.link.linux.TunDevice;
+import org.torvtl.link.linux.User;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -37,18 +39,33 @@ final class TapCommand implements Runnable {
       @Option(
               names = "--multi-queue",
               description = "for torvtl run --lanes; it cannot be used without then")
-          boolean multiQueue)
-      throws SystemCallException {
+          boolean multiQueue,
+      @Option(
+              names = "--user",
+              paramLabel = "USER",
+              description =
+                  "who may use it beside root, such as the user that a virtual machine runs as"
+                      + " (default: who makes it)")
+          @Nullable String user)
+      throws SystemCallException, UserException {
     var networkInterface = Arguments.networkInterface(spec, name);
-    if (multiQueue) {
-      TunDevice.makeForQueues(networkInterface, Link.Medium.ETHERNET);
-    } else {
-      try (var device = TunDevice.open(networkInterface, Link.Medium.ETHERNET)) {
-        device.setPersistent(true);
+    var owner = user == null ? null : named(user);
+    try (var device =
+        multiQueue
+            ? TunDevice.openForQueues(networkInterface, Link.Medium.ETHERNET)
+            : TunDevice.open(networkInterface, Link.Medium.ETHERNET)) {
+      if (owner != null) {
+        device.setOwner(owner.uid());
       }
+      device.setPersistent(true);
     }
     networkInterface.up();
     spec.commandLine().getOut().println(name + " is there and up");
+  }
+
+  private static User named(String name) throws SystemCallException, UserException {
+    return User.named(name)
+        .orElseThrow(() -> new UserException("there is no user '%s'".formatted(name)));
   }
 
   @Command(name = "delete", mixinStandardHelpOptions = true, description = "Deletes a TAP device.")

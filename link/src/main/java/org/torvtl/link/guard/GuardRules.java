@@ -38,10 +38,23 @@ record GuardRules(String table, int mark, int heard, long mac) {
    * a browser or a port scanner sends at once. Short segments: the acknowledgments of 370 Mbit/s
    * where each is of two full segments; those that are dropped are made up for by the next.
    */
-  private static final String OTHER_ETHERTYPES = "1000/second burst 500",
-      OTHER_PROTOCOLS = "4000/second burst 1000",
-      REQUESTS = "4000/second burst 4000",
-      SHORT_SEGMENTS = "16000/second burst 4000";
+  private static final String OTHER_ETHERTYPES = packets(1_000, 500),
+      OTHER_PROTOCOLS = packets(4_000, 1_000),
+      DNS = packets(500, 500),
+      REQUESTS = packets(4_000, 4_000),
+      SHORT_SEGMENTS = packets(16_000, 4_000),
+      MEDIUM_SEGMENTS = packets(32_000, 8_000);
+
+  /**
+   * What a guest's kernel, or its network card, hands over as one frame may be many packets behind
+   * the port's rules: a kernel cuts up what the next device does not take whole, and that may be a
+   * byte a packet. A device of the gateway's takes TCP whole. Of all else but ping there is little,
+   * so it is bounded by its bytes.
+   */
+  private static final String LITTLE = "100 kbytes/second burst 128 kbytes";
+
+  /** More than Tor carries, and less than makes the gateway's queue full of what it drops. */
+  private static final String ALL_TCP = "300 mbytes/second burst 16 mbytes";
 
   /** Before all that filters for other reasons. */
   private static final int PRIORITY = -500;
@@ -106,6 +119,10 @@ record GuardRules(String table, int mark, int heard, long mac) {
       }
     }
     return body.write(segment, Map.of());
+  }
+
+  private static String packets(int aSecond, int atOnce) {
+    return "%d/second burst %d packets".formatted(aSecond, atOnce);
   }
 
   /** A mark, as nft takes it. */
@@ -234,9 +251,16 @@ record GuardRules(String table, int mark, int heard, long mac) {
       String ingress = base(port, "ingress");
       rule(ingress, "jump " + marker(number));
       limit(ingress, "ether type != ip", OTHER_ETHERTYPES);
+      limit(ingress, "ether type != { ip, arp }", LITTLE);
       limit(ingress, "ip protocol != tcp", OTHER_PROTOCOLS);
+      limit(ingress, "ip protocol != { icmp, tcp, udp }", LITTLE);
+      limit(ingress, "ip protocol udp ip frag-off & 0x3fff != 0", LITTLE);
+      limit(ingress, "udp dport != 53", LITTLE);
+      limit(ingress, "udp dport 53", DNS);
       limit(ingress, "tcp flags & (syn | ack) == syn", REQUESTS);
       limit(ingress, "ip protocol tcp ip length < 128", SHORT_SEGMENTS);
+      limit(ingress, "ip protocol tcp ip length < 1000", MEDIUM_SEGMENTS);
+      limit(ingress, "ip protocol tcp", ALL_TCP);
       rule(ingress, "ether saddr @%s accept".formatted(set));
       rule(ingress, "ether saddr @owned drop");
       rule(ingress, "add @%s { ether saddr } add @owned { ether saddr } accept".formatted(set));
@@ -247,7 +271,7 @@ record GuardRules(String table, int mark, int heard, long mac) {
     }
 
     private void limit(String chain, String packets, String rate) {
-      rule(chain, "%s limit rate over %s packets drop".formatted(packets, rate));
+      rule(chain, "%s limit rate over %s drop".formatted(packets, rate));
     }
 
     /** What is above the devices. */

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * address is the host's to route. But a guest may also send to the host's.
  */
 public final class HostOnly {
-  private static final String VETH = "veth";
+  private static final String BRIDGE = "bridge", VETH = "veth";
 
   /** What links to the interfaces that an interface stands on begin with. */
   private static final String LOWER = "lower_";
@@ -167,6 +167,7 @@ public final class HostOnly {
     for (var lower : below) {
       try {
         hardware(subject, lower).ifPresent(objections::add);
+        bridgeBelow(subject, lower).ifPresent(objections::add);
         var peer = driver(lower).equals(VETH) ? peers.of(lower) : Optional.<String>empty();
         if (peer.isPresent() && !below.contains(peer.get())) {
           objections.addAll(otherEnd(subject, lower, peer.get(), isHostThere));
@@ -257,6 +258,17 @@ public final class HostOnly {
     if (lower.equals(name) || Files.exists(devices.resolve(lower))) {
       throw failure;
     }
+  }
+
+  /** By its ports, which have stacks of their own, the host is on the link all the same. */
+  private Optional<Objection> bridgeBelow(String name, String lower) throws IOException {
+    return !lower.equals(name) && driver(lower).equals(BRIDGE)
+        ? Optional.of(
+            new Objection(
+                "%s stands on a bridge, %s, by whose ports this host is on the guests' link"
+                    .formatted(name, lower),
+                "use %s itself: torvtl run -d %1$s".formatted(lower)))
+        : Optional.empty();
   }
 
   private Optional<Objection> hardware(String name, String lower) throws IOException {

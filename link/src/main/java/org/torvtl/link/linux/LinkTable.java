@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -17,8 +18,10 @@ public final class LinkTable {
   private static final int FLAGS = 6;
   private static final int IFINFO_LENGTH = 16, IFINFO_INDEX = 4;
   private static final int IFNAME = 3, LINK = 5, MASTER = 10, LINKINFO = 18, LINK_NETNSID = 37;
-  private static final int INFO_KIND = 1, INFO_SLAVE_KIND = 4, INFO_SLAVE_DATA = 5;
+  private static final int INFO_KIND = 1, INFO_DATA = 2, INFO_SLAVE_KIND = 4, INFO_SLAVE_DATA = 5;
   private static final int BRPORT_ISOLATED = 33;
+  private static final int TUN_OWNER = 1, TUN_GROUP = 2;
+  private static final int TUN_NUM_QUEUES = 8, TUN_NUM_DISABLED_QUEUES = 9;
   private static final int DEADLINE_MILLIS = 5_000, TRIES = 32;
 
   /**
@@ -31,11 +34,46 @@ public final class LinkTable {
    *     end; 0 for none
    * @param isIsolated whether it is a bridge port that hears nothing of the bridge's other ports
    *     that are so
+   * @param tun of a TUN or TAP
    */
   public record Entry(
-      int index, String name, String kind, int master, int lower, boolean isIsolated) {}
+      int index,
+      String name,
+      String kind,
+      int master,
+      int lower,
+      boolean isIsolated,
+      @Nullable Tun tun) {}
+
+  /**
+   * Who may attach to a TUN or TAP, and who is.
+   *
+   * @param owner the user that may; {@link #NOBODY} if that is not limited by user
+   * @param group the group that may; {@link #NOBODY} if that is not limited by group
+   * @param queues how many are attached, if it is one for several queues; else 0
+   */
+  public record Tun(int owner, int group, int queues) {
+    /** No user and no group. */
+    public static final int NOBODY = -1;
+
+    /** Whether any user of this host may attach to it. */
+    public boolean isOpenToAll() {
+      return owner == NOBODY && group == NOBODY;
+    }
+  }
 
   private LinkTable() {}
+
+  /**
+   * What is told of one TUN or TAP; none if there is no such interface, or it is of another kind.
+   */
+  public static Optional<Tun> tun(String name) throws SystemCallException {
+    return read().stream()
+        .filter(entry -> entry.name().equals(name))
+        .map(Entry::tun)
+        .filter(Objects::nonNull)
+        .findFirst();
+  }
 
   /**
    * Reads all of them, as they were at one time. Takes no privilege.
@@ -131,9 +169,23 @@ public final class LinkTable {
         message.getInt(HEADER_LENGTH + IFINFO_INDEX),
         NetlinkMessages.text(name),
         NetlinkMessages.text(kind),
-        number(NetlinkMessages.attribute(message, attributes, MASTER)),
-        isElsewhere ? 0 : number(NetlinkMessages.attribute(message, attributes, LINK)),
-        info != null && isIsolated(info));
+        number(NetlinkMessages.attribute(message, attributes, MASTER), 0),
+        isElsewhere ? 0 : number(NetlinkMessages.attribute(message, attributes, LINK), 0),
+        info != null && isIsolated(info),
+        info != null && NetlinkMessages.text(kind).equals("tun") ? tun(info) : null);
+  }
+
+  /** Attributes of linux/if_link.h, IFLA_TUN. Without an owner there is none. */
+  private static @Nullable Tun tun(ByteBuffer info) {
+    var data = NetlinkMessages.attribute(info, 0, INFO_DATA);
+    if (data == null) {
+      return null;
+    }
+    return new Tun(
+        number(NetlinkMessages.attribute(data, 0, TUN_OWNER), Tun.NOBODY),
+        number(NetlinkMessages.attribute(data, 0, TUN_GROUP), Tun.NOBODY),
+        number(NetlinkMessages.attribute(data, 0, TUN_NUM_QUEUES), 0)
+            + number(NetlinkMessages.attribute(data, 0, TUN_NUM_DISABLED_QUEUES), 0));
   }
 
   private static boolean isIsolated(ByteBuffer info) {
@@ -146,7 +198,7 @@ public final class LinkTable {
     return isolated != null && isolated.get(0) != 0;
   }
 
-  private static int number(@Nullable ByteBuffer value) {
-    return value == null ? 0 : value.getInt(0);
+  private static int number(@Nullable ByteBuffer value, int otherwise) {
+    return value == null ? otherwise : value.getInt(0);
   }
 }

@@ -31,6 +31,7 @@ import org.torvtl.link.Link;
 public final class PacketSocket implements Device {
   private static final int ETH_P_ALL = 3;
   private static final int SOL_SOCKET = 1, SO_RCVBUF = 8, SO_ATTACH_FILTER = 26, SO_MARK = 36;
+  private static final int SO_RCVBUFFORCE = 33;
   private static final int SOL_PACKET = 263, PACKET_ADD_MEMBERSHIP = 1, PACKET_VNET_HDR = 15;
   private static final int PACKET_IGNORE_OUTGOING = 23;
   private static final short PACKET_MR_PROMISC = 1;
@@ -44,6 +45,19 @@ public final class PacketSocket implements Device {
   private PacketSocket(int fd, NetworkInterface networkInterface) {
     this.fd = fd;
     this.networkInterface = networkInterface;
+  }
+
+  /** Beyond the system's bound for all programs, which has room for a few long frames only. */
+  private void enlargeBuffer(MemorySegment bytes) throws SystemCallException {
+    try {
+      set(SOL_SOCKET, SO_RCVBUFFORCE, bytes);
+    } catch (SystemCallException e) {
+      // That takes CAP_NET_ADMIN.
+      if (e.errno() != Libc.EPERM) {
+        throw e;
+      }
+      set(SOL_SOCKET, SO_RCVBUF, bytes);
+    }
   }
 
   /**
@@ -66,7 +80,7 @@ public final class PacketSocket implements Device {
           SO_ATTACH_FILTER,
           program(arena, filter(gatewayMac, networkInterface.macAddress(), markOfGuests)));
       socket.set(SOL_PACKET, PACKET_IGNORE_OUTGOING, arena.allocateFrom(JAVA_INT, 1));
-      socket.set(SOL_SOCKET, SO_RCVBUF, arena.allocateFrom(JAVA_INT, RECEIVE_BUFFER_BYTES));
+      socket.enlargeBuffer(arena.allocateFrom(JAVA_INT, RECEIVE_BUFFER_BYTES));
       socket.bind(arena, ETH_P_ALL);
       var membership = arena.allocate(PACKET_MREQ_LENGTH, Long.BYTES);
       membership.set(JAVA_INT, 0, networkInterface.index());

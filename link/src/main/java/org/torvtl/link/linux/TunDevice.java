@@ -5,9 +5,14 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 import io.netty.buffer.ByteBuf;
+import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.link.Link;
@@ -18,10 +23,15 @@ import org.torvtl.link.Link;
  *
  * <p>An interface that does not exist is made, and goes away again when the descriptor is closed,
  * however the process ends. One that was made persistent is attached to, and stays.
+ *
+ * <p>The kernel lets any user who may open {@code /dev/net/tun} attach to a device that has neither
+ * an owner nor a group, and the driver's file is everybody's on most systems. So a device that has
+ * none gets the user as owner who attaches to it here.
  */
 public final class TunDevice implements Device {
   private static final String PATH = "/dev/net/tun";
   private static final long TUNSETIFF = 0x4004_54CAL, TUNSETPERSIST = 0x4004_54CBL;
+  private static final long TUNSETOWNER = 0x4004_54CCL;
   private static final long TUNGETFEATURES = 0x8004_54CFL;
   private static final long TUNSETOFFLOAD = 0x4004_54D0L, TUNSETVNETHDRSZ = 0x4004_54D8L;
   private static final long TUNSETSTEERINGEBPF = 0x8004_54E0L;
@@ -30,7 +40,9 @@ public final class TunDevice implements Device {
   private static final int NO_PROGRAM = -1;
   private static final String BUSY_MEND =
       "another program is attached to it; end that, or choose another name";
-  private static final int NO_OFFLOADS = 0, CHECKSUM = 1, TCP_IPV4 = 2, TCP_IPV6 = 4;
+  private static final int NO_OFFLOADS = 0, CHECKSUM = 1, TCP_IPV4 = 2, TCP_IPV6 = 4, TCP_ECN = 8;
+  private static final int UDP_IPV4 = 0x20, UDP_IPV6 = 0x40;
+  private static final int ALL_TCP = CHECKSUM | TCP_IPV4 | TCP_IPV6 | TCP_ECN;
 
   private final int fd;
   private final NetworkInterface networkInterface;
@@ -69,8 +81,9 @@ public final class TunDevice implements Device {
    * Makes the interface, or attaches to it.
    *
    * <p>With offloads, whoever is at the other end may leave checksums to be made, and hand over TCP
-   * in segments of up to 64 KiB whatever the MTU, and so may we. UDP's (USO) are left out: little
-   * of it passes, and all of that in datagrams of their own.
+   * in segments of up to 64 KiB whatever the MTU, and so may we. Many UDP datagrams in one frame
+   * (USO) are taken as well, to be dropped at once: cut up by the kernel, they would fill the queue
+   * that all guests share.
    *
    * @param medium {@link Link.Medium#ETHERNET} for a TAP, {@link Link.Medium#IP} for a TUN
    * @param offloads whether to have offloads; {@link #hasOffloads} tells if the kernel has them
@@ -107,6 +120,11 @@ public final class TunDevice implements Device {
       while (devices.size() < queues) {
         devices.add(attach(networkInterface, medium, offloads, devices.size(), steering));
       }
+      // Before it had an owner, any user could attach to a queue of it.
+      if (LinkTable.tun(networkInterface.name()).filter(tun -> tun.queues() == queues).isEmpty()) {
+        throw new SystemCallException(
+            "cannot open " + networkInterface.name(), Libc.EBUSY, BUSY_MEND);
+      }
       return devices;
     } catch (SystemCallException e) {
       devices.forEach(TunDevice::close);
@@ -118,16 +136,14 @@ public final class TunDevice implements Device {
   }
 
   /**
-   * Makes an interface for {@link #openQueues}, which stays; one that is there stays as it is.
+   * Makes or opens an interface for {@link #openQueues}, with one queue.
    *
    * @throws SystemCallException as {@link #open}
    */
-  public static void makeForQueues(NetworkInterface networkInterface, Link.Medium medium)
+  public static TunDevice openForQueues(NetworkInterface networkInterface, Link.Medium medium)
       throws SystemCallException {
     checkUnused(networkInterface);
-    try (var device = attach(networkInterface, medium, false, 0, new Steering(medium, 1))) {
-      device.setPersistent(true);
-    }
+    return attach(networkInterface, medium, false, 0, new Steering(medium, 1));
   }
 
   /**
@@ -195,7 +211,29 @@ public final class TunDevice implements Device {
             -result,
             attachMend(-result, networkInterface, medium, steering != null));
       }
-      return new TunDevice(fd, networkInterface, medium, prefixed, queue, steering);
+      var device = new TunDevice(fd, networkInterface, medium, prefixed, queue, steering);
+      try {
+        if (LinkTable.tun(name).filter(LinkTable.Tun::isOpenToAll).isPresent()) {
+          device.setOwner(Libc.geteuid());
+        }
+        return device;
+      } catch (SystemCallException e) {
+        device.close();
+        throw e;
+      }
+    }
+  }
+
+  /**
+   * Lets a user attach to it, beside those who may administer the network, and nobody else.
+   *
+   * @param uid of the user, 32 bits without sign
+   */
+  public void setOwner(int uid) throws SystemCallException {
+    int result = Libc.ioctl(fd, TUNSETOWNER, Integer.toUnsignedLong(uid));
+    if (result < 0) {
+      throw new SystemCallException(
+          "cannot give %s an owner".formatted(networkInterface.name()), -result, "");
     }
   }
 
@@ -226,7 +264,12 @@ public final class TunDevice implements Device {
   private static int enableOffloads(int fd, Arena arena) {
     var length = arena.allocateFrom(JAVA_INT, VnetHeader.LENGTH);
     int result = Libc.ioctl(fd, TUNSETVNETHDRSZ, length.address());
-    return result < 0 ? result : Libc.ioctl(fd, TUNSETOFFLOAD, CHECKSUM | TCP_IPV4 | TCP_IPV6);
+    if (result < 0) {
+      return result;
+    }
+    // Linux has UDP's since 6.2.
+    result = Libc.ioctl(fd, TUNSETOFFLOAD, ALL_TCP | UDP_IPV4 | UDP_IPV6);
+    return result < 0 ? Libc.ioctl(fd, TUNSETOFFLOAD, ALL_TCP) : result;
   }
 
   /**
@@ -236,6 +279,16 @@ public final class TunDevice implements Device {
    */
   public static void checkDriver() throws SystemCallException {
     Libc.close(openDriver("cannot open " + PATH));
+  }
+
+  /**
+   * Whether any user of this host may attach to an interface when no program is: it is a TUN or TAP
+   * without an owner and a group, and the driver's file is everybody's.
+   */
+  public static boolean isOpenToAll(NetworkInterface networkInterface) throws IOException {
+    return LinkTable.tun(networkInterface.name()).filter(LinkTable.Tun::isOpenToAll).isPresent()
+        && Files.getPosixFilePermissions(Path.of(PATH))
+            .containsAll(Set.of(PosixFilePermission.OTHERS_READ, PosixFilePermission.OTHERS_WRITE));
   }
 
   private static int openDriver(String cannot) throws SystemCallException {

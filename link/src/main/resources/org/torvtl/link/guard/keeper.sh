@@ -43,7 +43,7 @@ interfaces="[{] $interface(, $interface)* [}]"
 hook="hook (ingress|egress) device $interface"
 some='0x[0-9a-f]{8}'
 group='ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 drop'
-limit='limit rate over [0-9]+/second burst [0-9]+ packets drop'
+limit='limit rate over [0-9]+( [km]bytes)?/second burst [0-9]+ (packets|[km]bytes) drop'
 unicast='ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00'
 allowed="add table (netdev|inet|arp) $table
 delete table (netdev|inet|arp) $table
@@ -69,8 +69,11 @@ add rule netdev $table $name ether saddr @macs_[0-9]+ accept
 add rule netdev $table $name ether saddr @owned drop
 add rule netdev $table $name add @macs_[0-9]+ [{] ether saddr [}] add @owned [{] ether saddr [}] accept
 add rule netdev $table $name $unicast ether daddr != @macs_[0-9]+ drop
-add rule netdev $table $name (ether type|ip protocol) != (ip|tcp) $limit
-add rule netdev $table $name ip protocol tcp ip length < [0-9]+ $limit
+add rule netdev $table $name ether type != (ip|[{] ip, arp [}]) $limit
+add rule netdev $table $name ip protocol != (tcp|[{] icmp, tcp, udp [}]) $limit
+add rule netdev $table $name ip protocol udp ip frag-off & 0x3fff != 0 $limit
+add rule netdev $table $name udp dport (!= )?53 $limit
+add rule netdev $table $name ip protocol tcp( ip length < [0-9]+)? $limit
 add rule netdev $table $name tcp flags & [(]syn [|] ack[)] == syn $limit
 add set netdev $table owned [{] type ether_addr; size 131072; flags dynamic; [}]
 add set netdev $table macs_[0-9]+ [{] type ether_addr; size 128; flags dynamic; [}]

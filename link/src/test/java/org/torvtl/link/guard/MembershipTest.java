@@ -38,7 +38,7 @@ class MembershipTest {
       };
 
   private static Entry entry(int index, String name, String kind, int master) {
-    return new Entry(index, name, kind, master, 0, false);
+    return new Entry(index, name, kind, master, 0, false, null);
   }
 
   private static Port port(Entry entry) {

@@ -18,7 +18,7 @@ class SegmentTest {
   private static final Entry OTHER = entry(7, "eth0", "", 0, 0);
 
   private static Entry entry(int index, String name, String kind, int master, int lower) {
-    return new Entry(index, name, kind, master, lower, false);
+    return new Entry(index, name, kind, master, lower, false, null);
   }
 
   private static Segment of(List<Entry> interfaces, Attachment... attachments) {

@@ -277,6 +277,19 @@ class HostOnlyTest {
             "what is behind vmnet1 cannot be seen: /sys shows another network namespace");
   }
 
+  @Test
+  void whatStandsOnABridgeIsRefused() throws IOException {
+    add("br0", "bridge N/A");
+    add("mv0", "macvlan", "br0");
+    assertThat(reasons("br0")).isEmpty();
+    assertThat(reasons("mv0"))
+        .containsExactly(
+            "mv0 stands on a bridge, br0, by whose ports this host is on the guests' link");
+    add("br1", "bridge N/A");
+    enslave("mv0", "br1");
+    assertThat(reasons("br1")).anyMatch(reason -> reason.startsWith("br1 stands on a bridge, br0"));
+  }
+
   /** Nothing was carried on the whole link for a second. */
   @ParameterizedTest
   @ValueSource(strings = {"", "vnet0", "vnet1"})

@@ -169,7 +169,9 @@ class QueuesTest {
 
   @Test
   void anInterfaceForSeveralStaysAndIsUsedByOneProgramAtATime() throws Exception {
-    TunDevice.makeForQueues(networkInterface, Link.Medium.IP);
+    try (var device = TunDevice.openForQueues(networkInterface, Link.Medium.IP)) {
+      device.setPersistent(true);
+    }
     try {
       networkInterface.up();
       for (int i = 0; i < 2; i++) {
@@ -179,7 +181,7 @@ class QueuesTest {
                 () -> TunDevice.openQueues(networkInterface, Link.Medium.IP, true, QUEUES))
             .isInstanceOf(SystemCallException.class)
             .hasMessageContaining("another program is attached");
-        assertThatThrownBy(() -> TunDevice.makeForQueues(networkInterface, Link.Medium.IP))
+        assertThatThrownBy(() -> TunDevice.openForQueues(networkInterface, Link.Medium.IP))
             .hasMessageContaining("another program is attached");
         assertThatThrownBy(() -> TunDevice.delete(networkInterface, Link.Medium.IP))
             .hasMessageContaining("another program is attached");
