@@ -7,9 +7,11 @@ import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Two guests on one segment: one sends the worst packets of each protocol as fast as they go, the
@@ -20,6 +22,63 @@ class WorstPacketsTest {
   private static final Duration DEADLINE = Duration.ofSeconds(60);
   private static final Duration FLOOD = Duration.ofSeconds(2);
   private static final String NOT_TOR = "127.0.0.1", NOT_TOR_PORT = "9055";
+
+  /** What a port's rules let through to the TAP, and a program of two cores takes at ease. */
+  private static final int MOST_PACKETS_A_SECOND = 100_000;
+
+  /**
+   * Sends frames for two seconds of which each stands for thousands of packets of a few bytes, and
+   * which the kernel cuts up where a device does not take them whole: by UDP_SEGMENT, which takes
+   * no privilege, or with virtio headers (linux/virtio_net.h), as a machine's network card hands
+   * them over.
+   */
+  private static final String SUPER_FRAMES =
+      """
+      import socket, struct, sys, time
+      kind, device, gateway = sys.argv[1:]
+      UDP_SEGMENT, SOL_PACKET, PACKET_VNET_HDR = 103, 263, 15
+      def ipv4(protocol, payload):
+        header = struct.pack('!BBHHHBBH4s4s', 0x45, 0, 20 + len(payload), 1, 0, 64, protocol, 0,
+                             bytes([10, 0, 0, 3]), bytes([203, 0, 113, 7]))
+        total = sum(struct.unpack('!10H', header))
+        total = (total >> 16) + (total & 0xffff)
+        return header[:10] + struct.pack('!H', ~total & 0xffff) + header[12:] + payload
+      def virtio(frame, gso, size, start, checksum):
+        return struct.pack('=BBHHHH', 1, gso, start + (20 if checksum == 16 else 8), size, start,
+                           checksum) + frame
+      def tcp(payload):
+        return struct.pack('!HHIIBBHHH', 1000, 80, 1, 1, 0x50, 0x10, 1000, 0, 0) + payload
+      if kind in ('datagrams', 'queries'):
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.connect(('203.0.113.7', 53 if kind == 'queries' else 9))
+        s.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 1)
+        message = bytes(120)
+      else:
+        own = bytes.fromhex(open('/sys/class/net/%s/address' % device).read().strip().replace(':', ''))
+        target = bytes.fromhex(gateway.replace(':', ''))
+        big = bytes(50000)
+        if kind == 'fragments':
+          udp = struct.pack('!HHHH', 1000, 9, 8 + len(big), 0) + big
+          message = virtio(target + own + b'\\x08\\x00' + ipv4(17, udp), 3, 8, 34, 6)
+        elif kind == 'tagged':
+          message = virtio(target + own + b'\\x81\\x00\\x00\\x00\\x08\\x00' + ipv4(6, tcp(big)), 1, 8, 38, 16)
+        elif kind == 'ecn':
+          message = virtio(target + own + b'\\x08\\x00' + ipv4(6, tcp(big)), 0x81, 8, 34, 16)
+        else:
+          message = virtio(b'\\x02' * 6 + b'\\x02\\0\\0\\0\\0\\1' + b'\\x08\\x00' + ipv4(6, tcp(big)), 1, 8, 34, 16)
+        s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        s.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        s.bind((device, 0))
+      print('sending', flush=True)
+      end, sent, failed = time.time() + 2, 0, None
+      while time.time() < end:
+        try:
+          s.send(message)
+          sent += 1
+        except OSError as e:
+          failed = e
+      print(sent, failed)
+      """;
 
   @SuppressWarnings("NullAway.Init") // @BeforeAll
   private Machine machine;
@@ -86,6 +145,7 @@ class WorstPacketsTest {
         ip link set "port-$1" up
         ip -n "$1" address add "$2" dev eth0
         ip -n "$1" link set eth0 up
+        ip -n "$1" route add default via 10.0.0.1
         """,
         name,
         cidr);
@@ -107,6 +167,75 @@ class WorstPacketsTest {
     flood.await(DEADLINE).orThrow();
     assertThat(pings("1", "1")).as("pings answered after it").hasSize(1);
     assertThat(gateway.isRunning()).isTrue();
+  }
+
+  /** Each passed its port as one packet: a neighbor lost half of its pings. */
+  @ParameterizedTest
+  @ValueSource(strings = {"datagrams", "queries", "fragments", "tagged", "ecn", "tunnel"})
+  void aGuestIsServedBesideFramesThatAreCutUp(String kind) throws Exception {
+    if (kind.equals("tunnel")) {
+      machine.script(
+          """
+          ip -n flooder neighbor replace 203.0.113.66 lladdr "$1" dev eth0
+          ip -n flooder link add vx type vxlan id 7 dstport 4789 remote 203.0.113.66 dev eth0
+          ip -n flooder link set vx up
+          """,
+          gatewayMac);
+    }
+    long before = packetsOfTheTap();
+    var flood =
+        flooder.start(
+            List.of(
+                "/usr/bin/python3",
+                "-c",
+                SUPER_FRAMES,
+                kind,
+                kind.equals("tunnel") ? "vx" : "eth0",
+                gatewayMac));
+    flood.awaitLine("sending", DEADLINE);
+    var beside = pings("10", "0.1");
+    var sent = flood.await(DEADLINE).orThrow().out();
+    assertThat(sent).as("frames").containsPattern("\n[1-9]\\d{2,}");
+    assertThat(beside).as("round trips during the flood, ms").isNotEmpty();
+    assertThat((packetsOfTheTap() - before) / FLOOD.toSeconds())
+        .as("packets a second at the TAP, of frames and errors:%s", sent)
+        .isLessThan(MOST_PACKETS_A_SECOND);
+    assertThat(pings("1", "1")).as("pings answered after it").hasSize(1);
+    assertThat(gateway.isRunning()).isTrue();
+  }
+
+  /** Those that were taken, and those for which there was no room. */
+  private long packetsOfTheTap() throws Exception {
+    return machine
+        .script(
+            "cat /sys/class/net/tap0/statistics/tx_packets /sys/class/net/tap0/statistics/tx_dropped")
+        .out()
+        .lines()
+        .mapToLong(Long::parseLong)
+        .sum();
+  }
+
+  /** As QUIC sends them. */
+  @Test
+  void datagramsThatAreSentInOneFrameAreRefusedAtOnce() throws Exception {
+    var result =
+        neighbor.run(
+            DEADLINE,
+            "/usr/bin/python3",
+            "-c",
+            """
+            import socket
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s.connect(('203.0.113.7', 443))
+            s.setsockopt(socket.IPPROTO_UDP, 103, 400)
+            s.settimeout(20)
+            try:
+              s.send(bytes(1200))
+              print(s.recv(1))
+            except OSError as e:
+              print(e)
+            """);
+    assertThat(result.out()).contains("o route to host");
   }
 
   /** The round trips of those pings that are answered within 10 s, in ms, ascending. */

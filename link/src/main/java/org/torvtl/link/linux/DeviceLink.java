@@ -244,18 +244,20 @@ public final class DeviceLink implements Link {
       return length < 0 ? length : Math.max(length - header, 0);
     }
 
-    private void frame(ByteBuf first, @Nullable ByteBuf rest, int length) {
-      if (length > maxFrameLength) {
+    private void frame(ByteBuf first, @Nullable ByteBuf rest, int all) {
+      if (all > maxFrameLength) {
         counters.oversizedDrops++;
         return;
       }
-      if (in.hasOffloads() && !VnetHeader.isTakeable(receivedHeader)) {
+      boolean offloads = in.hasOffloads();
+      int length = offloads ? SuperFrame.takeable(receivedHeader, medium(), first, all) : all;
+      if (length < 0) {
         counters.offloadDrops++;
         return;
       }
       counters.receivedFrames++;
       counters.receivedBytes += length;
-      boolean trusted = in.hasOffloads() && VnetHeader.isChecksumTrusted(receivedHeader);
+      boolean trusted = offloads && VnetHeader.isChecksumTrusted(receivedHeader);
       if (rest == null || length <= shortFrameLength + 1) {
         deliver(first.setIndex(0, length), trusted);
         return;

@@ -17,7 +17,8 @@ final class VnetHeader {
   private static final int FLAGS = 0, GSO_TYPE = 1, HEADER_LENGTH = 2, GSO_SIZE = 4;
   private static final int CHECKSUM_START = 6, CHECKSUM_OFFSET = 8;
   private static final int NEEDS_CHECKSUM = 1, DATA_VALID = 2;
-  private static final int GSO_NONE = 0, GSO_TCPV4 = 1, GSO_TCPV6 = 4, GSO_ECN = 0x80;
+  private static final int GSO_NONE = 0, GSO_TCPV4 = 1, GSO_TCPV6 = 4, GSO_UDP_L4 = 5;
+  private static final int GSO_ECN = 0x80;
 
   private VnetHeader() {}
 
@@ -57,5 +58,14 @@ final class VnetHeader {
       case GSO_NONE, GSO_TCPV4, GSO_TCPV6 -> true;
       default -> false;
     };
+  }
+
+  /**
+   * Bytes of payload of each of the UDP datagrams that the frame stands for; 0 if it is of none.
+   */
+  static int datagramSize(MemorySegment header) {
+    return header.get(JAVA_BYTE, GSO_TYPE) == GSO_UDP_L4
+        ? Short.toUnsignedInt(header.get(JAVA_SHORT, GSO_SIZE))
+        : 0;
   }
 }
