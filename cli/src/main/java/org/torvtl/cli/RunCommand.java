@@ -142,7 +142,7 @@ final class RunCommand implements Callable<Integer> {
       }
       var own = external != null ? null : prepareTor(teardown, first.name(), user);
       if (user != null && !user.isRoot()) {
-        ServiceUser.become(user);
+        ServiceUser.becomeAlone(user);
       }
       var socks = own != null ? own.start() : Objects.requireNonNull(external);
       if (peers == null) {

@@ -58,15 +58,33 @@ final class ServiceUser {
     System.setProperty("jdk.lang.Process.launchMechanism", "FORK");
   }
 
+  private interface Becoming {
+    void user(User user) throws IOException;
+  }
+
   /**
    * Becomes the user for good.
    *
    * @throws UserException if that cannot be; the command must end then
    */
   static void become(User user) throws IOException, UserException {
+    become(user, Privileges::become);
+  }
+
+  /**
+   * Becomes the user for good, to whom no other process of that user can send a signal: a request
+   * to end would open what is closed.
+   *
+   * @throws UserException if that cannot be; the command must end then
+   */
+  static void becomeAlone(User user) throws IOException, UserException {
+    become(user, Privileges::becomeAlone);
+  }
+
+  private static void become(User user, Becoming becoming) throws IOException, UserException {
     loadWhatTheUserMayNotRead();
     try {
-      Privileges.become(user);
+      becoming.user(user);
     } catch (IOException e) {
       throw new UserException(
           e.getMessage() + " (grant CAP_SETUID and CAP_SETGID, or keep root by --user root)", e);

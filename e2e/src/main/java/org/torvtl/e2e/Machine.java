@@ -3,6 +3,7 @@ package org.torvtl.e2e;
 
 import java.io.Closeable;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -177,6 +178,15 @@ public final class Machine implements Closeable {
         "the process of a command on the machine",
         Duration.ofSeconds(10),
         () -> command.handle().children().findFirst());
+  }
+
+  /** The number of a process on its machine. */
+  public static String pidWithin(ProcessHandle process) throws IOException {
+    return Files.readAllLines(Path.of("/proc", Long.toString(process.pid()), "status")).stream()
+        .filter(line -> line.startsWith("NSpid:"))
+        .map(line -> line.replaceFirst(".*\\s", ""))
+        .findFirst()
+        .orElseThrow();
   }
 
   /** A file of the machine, as this JVM can open it. */

@@ -4,7 +4,6 @@ package org.torvtl.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -105,7 +104,7 @@ class LocalUsersTest {
       var tor = gateway.tor().orElseThrow();
       assertThat(gateway.log()).contains("unix:/run/torvtl/" + DEVICE + "/socks");
       assertThat(machine.script("ss -H -ltnp").out())
-          .doesNotContain("pid=" + machinePid(tor.pid()) + ",");
+          .doesNotContain("pid=" + Machine.pidWithin(tor) + ",");
       var guest = guestBehind(gateway);
       assertThat(fetch(guest).exitStatus()).isZero();
       var server = guest.resolve("web.lab.test");
@@ -120,14 +119,6 @@ class LocalUsersTest {
       Waiting.until("the network to be back", RECOVERY, () -> fetch(guest).exitStatus() == 0);
       testbed.remove(guest);
     }
-  }
-
-  private static String machinePid(long pid) throws Exception {
-    return Files.readAllLines(Path.of("/proc", Long.toString(pid), "status")).stream()
-        .filter(line -> line.startsWith("NSpid:"))
-        .map(line -> line.replaceFirst(".*\\s", ""))
-        .findFirst()
-        .orElseThrow();
   }
 
   // A tor of somebody else's.

@@ -69,11 +69,20 @@ class UnprivilegedTest {
   }
 
   private static void assertUnprivileged(long pid, Ids ids) throws Exception {
+    assertUnprivileged(pid, "(" + ids.uid + "\\s*){4}", ids);
+  }
+
+  /** Its real and its saved user id are nobody's, so that no other process can end it. */
+  private static void assertUnprivilegedAndAlone(long pid, Ids ids) throws Exception {
+    assertUnprivileged(pid, "([1-9]\\d{9})\\s+%s\\s+\\1\\s+%1$s".formatted(ids.uid), ids);
+  }
+
+  private static void assertUnprivileged(long pid, String uids, Ids ids) throws Exception {
     var statuses = statuses(pid);
     assertThat(statuses)
         .isNotEmpty()
         .allSatisfy(status -> {
-          assertThat(status.get("Uid")).as("%s", status).matches("(" + ids.uid + "\\s*){4}");
+          assertThat(status.get("Uid")).as("%s", status).matches(uids);
           assertThat(status.get("Gid")).as("%s", status).matches("(" + ids.gid + "\\s*){4}");
           assertThat(status.get("Groups")).as("%s", status).isEmpty();
           for (var set : List.of("CapPrm", "CapEff", "CapAmb")) {
@@ -108,7 +117,7 @@ class UnprivilegedTest {
     try (var gateway = testbed.gateway(DEVICE, "--torrc", testbed.lab().clientTorrc())) {
       long pid = gateway.process().pid();
       var tor = gateway.tor().orElseThrow();
-      assertUnprivileged(pid, ids);
+      assertUnprivilegedAndAlone(pid, ids);
       assertUnprivileged(tor.pid(), ids);
       assertCannotGain(pid, "lane");
       assertCannotGain(tor.pid(), "tor");
@@ -128,7 +137,7 @@ class UnprivilegedTest {
           SOON,
           () -> guest.curl(SOON, "--fail", "http://web.lab.test/").exitStatus() == 0);
       assertUnprivileged(next.pid(), ids);
-      assertUnprivileged(pid, ids);
+      assertUnprivilegedAndAlone(pid, ids);
 
       testbed.remove(guest);
       assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 128 + 15);
@@ -146,16 +155,48 @@ class UnprivilegedTest {
     }
     try (var gateway =
         testbed.gateway(DEVICE, "--torrc", testbed.lab().clientTorrc(), "--user", "nobody")) {
-      assertUnprivileged(gateway.process().pid(), ids(List.of("nobody")));
+      assertUnprivilegedAndAlone(gateway.process().pid(), ids(List.of("nobody")));
       assertUnprivileged(gateway.tor().orElseThrow().pid(), ids(List.of("nobody")));
       assertThat(gateway.stop(Signal.INT).exitStatus()).isIn(0, 128 + 2);
     }
     assertThat(leftBehind(before)).isEmpty();
   }
 
+  /**
+   * Another process of the service's user, such as the system's own tor, or the gateway's, asks it
+   * to end: the guard was removed, and the host was on the link.
+   */
+  @Test
+  void anotherProcessOfItsUserCannotEndIt() throws Exception {
+    var user = ids(USUAL);
+    try (var gateway = testbed.gateway(DEVICE, "--torrc", testbed.lab().clientTorrc())) {
+      var tor = gateway.tor().orElseThrow();
+      for (var signal : List.of("TERM", "INT", "HUP", "KILL", "STOP", "USR1")) {
+        assertThat(
+                machine
+                    .start(
+                        List.of(
+                            "setpriv",
+                            "--reuid=" + user.uid,
+                            "--regid=" + user.gid,
+                            "--clear-groups",
+                            "kill",
+                            "-" + signal,
+                            Machine.pidWithin(gateway.process())))
+                    .await(SOON)
+                    .err())
+            .contains("Operation not permitted");
+      }
+      assertThat(gateway.isRunning()).isTrue();
+      assertThat(tor.isAlive()).isTrue();
+      assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 128 + 15);
+      assertThat(tor.isAlive()).isFalse();
+    }
+  }
+
   @Test
   void itIsNotRootWithATorThatRunsAlready() throws Exception {
-    assertUnprivileged(testbed.gateway().process().pid(), ids(USUAL));
+    assertUnprivilegedAndAlone(testbed.gateway().process().pid(), ids(USUAL));
   }
 
   @Test

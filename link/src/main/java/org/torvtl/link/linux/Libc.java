@@ -305,10 +305,10 @@ final class Libc {
     }
   }
 
-  static int setresuid(int uid) {
+  static int setresuid(int real, int effective, int saved) {
     var state = STATE.get();
     try {
-      return (int) result((int) SETRESUID.invokeExact(state, uid, uid, uid), state);
+      return (int) result((int) SETRESUID.invokeExact(state, real, effective, saved), state);
     } catch (Throwable e) {
       throw impossible(e);
     }

@@ -4,6 +4,10 @@ package org.torvtl.link.linux;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.random.RandomGenerator;
 
 /** What the process may do, and giving it away. credentials(7). */
 public final class Privileges {
@@ -11,7 +15,14 @@ public final class Privileges {
   static final String NET_RAW_MEND = "run as root, or grant CAP_NET_RAW";
 
   private static final Path STATUS = Path.of("/proc/self/status");
+  private static final Path UID_MAP = Path.of("/proc/self/uid_map");
   private static final String EFFECTIVE = "CapEff:";
+
+  /** User ids from the first to the last. */
+  private record Range(int first, int last) {}
+
+  private static final List<Range> NOBODYS =
+      List.of(new Range(1_879_048_192, 2_147_483_646), new Range(60_578, 61_183));
 
   /** Something a process may be allowed to do. capabilities(7). */
   public enum Capability {
@@ -54,19 +65,54 @@ public final class Privileges {
    * @throws IllegalArgumentException if the user is root, for then nothing is given away
    */
   public static void become(User user) throws IOException {
+    become(user, user.uid());
+  }
+
+  /**
+   * As {@link #become}; and no other process of that user can send this one a signal, which takes
+   * the same real or saved user id: this one has ids there that no user has. It can send them to
+   * others of the user. Programs it starts have that real id too, which some of them do not bear
+   * (dash), unless they are started by {@code setpriv --reuid} with the user's.
+   *
+   * <p>In a user namespace that has no such ids it is as {@link #become}.
+   */
+  public static void becomeAlone(User user) throws IOException {
+    become(user, nobodys(Files.readAllLines(UID_MAP), new SecureRandom()).orElse(user.uid()));
+  }
+
+  /**
+   * A user id that no user has, as systemd lists them (docs/UIDS-GIDS), if there is one in this
+   * user namespace.
+   *
+   * @param map lines of {@code /proc/self/uid_map}, user_namespaces(7)
+   */
+  static OptionalInt nobodys(List<String> map, RandomGenerator random) {
+    return NOBODYS.stream()
+        .filter(range ->
+            map.stream()
+                .map(line -> line.strip().split("\\s+", -1))
+                .anyMatch(mapped -> {
+                  long first = Long.parseLong(mapped[0]);
+                  return first <= range.first() && range.last() < first + Long.parseLong(mapped[2]);
+                }))
+        .mapToInt(range -> random.nextInt(range.first(), range.last()))
+        .findFirst();
+  }
+
+  private static void become(User user, int realUid) throws IOException {
     if (user.isRoot()) {
       throw new IllegalArgumentException(user + " is root");
     }
     check(Libc.dropGroups(), "cannot leave the groups of root");
     check(Libc.setresgid(user.gid()), "cannot join the group of user " + user);
-    check(Libc.setresuid(user.uid()), "cannot become user " + user);
+    check(Libc.setresuid(realUid, user.uid(), realUid), "cannot become user " + user);
     check(Libc.prctl(Libc.PR_SET_NO_NEW_PRIVS, 1), "cannot renounce new privileges");
     check(Libc.prctl(Libc.PR_SET_DUMPABLE, 0), "cannot shield the memory");
-    if (Libc.setresuid(0) == 0) {
+    if (Libc.setresuid(0, 0, 0) == 0) {
       throw new IOException("root was given away, yet could be had back");
     }
     for (var thread : ThreadCredentials.ofThisProcess()) {
-      if (!thread.areNoMoreThan(user)) {
+      if (!thread.areNoMoreThan(user, realUid)) {
         throw new IOException("root was given away to " + user + ", yet not by all: " + thread);
       }
     }

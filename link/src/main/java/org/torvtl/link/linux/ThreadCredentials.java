@@ -86,9 +86,13 @@ record ThreadCredentials(
     return Long.parseUnsignedLong(field(fields, name), 16);
   }
 
-  /** Whether the thread is that user, in that user's own group only, and may do nothing more. */
-  boolean areNoMoreThan(User user) {
-    return uids.equals(Set.of(user.uid()))
+  /**
+   * Whether the thread is that user, in that user's own group only, and may do nothing more.
+   *
+   * @param realUid that user's id, or one that no user has
+   */
+  boolean areNoMoreThan(User user, int realUid) {
+    return uids.equals(new HashSet<>(List.of(user.uid(), realUid)))
         && gids.equals(Set.of(user.gid()))
         && groups.isEmpty()
         && capabilities == 0;

@@ -137,6 +137,18 @@ class PrivilegesTest {
   }
 
   @Test
+  void idsOfNobodyAreTakenWhereThereAreAny() {
+    var random = new java.util.Random(1);
+    assertThat(
+            Privileges.nobodys(List.of("         0          0 4294967295"), random).orElseThrow())
+        .isBetween(1_879_048_192, 2_147_483_646);
+    assertThat(Privileges.nobodys(List.of("0 100000 65536"), random).orElseThrow())
+        .isBetween(60_578, 61_183);
+    assertThat(Privileges.nobodys(List.of("0 1000 1", "1 100000 60000"), random)).isEmpty();
+    assertThat(Privileges.nobodys(List.of(), random)).isEmpty();
+  }
+
+  @Test
   void rootIsNobodyToBecome() throws Exception {
     var root = User.named("root").orElseThrow();
     assertThat(root).isEqualTo(new User("root", 0, 0));
@@ -163,6 +175,6 @@ class PrivilegesTest {
     var nobody = User.named("nobody").orElseThrow();
     assertThat(ThreadCredentials.ofThisProcess())
         .isNotEmpty()
-        .noneMatch(thread -> thread.areNoMoreThan(nobody));
+        .noneMatch(thread -> thread.areNoMoreThan(nobody, nobody.uid()));
   }
 }

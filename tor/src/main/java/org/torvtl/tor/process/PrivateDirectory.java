@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 public final class PrivateDirectory {
   private static final int OWNER_ONLY = 0700, OWNER_AND_PASSING = 0711, PERMISSIONS = 0777;
   private static final int GROUP_WRITE = 0020, OTHERS_WRITE = 0002, STICKY = 01000;
-  private static final int ROOT = 0, EFFECTIVE = 2, MOST_LINKS = 40;
+  private static final int ROOT = 0, REAL = 1, EFFECTIVE = 2, MOST_LINKS = 40;
   private static final Path STATUS = Path.of("/proc/self/status");
   private static final String UID = "Uid:";
 
@@ -65,9 +65,18 @@ public final class PrivateDirectory {
 
   /** The effective user id of this process, 32 bits without sign. */
   static int effectiveUid() throws IOException {
+    return uid(EFFECTIVE);
+  }
+
+  /** The real user id of this process, 32 bits without sign. */
+  static int realUid() throws IOException {
+    return uid(REAL);
+  }
+
+  private static int uid(int kind) throws IOException {
     for (var line : Files.readAllLines(STATUS)) {
       if (line.startsWith(UID)) {
-        return Integer.parseUnsignedInt(line.split("\\s+", -1)[EFFECTIVE]);
+        return Integer.parseUnsignedInt(line.split("\\s+", -1)[kind]);
       }
     }
     throw new IOException("cannot find out this process's user: no Uid in " + STATUS);

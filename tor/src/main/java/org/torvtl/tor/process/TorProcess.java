@@ -40,7 +40,18 @@ public final class TorProcess implements AutoCloseable {
    */
   public static TorProcess start(Path torrc, List<String> launcher, Consumer<TorLog.Entry> listener)
       throws TorException {
-    var builder = new ProcessBuilder(command(torrc, launcher));
+    var words = new ArrayList<String>();
+    try {
+      int user = PrivateDirectory.effectiveUid();
+      if (PrivateDirectory.realUid() != user) {
+        // The real one is to keep other processes of the user from us, tor among them.
+        words.addAll(List.of("setpriv", "--reuid=" + Integer.toUnsignedString(user)));
+      }
+    } catch (IOException e) {
+      throw new TorException("cannot start tor: " + e.getMessage());
+    }
+    words.addAll(launcher);
+    var builder = new ProcessBuilder(command(torrc, words));
     builder
         .redirectErrorStream(true)
         .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")));
