@@ -269,6 +269,9 @@ final class DoctorCommand implements Callable<Integer> {
               + " be the guests' gateway",
           "torvtl tap create %s (with --user if another program uses it)".formatted(name));
     }
+    for (var listener : HostListeners.on(chosen)) {
+      problem(name, listener, "end it, or keep it off " + name);
+    }
     if (!allowHost || !HostOnly.isSharedWithHost(chosen)) {
       if (UndividedSegment.isUndivided(chosen)) {
         note(

@@ -240,6 +240,9 @@ final class Guests {
               StackConfig.DEFAULT_MAC,
               new LinkObjections(attachments, allowHost, force || medium == Link.Medium.IP));
       teardown.addFailingClosed(guard::hasTakenOver, guard, guard::leave);
+      for (var listener : HostListeners.on(out)) {
+        log.warn("{}: {}", out.name(), listener);
+      }
       return guard;
     }
 

@@ -501,14 +501,26 @@ class HostIsolationTest {
     gateway.close();
   }
 
-  @Test
-  void anotherGatewayOnTheSameDeviceIsRefused() throws Exception {
-    make(Kind.BRIDGE);
-    var gateway = start(Kind.BRIDGE);
-    var second = machine.start(Machine.torvtl("run", "-d", "br0", "-a", "127.0.0.1", "-p", "9055"));
+  /** On the device, on a port of it, or beside it: neither would hear its guests. */
+  @ParameterizedTest
+  @CsvSource({
+    "BRIDGE, br0, br0",
+    "BRIDGE, p0, br0",
+    "TAP_IN_BRIDGE, br0, br0",
+    "XEN, p0, br0",
+    "MACVLAN_WITH_SIBLING, mv1, low0"
+  })
+  void anotherGatewayOnTheSameLinkIsRefused(Kind kind, String device, String taken)
+      throws Exception {
+    make(kind);
+    var gateway = start(kind);
+    assertThat(ping()).contains(" 0% packet loss");
+    var second =
+        machine.start(Machine.torvtl("run", "-d", device, "-a", "127.0.0.1", "-p", "9055"));
     var result = second.await(DEADLINE);
     assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
-    assertThat(result.err()).contains("another torvtl serves br0 already");
+    assertThat(result.err()).contains("another torvtl serves " + taken + " already");
+    assertThat(ping()).contains(" 0% packet loss");
     gateway.close();
   }
 

@@ -11,6 +11,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What torvtl refuses to use and why, and what {@code torvtl doctor} says; no Tor is needed. */
 class LinkChoiceTest {
@@ -460,6 +461,37 @@ class LinkChoiceTest {
           .as("%s", result)
           .hasSize(isDivided ? 0 : 1)
           .allMatch(line -> line.startsWith("note ") && line.contains("-d tap0 -d tap1"));
+    }
+  }
+
+  /** As a DHCP relay does, on the bridge, on a port of it, or everywhere. */
+  @ParameterizedTest
+  @ValueSource(strings = {"br7", "p7", ""})
+  void programsThatHearGuestsAllTheSameAreNamed(String device) throws Exception {
+    machine.script(
+        """
+        ip link add br7 type bridge
+        ip link add p7 type veth peer name e7
+        ip link set p7 master br7
+        """);
+    assertThat(torvtl("doctor", "-d", "br7").out()).doesNotContain("packet socket");
+    try (var relay =
+        machine.start(
+            List.of(
+                "/usr/bin/python3",
+                "-c",
+                """
+                import signal, socket, sys
+                s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+                if sys.argv[1]: s.bind((sys.argv[1], 0))
+                print('hearing', flush=True)
+                signal.pause()
+                """,
+                device))) {
+      relay.awaitLine("hearing", DEADLINE);
+      assertThat(torvtl("doctor", "-d", "br7").out())
+          .containsPattern(
+              "problem  br7: python3 \\(\\d+\\) of this host hears all that guests send");
     }
   }
 

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.torvtl.link.linux.LinkTable;
@@ -23,6 +24,7 @@ final class GuardNews implements AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(GuardNews.class);
 
+  private final List<NetlinkSocket> claims;
   private final NetlinkSocket filter;
   private final NetlinkSocket interfaces;
   private final NetlinkSocket neighbors;
@@ -33,8 +35,9 @@ final class GuardNews implements AutoCloseable {
   private boolean isOfInterfaces;
   private boolean isEntryLost;
 
-  private GuardNews(List<NetlinkSocket> sockets, String table, long mac)
+  private GuardNews(List<NetlinkSocket> claims, List<NetlinkSocket> sockets, String table, long mac)
       throws SystemCallException {
+    this.claims = claims;
     filter = sockets.get(0);
     interfaces = sockets.get(1);
     neighbors = sockets.get(2);
@@ -46,32 +49,49 @@ final class GuardNews implements AutoCloseable {
   /**
    * Begins to listen, which takes CAP_NET_ADMIN.
    *
+   * @param devices of the gateway; the last is the one that the table is named by
    * @param table of nftables, of whatever family
    * @param mac the gateway's MAC address
-   * @throws IOException if another guard of the device listens
+   * @throws IOException if another guard has one of the devices, or the bridge of one, or what one
+   *     stands on
    */
-  static GuardNews open(Attachment device, String table, long mac) throws IOException {
+  static GuardNews open(List<Attachment> devices, String table, long mac) throws IOException {
+    var claims = new ArrayList<NetlinkSocket>();
     var sockets = new ArrayList<NetlinkSocket>();
     try {
-      sockets.add(claim(device));
+      var device = devices.getLast();
+      sockets.add(claim(device.index(), device.name(), NetlinkSocket.GROUP_NFTABLES));
+      for (var port : shared(devices)) {
+        if (port.index() != device.index()) {
+          claims.add(claim(port.index(), port.name(), 0));
+        }
+      }
       for (int group : List.of(NetlinkSocket.GROUP_LINK, NetlinkSocket.GROUP_NEIGH)) {
         sockets.add(NetlinkSocket.open(NetlinkSocket.ROUTE, 0, group));
       }
-      return new GuardNews(sockets, table, mac);
+      return new GuardNews(claims, sockets, table, mac);
     } catch (IOException e) {
       sockets.forEach(NetlinkSocket::close);
+      claims.forEach(NetlinkSocket::close);
       throw e;
     }
   }
 
-  private static NetlinkSocket claim(Attachment device) throws IOException {
+  /** What two gateways cannot both have. */
+  private static Set<Segment.Port> shared(List<Attachment> devices) throws IOException {
+    var segment = Segment.of(LinkTable.read(), devices);
+    var ports = new TreeSet<>(segment.bridges());
+    ports.addAll(segment.lower());
+    devices.forEach(device -> ports.add(new Segment.Port(device.index(), device.name())));
+    return ports;
+  }
+
+  private static NetlinkSocket claim(int index, String name, int group) throws IOException {
     try {
-      return NetlinkSocket.open(
-          NetlinkSocket.NETFILTER, PORT + device.index(), NetlinkSocket.GROUP_NFTABLES);
+      return NetlinkSocket.open(NetlinkSocket.NETFILTER, PORT + index, group);
     } catch (SystemCallException e) {
       if (NetlinkSocket.isPortTaken(e)) {
-        throw new IOException(
-            "another torvtl serves %s already (end it first)".formatted(device.name()), e);
+        throw new IOException("another torvtl serves %s already (end it first)".formatted(name), e);
       }
       throw e;
     }
@@ -145,6 +165,7 @@ final class GuardNews implements AutoCloseable {
     try (filter;
         interfaces;
         neighbors) {
+      claims.forEach(NetlinkSocket::close);
       wait.close();
     }
   }

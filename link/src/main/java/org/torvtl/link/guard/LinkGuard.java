@@ -111,7 +111,7 @@ public final class LinkGuard implements AutoCloseable {
     var device = attachments.getLast();
     int[] marks = new SecureRandom().ints().filter(mark -> mark != 0).distinct().limit(2).toArray();
     var rules = new GuardRules(GuardRules.tableFor(device.name()), marks[0], marks[1], gatewayMac);
-    var news = GuardNews.open(device, rules.table(), gatewayMac);
+    var news = GuardNews.open(attachments, rules.table(), gatewayMac);
     LinkGuard guard;
     try {
       guard =

@@ -54,7 +54,7 @@ public record Segment(
   }
 
   /** Every interface of it. */
-  List<Port> all() {
+  public List<Port> all() {
     return Stream.of(silent, lower, guests, sending, deaf, tunnels).flatMap(List::stream).toList();
   }
 

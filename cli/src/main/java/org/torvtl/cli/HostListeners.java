@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.cli;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.torvtl.link.guard.Attachment;
+import org.torvtl.link.guard.Segment;
+import org.torvtl.link.linux.LinkTable;
+import org.torvtl.link.linux.NetworkInterface;
+import org.torvtl.link.linux.PacketListeners;
+
+/** Programs of this host that hear guests although the host is off their link. */
+final class HostListeners {
+  private HostListeners() {}
+
+  /**
+   * What they do, a clause for each.
+   *
+   * @param device of the guests' link; one that is there
+   */
+  static List<String> on(NetworkInterface device) throws IOException {
+    var attachment = new Attachment(Attachment.Role.SOCKET, device.index(), device.name());
+    var link =
+        Segment.of(LinkTable.read(), List.of(attachment)).all().stream()
+            .map(Segment.Port::index)
+            .collect(Collectors.toSet());
+    return PacketListeners.at(link).stream()
+        .map(program ->
+            "%s of this host hears all that guests send there, by a packet socket, and may pass it on"
+                .formatted(program))
+        .toList();
+  }
+}
