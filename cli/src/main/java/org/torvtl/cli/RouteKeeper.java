@@ -52,25 +52,33 @@ final class RouteKeeper {
   private static final String PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
   private static final String SUBJECT = "the process that keeps root ";
   private static final String REMOVE_WORD = "remove", RESTORE_WORD = "restore";
-  private static final String ROUTED_WORD = "routed", REROUTE_WORD = "reroute";
+  private static final String REROUTE_WORD = "reroute";
   private static final String DONE = "ok", UNCHANGED = "same";
 
   /** Ends a text of the input. */
   private static final String END_OF_TEXT = ".\n";
 
+  /** Of each rule and route, whatever there are already: the time is quadratic in their number. */
+  private static final Duration ANSWER_FOR_COMMAND = Duration.ofMillis(4);
+
   /**
    * Arguments: the routing table, the rules' protocol number, what nft is told at the end or
-   * nothing, and the priorities. Input: the kill switch, what ip(8) is told to make routes and
-   * rules of IPv4 and those of IPv6, each with a line with a dot behind it; and then words.
+   * nothing, and the priorities. Input: the kill switch, what ip(8) is told of the device, to give
+   * that an address, to make routes and rules of IPv4 and those of IPv6, each with a line with a
+   * dot behind it; and then words.
+   *
+   * <p>The judge of what is missing is the kernel, which refuses to add what is there. It is asked
+   * again when a listing shows another text than when it last found nothing missing.
    */
   private static final String SCRIPT =
       """
       trap '' HUP INT TERM
-      table=$1 protocol=$2 filter=$3 status=0
+      table=$1 protocol=$2 filter=$3 status=0 known=
       shift 3
       take() {
-        taken=
+        taken= count=0
         while IFS= read -r line && [ "$line" != . ]; do
+          count=$((count + 1))
           taken="$taken$line
       "
         done
@@ -78,9 +86,15 @@ final class RouteKeeper {
       take
       text=$taken
       take
-      routes4=$taken
+      device=${taken%%?}
       take
-      routes6=$taken
+      address=${taken%%?}
+      take
+      routes4=$taken count4=$count
+      take
+      routes6=$taken count6=$count
+      families=-4
+      [ ! -e /proc/net/if_inet6 ] || families='-4 -6'
       restore() {
         case $1 in
         '' | *[!0-9a-z_]*)
@@ -93,59 +107,68 @@ final class RouteKeeper {
         case $code in
         0) echo %5$s ;;
         137) echo "failed: nft was killed (it has %2$d s)" ;;
-        *) echo "failed: $(printf '%%s\\n' "${said:-nft ended with status $code}" | sed -n '1h; /[Ee]rror/{p;q;}; ${x;p;}')" ;;
+        *) echo "failed: $(printf '%%s\n' "${said:-nft ended with status $code}" | sed -n '1h; /[Ee]rror/{p;q;}; ${x;p;}')" ;;
         esac
       }
-      ours() { ip "$family" -N rule show priority "$priority" 2>/dev/null | grep -w "proto $protocol"; }
-      state() (
-        for family in -4 -6; do
-          {
-            for priority; do
-              ours
-            done
-            ip "$family" -N route show table "$table" 2>/dev/null
-          } | sed "s/ linkdown//; s/^/$family /"
+      listing() {
+        for family in $families; do
+          ip "$family" -N rule show || return
         done
-      )
-      missing() { printf '%%s\\n' "$routed" | grep -vxFe "$(state "$@")"; }
-      unrule() { sed "s/.*/rule delete priority $priority protocol $protocol/" | ip "$family" -batch -; }
-      # Rules of one priority count in the order in which they are made, so all are made again.
+        ip -4 -N route show table "$table"
+      }
+      # Sets a fault, or that something was missing.
       make() {
-        family=$1 commands=$2
-        shift 2
-        [ -n "$commands" ] || return 0
-        if missing "$@" | grep -q -e "^$family .*proto $protocol"; then
-          for priority; do
-            ours | unrule
-          done
-        fi
-        printf '%%s' "$commands" | ip "$family" -force -batch -
+        [ "$2" -gt 0 ] || return 0
+        said=$(printf '%%s' "$3" | ip "$1" -force -batch - 2>&1)
+        code=$? there=0
+        [ "$code" -le 1 ] || fault=${fault:-ip ended with status $code}
+        while IFS= read -r each; do
+          case $each in
+          *'File exists'*) there=$((there + 1)) ;;
+          '' | 'Command failed'*) ;;
+          *) fault=${fault:-$each} ;;
+          esac
+        done <<END
+      $said
+      END
+        [ "$there" = "$2" ] || missing=yes
+      }
+      up() {
+        [ -n "$device" ] || return 0
+        ip link set dev "$device" up && { [ -n "$(ip -4 -o address show dev "$device")" ] || ip $address; }
       }
       reroute() {
-        if [ -z "$(missing "$@")" ]; then
-          echo %8$s
+        now=$(listing 2>/dev/null) || now=
+        if [ -n "$now" ] && [ "$now" = "$known" ]; then
+          echo %7$s
           return
         fi
-        said=$({ make -4 "$routes4" "$@"; make -6 "$routes6" "$@"; } 2>&1)
-        if [ -z "$(missing "$@")" ]; then
+        fault= missing= known=
+        said=$(up 2>&1) || fault=${said:-the device is not up}
+        make -4 "$count4" "$routes4"
+        make -6 "$count6" "$routes6"
+        if [ -n "$fault" ]; then
+          printf 'failed: %%s\n' "$fault" | head -n 1
+        elif [ -n "$missing" ]; then
           echo %5$s
         else
-          said=$(printf '%%s\\n' "$said" | grep -v -e '[Ee]xists' -e '^Command failed' | head -n 1)
-          echo "failed: ${said:-they are not as they were}"
+          known=$now
+          echo %7$s
         fi
       }
       while [ "$line" != %3$s ]; do
         read -r line marker || exit 0
         case $line in
         %4$s) restore "$marker" ;;
-        %6$s) routed=$(state "$@") && echo %5$s ;;
-        %7$s) reroute "$@" ;;
+        %6$s) reroute ;;
         esac
       done
-      for family in -4 -6; do
+      for family in $families; do
         for priority; do
-          ours | unrule
-          [ -z "$(ours)" ] || status=1
+          ip "$family" -N rule show priority "$priority" 2>/dev/null | grep -w "proto $protocol" |
+            sed "s/.*/rule delete priority $priority protocol $protocol/" | ip "$family" -batch -
+          left=$(ip "$family" -N rule show priority "$priority" 2>/dev/null) || status=1
+          case "$left " in *"proto $protocol"[!0-9]*) status=1 ;; esac
         done
       done
       if [ -n "$(ip -4 route show table "$table" 2>/dev/null)" ]; then
@@ -155,15 +178,7 @@ final class RouteKeeper {
       [ "$status" = 0 ] || exit 1
       [ -z "$filter" ] || nft "$filter"
       """
-          .formatted(
-              MARKER,
-              NFT_SECONDS,
-              REMOVE_WORD,
-              RESTORE_WORD,
-              DONE,
-              ROUTED_WORD,
-              REROUTE_WORD,
-              UNCHANGED);
+          .formatted(MARKER, NFT_SECONDS, REMOVE_WORD, RESTORE_WORD, DONE, REROUTE_WORD, UNCHANGED);
 
   /**
    * What is removed at the end.
@@ -189,20 +204,27 @@ final class RouteKeeper {
   }
 
   /**
-   * How routes and rules are made: commands for {@code ip -batch}, without line ends.
+   * How routes and rules are made: commands for {@code ip -batch}, without line ends. Each adds
+   * what may be there, whose order does not count.
    *
+   * @param device to be brought up before; empty for none
+   * @param address what gives the device an address, if it has none
    * @param ipv6 empty without IPv6 in the kernel
    */
-  record Routes(List<String> ipv4, List<String> ipv6) {
-    static final Routes NONE = new Routes(List.of(), List.of());
+  record Routes(String device, String address, List<String> ipv4, List<String> ipv6) {
+    static final Routes NONE = new Routes("", "", List.of(), List.of());
 
     private String text() {
-      return text(ipv4) + text(ipv6);
+      return text(List.of(device)) + text(List.of(address)) + text(ipv4) + text(ipv6);
     }
 
     private static String text(List<String> commands) {
       return commands.stream().map(command -> command + "\n").collect(Collectors.joining())
           + END_OF_TEXT;
+    }
+
+    private int count() {
+      return ipv4.size() + ipv6.size();
     }
   }
 
@@ -214,15 +236,18 @@ final class RouteKeeper {
 
   private final Consumer<String> lost;
   private final Duration limit;
+  private final Duration routesLimit;
   private final BlockingQueue<String> answers = new LinkedBlockingQueue<>();
   private boolean closing;
   private @Nullable String loss;
 
-  private RouteKeeper(Process process, Consumer<String> lost, Duration limit) {
+  private RouteKeeper(
+      Process process, Consumer<String> lost, Duration limit, Duration routesLimit) {
     this.process = process;
     this.input = process.outputWriter(StandardCharsets.UTF_8);
     this.lost = lost;
     this.limit = limit;
+    this.routesLimit = routesLimit;
   }
 
   /** Removes at once, without a child that stays. */
@@ -262,7 +287,12 @@ final class RouteKeeper {
             .redirectError(ProcessBuilder.Redirect.DISCARD);
     builder.environment().clear();
     builder.environment().put("PATH", path);
-    var keeper = new RouteKeeper(builder.start(), lost, limit);
+    var keeper =
+        new RouteKeeper(
+            builder.start(),
+            lost,
+            limit,
+            limit.plus(ANSWER_FOR_COMMAND.multipliedBy(routes.count())));
     try {
       keeper.write(killSwitch + END_OF_TEXT + routes.text());
     } catch (IOException e) {
@@ -281,16 +311,17 @@ final class RouteKeeper {
   }
 
   private void hear(BufferedReader output) {
-    String reason;
+    String reason = "cannot be heard any more";
     try {
       for (var line = output.readLine(); line != null; line = output.readLine()) {
         answers.add(line);
       }
       reason = "has ended";
     } catch (IOException e) {
-      reason = "cannot be heard any more (" + e.getMessage() + ")";
+      reason += " (" + e.getMessage() + ")";
+    } finally {
+      lose(reason);
     }
-    lose(reason);
   }
 
   /** The child, for a test. */
@@ -306,27 +337,22 @@ final class RouteKeeper {
    *     child is lost
    */
   void restore(String marker) throws IOException {
-    request(RESTORE_WORD + " " + marker, DONE);
-  }
-
-  /** The routes and rules are made: as they are now, {@link #restoreRoutes} has them. */
-  void noteRoutes() throws IOException {
-    request(ROUTED_WORD, DONE);
+    request(limit, RESTORE_WORD + " " + marker, DONE);
   }
 
   /**
-   * Has rules and routes made again that are missing. In between what they lead away goes by the
-   * host's own routes, as far as the kill switch lets it.
+   * Has the device brought up, and rules and routes made that are missing. Until then what they
+   * lead away goes by the host's own routes, as far as the kill switch lets it.
    *
    * @return whether some were missing
    * @throws IOException as {@link #restore}
    */
   boolean restoreRoutes() throws IOException {
-    return request(REROUTE_WORD, DONE, UNCHANGED).equals(DONE);
+    return request(routesLimit, REROUTE_WORD, DONE, UNCHANGED).equals(DONE);
   }
 
   /** Answers which of the good answers came. */
-  private String request(String line, String... good) throws IOException {
+  private String request(Duration limit, String line, String... good) throws IOException {
     requests.lock();
     try {
       checkNotLost();
@@ -335,7 +361,7 @@ final class RouteKeeper {
       } catch (IOException e) {
         lose("takes no more requests (" + e.getMessage() + ")");
       }
-      var answer = answer();
+      var answer = answer(limit);
       if (answer == null) {
         var reason = "does not answer within " + limit.toSeconds() + " s";
         lose(reason);
@@ -350,7 +376,7 @@ final class RouteKeeper {
   }
 
   /** The next answer, or why the child was lost; null if time is up. An interrupt waits too. */
-  private @Nullable String answer() {
+  private @Nullable String answer(Duration limit) {
     long deadline = System.nanoTime() + limit.toNanos();
     boolean interrupted = false;
     try {
