@@ -535,6 +535,7 @@ class OnionWorldTest {
             "ping -n -c 1 -W 1 -s 4000 -I eth0 18.7.7.7",
             "ping -n -c 1 -W 1 18.7.7.7",
             "traceroute -n -q 1 -w 1 -m 2 -i eth0 18.7.7.7",
+            "traceroute -n -q 1 -w 1 -m 2 -i eth0 -g 198.51.100.9 18.7.7.7",
             "curl -sS --max-time 5 -g http://[64:ff9b::18.7.7.7]/",
             "curl -sS --max-time 5 -g --interface eth0 http://[2002:1207:0707::1]/",
             "curl -sS --max-time 5 -g --interface eth0 http://[2001:0:102:304:0:0:edf8:f8f8]/",
