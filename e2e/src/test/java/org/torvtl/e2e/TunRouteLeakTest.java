@@ -8,6 +8,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -719,6 +721,24 @@ class TunRouteLeakTest {
     assertThat(machine.script("nft list ruleset; ip rule | grep 116 || :").out().strip()).isEmpty();
   }
 
+  /** More than one argument of a program could hold the rules of. */
+  @Test
+  void rulesOfManyNetworksAreBack() throws Exception {
+    var networks =
+        IntStream.range(0, 200)
+            .mapToObj("10.9.%d.0/26"::formatted)
+            .collect(Collectors.joining(",", SERVER + ",", ""));
+    try (var gateway = gateway(networks)) {
+      var before = rulesAndRoutes();
+      for (var family : List.of("-4", "-6")) {
+        machine.script("ip %s rule flush protocol 116".formatted(family));
+        Waiting.until("rules", DEADLINE, () -> rulesAndRoutes().equals(before));
+      }
+      assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    }
+    assertThat(machine.script("nft list ruleset; ip rule | grep 116 || :").out().strip()).isEmpty();
+  }
+
   /** The kernel removes its IPv4 routes without a word. */
   @ParameterizedTest
   @ValueSource(strings = {"203.0.113.0/24", "default"})
@@ -772,7 +792,7 @@ class TunRouteLeakTest {
     }
   }
 
-  /** A route in the place of one of ours, which is there before the first look. */
+  /** Nothing tells that a route was removed whose place another took. */
   @Test
   void aRouteThatAnotherProgramReplacesIsTheFirstAgain() throws Exception {
     try (var gateway = gateway("203.0.113.0/24")) {
