@@ -5,10 +5,12 @@ import java.io.BufferedReader;
 import java.io.BufferedWriter;
 import java.io.File;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -23,7 +25,8 @@ import org.torvtl.tor.lab.Command;
 
 /**
  * The child process that keeps root when the gateway has given it away: it removes the routes at
- * the end, and puts back what another program has changed: the kill switch, rules and routes.
+ * the end, and puts back what another program has changed: the kill switch, rules, routes, and the
+ * TUN that was set down.
  *
  * <p>Each request is a line, and so is each answer. nft has 4 s in the child, the child has 8 s. A
  * child that has ended or does not answer is lost: it is killed, as far as this process may do that
@@ -42,9 +45,7 @@ final class RouteKeeper {
 
   private static final Logger log = LoggerFactory.getLogger(RouteKeeper.class);
 
-  private static final int NFT_SECONDS = 4;
-
-  /** More than nft has, and than a busy machine takes to notice. */
+  /** More than nft has in the script, and than a busy machine takes to notice. */
   private static final Duration ANSWER = Duration.ofSeconds(8);
 
   private static final Duration END = Duration.ofSeconds(5);
@@ -58,127 +59,13 @@ final class RouteKeeper {
   /** Ends a text of the input. */
   private static final String END_OF_TEXT = ".\n";
 
-  /** Of each rule and route, whatever there are already: the time is quadratic in their number. */
+  /** For each rule and route more. The kernel's time is quadratic in their number. */
   private static final Duration ANSWER_FOR_COMMAND = Duration.ofMillis(4);
 
-  /**
-   * Arguments: the routing table, the rules' protocol number, what nft is told at the end or
-   * nothing, and the priorities. Input: the kill switch, what ip(8) is told of the device, to give
-   * that an address, to make routes and rules of IPv4 and those of IPv6, each with a line with a
-   * dot behind it; and then words.
-   *
-   * <p>The judge of what is missing is the kernel, which refuses to add what is there. It is asked
-   * again when a listing shows another text than when it last found nothing missing.
-   */
-  private static final String SCRIPT =
-      """
-      trap '' HUP INT TERM
-      table=$1 protocol=$2 filter=$3 status=0 known=
-      shift 3
-      take() {
-        taken= count=0
-        while IFS= read -r line && [ "$line" != . ]; do
-          count=$((count + 1))
-          taken="$taken$line
-      "
-        done
-      }
-      take
-      text=$taken
-      take
-      device=${taken%%?}
-      take
-      address=${taken%%?}
-      take
-      routes4=$taken count4=$count
-      take
-      routes6=$taken count6=$count
-      families=-4
-      [ ! -e /proc/net/if_inet6 ] || families='-4 -6'
-      restore() {
-        case $1 in
-        '' | *[!0-9a-z_]*)
-          echo "failed: '$1' is no marker"
-          return
-          ;;
-        esac
-        said=$(printf '%%s' "$text" | sed "s/%1$s/$1/g" | timeout -s KILL %2$d nft -f - 2>&1)
-        code=$?
-        case $code in
-        0) echo %5$s ;;
-        137) echo "failed: nft was killed (it has %2$d s)" ;;
-        *) echo "failed: $(printf '%%s\n' "${said:-nft ended with status $code}" | sed -n '1h; /[Ee]rror/{p;q;}; ${x;p;}')" ;;
-        esac
-      }
-      listing() {
-        for family in $families; do
-          ip "$family" -N rule show || return
-        done
-        ip -4 -N route show table "$table"
-      }
-      # Sets a fault, or that something was missing.
-      make() {
-        [ "$2" -gt 0 ] || return 0
-        said=$(printf '%%s' "$3" | ip "$1" -force -batch - 2>&1)
-        code=$? there=0
-        [ "$code" -le 1 ] || fault=${fault:-ip ended with status $code}
-        while IFS= read -r each; do
-          case $each in
-          *'File exists'*) there=$((there + 1)) ;;
-          '' | 'Command failed'*) ;;
-          *) fault=${fault:-$each} ;;
-          esac
-        done <<END
-      $said
-      END
-        [ "$there" = "$2" ] || missing=yes
-      }
-      up() {
-        [ -n "$device" ] || return 0
-        ip link set dev "$device" up && { [ -n "$(ip -4 -o address show dev "$device")" ] || ip $address; }
-      }
-      reroute() {
-        now=$(listing 2>/dev/null) || now=
-        if [ -n "$now" ] && [ "$now" = "$known" ]; then
-          echo %7$s
-          return
-        fi
-        fault= missing= known=
-        said=$(up 2>&1) || fault=${said:-the device is not up}
-        make -4 "$count4" "$routes4"
-        make -6 "$count6" "$routes6"
-        if [ -n "$fault" ]; then
-          printf 'failed: %%s\n' "$fault" | head -n 1
-        elif [ -n "$missing" ]; then
-          echo %5$s
-        else
-          known=$now
-          echo %7$s
-        fi
-      }
-      while [ "$line" != %3$s ]; do
-        read -r line marker || exit 0
-        case $line in
-        %4$s) restore "$marker" ;;
-        %6$s) reroute ;;
-        esac
-      done
-      for family in $families; do
-        for priority; do
-          ip "$family" -N rule show priority "$priority" 2>/dev/null | grep -w "proto $protocol" |
-            sed "s/.*/rule delete priority $priority protocol $protocol/" | ip "$family" -batch -
-          left=$(ip "$family" -N rule show priority "$priority" 2>/dev/null) || status=1
-          case "$left " in *"proto $protocol"[!0-9]*) status=1 ;; esac
-        done
-      done
-      if [ -n "$(ip -4 route show table "$table" 2>/dev/null)" ]; then
-        ip -4 route flush table "$table" || status=1
-      fi
-      # What is still led somewhere is not let out around it.
-      [ "$status" = 0 ] || exit 1
-      [ -z "$filter" ] || nft "$filter"
-      """
-          .formatted(MARKER, NFT_SECONDS, REMOVE_WORD, RESTORE_WORD, DONE, REROUTE_WORD, UNCHANGED);
+  /** The kill switch is not put back in that time. */
+  private static final Duration LONGEST_ANSWER = Duration.ofSeconds(30);
+
+  private static final String SCRIPT = script();
 
   /**
    * What is removed at the end.
@@ -223,8 +110,10 @@ final class RouteKeeper {
           + END_OF_TEXT;
     }
 
-    private int count() {
-      return ipv4.size() + ipv6.size();
+    /** How long the child may take for them. */
+    private Duration limit(Duration answer) {
+      var limit = answer.plus(ANSWER_FOR_COMMAND.multipliedBy(ipv4.size() + ipv6.size()));
+      return limit.compareTo(LONGEST_ANSWER) < 0 ? limit : LONGEST_ANSWER;
     }
   }
 
@@ -240,6 +129,14 @@ final class RouteKeeper {
   private final BlockingQueue<String> answers = new LinkedBlockingQueue<>();
   private boolean closing;
   private @Nullable String loss;
+
+  private static String script() {
+    try (var in = RouteKeeper.class.getResourceAsStream("routes.sh")) {
+      return new String(Objects.requireNonNull(in).readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
 
   private RouteKeeper(
       Process process, Consumer<String> lost, Duration limit, Duration routesLimit) {
@@ -287,12 +184,7 @@ final class RouteKeeper {
             .redirectError(ProcessBuilder.Redirect.DISCARD);
     builder.environment().clear();
     builder.environment().put("PATH", path);
-    var keeper =
-        new RouteKeeper(
-            builder.start(),
-            lost,
-            limit,
-            limit.plus(ANSWER_FOR_COMMAND.multipliedBy(routes.count())));
+    var keeper = new RouteKeeper(builder.start(), lost, limit, routes.limit(limit));
     try {
       keeper.write(killSwitch + END_OF_TEXT + routes.text());
     } catch (IOException e) {
