@@ -30,6 +30,12 @@ import org.torvtl.wire.Ipv4Network;
  * that it really leaves by. A program's TCP then fails by its timeout. Forwarded and bridged
  * packets are not this host's and pass.
  *
+ * <p>A packet with a source route goes to its first hop, which sends it on to where it is meant to
+ * go: loose and strict source routes of IPv4 (RFC 791, section 3.1), routing headers of IPv6 (RFC
+ * 8200, section 4.4). No rule sees the last address, so all such packets are refused, into the
+ * tunnel and from the exempt user too: nobody needs them, and most networks drop them (RFC 7126,
+ * section 4.3, RFC 5095).
+ *
  * <p>Exempt are the loopback interface, the user whose connections make the tunnel, and what keeps
  * a link up and cannot leave it: IGMP, neighbour discovery, and DHCP to its broadcast and multicast
  * address. The last is UDP with contents of the sender's own, from ports that any program has where
@@ -170,6 +176,7 @@ record KillSwitch(
           comment "%s"
           chain around {
             type filter hook output priority %3$d; policy accept;
+            %9$s
             oif "lo" accept
             %4$s accept
             %5$s
@@ -187,6 +194,7 @@ record KillSwitch(
             iif { 0, 1 } goto leaving
           }
           chain leaving {
+            %10$s
             %7$s
           }
           %8$s
@@ -200,7 +208,9 @@ record KillSwitch(
                 lines(rules("goto refused")),
                 from.isPresent() ? FIRST : LAST,
                 lines(rules("counter drop")),
-                more);
+                more,
+                lines(sourceRoutes("goto refused")),
+                lines(sourceRoutes("counter drop")));
   }
 
   private static String lines(List<String> rules) {
@@ -214,6 +224,18 @@ record KillSwitch(
       User.named(name).ifPresent(user -> users.add(Integer.toUnsignedLong(user.uid())));
     }
     return users.stream().map(Object::toString).toList();
+  }
+
+  /** Whoever sends it, and wherever its first hop is. */
+  private List<String> sourceRoutes(String refuse) {
+    return List.of(
+        fromHere() + "ip option lsrr exists " + refuse,
+        fromHere() + "ip option ssrr exists " + refuse,
+        "exthdr rt exists " + refuse);
+  }
+
+  private String fromHere() {
+    return from.isPresent() ? "ip saddr " + Ipv4Address.toString(from.getAsInt()) + " " : "";
   }
 
   /**
@@ -235,7 +257,7 @@ record KillSwitch(
     rules.add(
         "%sip daddr %s %s"
             .formatted(
-                from.isPresent() ? "ip saddr " + Ipv4Address.toString(from.getAsInt()) + " " : "",
+                fromHere(),
                 anyOf(covered.networks().stream().map(Ipv4Network::toString).toList()),
                 refuse));
     rules.addAll(ipv6Rules(refuse));

@@ -46,8 +46,13 @@ final class PolicyRoutes implements AutoCloseable {
   /** Which routing program a rule is of: a number that linux/rtnetlink.h gives to nobody. */
   private static final int PROTOCOL = 116;
 
-  /** Rules that exempt Tor itself come before all that lead into a TUN. */
-  private static final int EXEMPTIONS = 10_000, RULES = 15_000, PRIORITIES = 5_000;
+  /**
+   * Rules that exempt Tor itself come before all that lead into a TUN. Between those of one
+   * priority the order does not count, so that one that is missing can be added.
+   */
+  private static final int EXEMPTIONS = 10_000, ENDS_OF_EXEMPTIONS = 15_000, RULES = 20_000;
+
+  private static final int PRIORITIES = 5_000;
 
   private static final int TABLES = 1_414_940_000;
   private static final String LAST_METRIC = "4294967295";
@@ -73,7 +78,6 @@ final class PolicyRoutes implements AutoCloseable {
   private final NetworkInterface tun;
   private final int number;
   private final CoveredDestinations covered;
-  private final RouteKeeper.Routes routes;
   private final KillSwitch killSwitch;
   private final RouteKeeper keeper;
   private final TableWatch watch;
@@ -93,7 +97,6 @@ final class PolicyRoutes implements AutoCloseable {
       NetworkInterface tun,
       int number,
       CoveredDestinations covered,
-      RouteKeeper.Routes routes,
       KillSwitch killSwitch,
       RouteKeeper keeper,
       TableWatch watch,
@@ -101,7 +104,6 @@ final class PolicyRoutes implements AutoCloseable {
     this.tun = tun;
     this.number = number;
     this.covered = covered;
-    this.routes = routes;
     this.killSwitch = killSwitch;
     this.keeper = keeper;
     this.watch = watch;
@@ -123,23 +125,22 @@ final class PolicyRoutes implements AutoCloseable {
     var covered = CoveredDestinations.of(destinations);
     var killSwitch = KillSwitch.around(tun, covered, exempt);
     int number = tun.index() % PRIORITIES;
-    var routes = new Making(tun.name(), number, covered, exempt).routes();
     var keeper =
         RouteKeeper.start(
             killSwitch.text(RouteKeeper.MARKER),
-            routes,
+            new Making(tun.index(), number, covered, exempt).routes(),
             removal(number, KillSwitch.removal(killSwitch.table())),
             reason -> lost(tun, reason, failed));
     RouteWatch routeWatch = null;
     try {
-      routeWatch = RouteWatch.open(tun.name(), TABLES + number, PROTOCOL, keeper::restoreRoutes);
+      routeWatch = RouteWatch.open(tun, TABLES + number, PROTOCOL, keeper::restoreRoutes);
       var watch =
           TableWatch.open(
               killSwitch.table(),
               "the packet filter that refuses what would pass %s by".formatted(tun.name()),
               new SecureRandom(),
               keeper::restore);
-      return new PolicyRoutes(tun, number, covered, routes, killSwitch, keeper, watch, routeWatch);
+      return new PolicyRoutes(tun, number, covered, killSwitch, keeper, watch, routeWatch);
     } catch (IOException | RuntimeException e) {
       if (routeWatch != null) {
         routeWatch.close();
@@ -180,7 +181,6 @@ final class PolicyRoutes implements AutoCloseable {
     unfinished = hasTakenOver;
     remove(number);
     fill();
-    keeper.noteRoutes();
     routeWatch.start();
     sweep();
     unfinished = false;
@@ -221,35 +221,41 @@ final class PolicyRoutes implements AutoCloseable {
     }
   }
 
-  private void fill() throws IOException, InterruptedException {
-    String name = tun.name();
-    if (Command.run("ip", "-4", "-o", "address", "show", "dev", name).isBlank()) {
-      Command.run("ip", "address", "add", OWN_ADDRESS + "/32", "dev", name);
-    }
-    batch("-4", routes.ipv4());
-    if (!routes.ipv6().isEmpty()) {
-      batch("-6", routes.ipv6());
+  private void fill() throws IOException {
+    try {
+      keeper.restoreRoutes();
+    } catch (IOException e) {
+      throw new IOException("cannot route into %s: %s".formatted(tun.name(), e.getMessage()), e);
     }
   }
 
   /** What is to be told to ip(8). */
-  private record Making(String tun, int number, CoveredDestinations covered, OptionalInt exempt) {
+  private record Making(int tun, int number, CoveredDestinations covered, OptionalInt exempt) {
     RouteKeeper.Routes routes() {
-      return new RouteKeeper.Routes(ipv4(), Files.exists(IPV6) ? ipv6() : List.of());
+      return new RouteKeeper.Routes(
+          device(),
+          "address add %s/32 dev %s".formatted(OWN_ADDRESS, device()),
+          ipv4(),
+          Files.exists(IPV6) ? ipv6() : List.of());
+    }
+
+    /** As ip(8) takes it, whatever its name is by then. */
+    private String device() {
+      return "if" + tun;
     }
 
     private List<String> ipv4() {
       var commands = new ArrayList<String>();
       route(commands, "unreachable default metric " + LAST_METRIC);
       for (var network : covered.networks()) {
-        route(commands, network + " dev " + tun);
+        route(commands, network + " dev " + device());
       }
       for (var network : covered.networks()) {
         String to = "to " + network;
         if (exempt.isPresent()) {
           rule(commands, EXEMPTIONS, to + " lookup main " + ofExempt());
           // A host that has no route to Tor's relays just now has none by way of Tor either.
-          rule(commands, EXEMPTIONS, to + " unreachable " + ofExempt());
+          rule(commands, ENDS_OF_EXEMPTIONS, to + " unreachable " + ofExempt());
         }
         rule(commands, RULES, to + " lookup " + (TABLES + number));
       }
@@ -280,18 +286,14 @@ final class PolicyRoutes implements AutoCloseable {
     }
 
     private void route(List<String> commands, String route) {
-      commands.add("route add %s table %d".formatted(route, TABLES + number));
+      // Before one of another program's in its place; refused only if this very one is there.
+      commands.add("route prepend %s table %d".formatted(route, TABLES + number));
     }
 
     private void rule(List<String> commands, int priorities, String rule) {
       commands.add(
           "rule add priority %d protocol %d %s".formatted(priorities + number, PROTOCOL, rule));
     }
-  }
-
-  private static void batch(String family, List<String> commands)
-      throws IOException, InterruptedException {
-    Command.runWithInput(String.join("\n", commands) + "\n", List.of("ip", family, "-batch", "-"));
   }
 
   // What is there.
@@ -355,7 +357,7 @@ final class PolicyRoutes implements AutoCloseable {
     return new RouteKeeper.Removal(
         TABLES + number,
         Integer.toString(PROTOCOL),
-        List.of(EXEMPTIONS + number, RULES + number),
+        List.of(EXEMPTIONS + number, ENDS_OF_EXEMPTIONS + number, RULES + number),
         filter);
   }
 

@@ -5,10 +5,12 @@ import java.io.BufferedReader;
 import java.io.BufferedWriter;
 import java.io.File;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -23,7 +25,8 @@ import org.torvtl.tor.lab.Command;
 
 /**
  * The child process that keeps root when the gateway has given it away: it removes the routes at
- * the end, and puts back what another program has changed: the kill switch, rules and routes.
+ * the end, and puts back what another program has changed: the kill switch, rules, routes, and the
+ * TUN that was set down.
  *
  * <p>Each request is a line, and so is each answer. nft has 4 s in the child, the child has 8 s. A
  * child that has ended or does not answer is lost: it is killed, as far as this process may do that
@@ -42,9 +45,7 @@ final class RouteKeeper {
 
   private static final Logger log = LoggerFactory.getLogger(RouteKeeper.class);
 
-  private static final int NFT_SECONDS = 4;
-
-  /** More than nft has, and than a busy machine takes to notice. */
+  /** More than nft has in the script, and than a busy machine takes to notice. */
   private static final Duration ANSWER = Duration.ofSeconds(8);
 
   private static final Duration END = Duration.ofSeconds(5);
@@ -52,118 +53,19 @@ final class RouteKeeper {
   private static final String PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
   private static final String SUBJECT = "the process that keeps root ";
   private static final String REMOVE_WORD = "remove", RESTORE_WORD = "restore";
-  private static final String ROUTED_WORD = "routed", REROUTE_WORD = "reroute";
+  private static final String REROUTE_WORD = "reroute";
   private static final String DONE = "ok", UNCHANGED = "same";
 
   /** Ends a text of the input. */
   private static final String END_OF_TEXT = ".\n";
 
-  /**
-   * Arguments: the routing table, the rules' protocol number, what nft is told at the end or
-   * nothing, and the priorities. Input: the kill switch, what ip(8) is told to make routes and
-   * rules of IPv4 and those of IPv6, each with a line with a dot behind it; and then words.
-   */
-  private static final String SCRIPT =
-      """
-      trap '' HUP INT TERM
-      table=$1 protocol=$2 filter=$3 status=0
-      shift 3
-      take() {
-        taken=
-        while IFS= read -r line && [ "$line" != . ]; do
-          taken="$taken$line
-      "
-        done
-      }
-      take
-      text=$taken
-      take
-      routes4=$taken
-      take
-      routes6=$taken
-      restore() {
-        case $1 in
-        '' | *[!0-9a-z_]*)
-          echo "failed: '$1' is no marker"
-          return
-          ;;
-        esac
-        said=$(printf '%%s' "$text" | sed "s/%1$s/$1/g" | timeout -s KILL %2$d nft -f - 2>&1)
-        code=$?
-        case $code in
-        0) echo %5$s ;;
-        137) echo "failed: nft was killed (it has %2$d s)" ;;
-        *) echo "failed: $(printf '%%s\\n' "${said:-nft ended with status $code}" | sed -n '1h; /[Ee]rror/{p;q;}; ${x;p;}')" ;;
-        esac
-      }
-      ours() { ip "$family" -N rule show priority "$priority" 2>/dev/null | grep -w "proto $protocol"; }
-      state() (
-        for family in -4 -6; do
-          {
-            for priority; do
-              ours
-            done
-            ip "$family" -N route show table "$table" 2>/dev/null
-          } | sed "s/ linkdown//; s/^/$family /"
-        done
-      )
-      missing() { printf '%%s\\n' "$routed" | grep -vxFe "$(state "$@")"; }
-      unrule() { sed "s/.*/rule delete priority $priority protocol $protocol/" | ip "$family" -batch -; }
-      # Rules of one priority count in the order in which they are made, so all are made again.
-      make() {
-        family=$1 commands=$2
-        shift 2
-        [ -n "$commands" ] || return 0
-        if missing "$@" | grep -q -e "^$family .*proto $protocol"; then
-          for priority; do
-            ours | unrule
-          done
-        fi
-        printf '%%s' "$commands" | ip "$family" -force -batch -
-      }
-      reroute() {
-        if [ -z "$(missing "$@")" ]; then
-          echo %8$s
-          return
-        fi
-        said=$({ make -4 "$routes4" "$@"; make -6 "$routes6" "$@"; } 2>&1)
-        if [ -z "$(missing "$@")" ]; then
-          echo %5$s
-        else
-          said=$(printf '%%s\\n' "$said" | grep -v -e '[Ee]xists' -e '^Command failed' | head -n 1)
-          echo "failed: ${said:-they are not as they were}"
-        fi
-      }
-      while [ "$line" != %3$s ]; do
-        read -r line marker || exit 0
-        case $line in
-        %4$s) restore "$marker" ;;
-        %6$s) routed=$(state "$@") && echo %5$s ;;
-        %7$s) reroute "$@" ;;
-        esac
-      done
-      for family in -4 -6; do
-        for priority; do
-          ours | unrule
-          [ -z "$(ours)" ] || status=1
-        done
-      done
-      if [ -n "$(ip -4 route show table "$table" 2>/dev/null)" ]; then
-        ip -4 route flush table "$table" || status=1
-      fi
-      # What is still led somewhere is not let out around it.
-      [ "$status" = 0 ] || exit 1
-      [ -z "$filter" ] || nft "$filter"
-      """
-          .formatted(
-              MARKER,
-              NFT_SECONDS,
-              REMOVE_WORD,
-              RESTORE_WORD,
-              DONE,
-              ROUTED_WORD,
-              REROUTE_WORD,
-              UNCHANGED);
+  /** For each rule and route more. The kernel's time is quadratic in their number. */
+  private static final Duration ANSWER_FOR_COMMAND = Duration.ofMillis(4);
+
+  /** The kill switch is not put back in that time. */
+  private static final Duration LONGEST_ANSWER = Duration.ofSeconds(30);
+
+  private static final String SCRIPT = script();
 
   /**
    * What is removed at the end.
@@ -189,20 +91,29 @@ final class RouteKeeper {
   }
 
   /**
-   * How routes and rules are made: commands for {@code ip -batch}, without line ends.
+   * How routes and rules are made: commands for {@code ip -batch}, without line ends. Each adds
+   * what may be there, whose order does not count.
    *
+   * @param device to be brought up before; empty for none
+   * @param address what gives the device an address, if it has none
    * @param ipv6 empty without IPv6 in the kernel
    */
-  record Routes(List<String> ipv4, List<String> ipv6) {
-    static final Routes NONE = new Routes(List.of(), List.of());
+  record Routes(String device, String address, List<String> ipv4, List<String> ipv6) {
+    static final Routes NONE = new Routes("", "", List.of(), List.of());
 
     private String text() {
-      return text(ipv4) + text(ipv6);
+      return text(List.of(device)) + text(List.of(address)) + text(ipv4) + text(ipv6);
     }
 
     private static String text(List<String> commands) {
       return commands.stream().map(command -> command + "\n").collect(Collectors.joining())
           + END_OF_TEXT;
+    }
+
+    /** How long the child may take for them. */
+    private Duration limit(Duration answer) {
+      var limit = answer.plus(ANSWER_FOR_COMMAND.multipliedBy(ipv4.size() + ipv6.size()));
+      return limit.compareTo(LONGEST_ANSWER) < 0 ? limit : LONGEST_ANSWER;
     }
   }
 
@@ -214,15 +125,26 @@ final class RouteKeeper {
 
   private final Consumer<String> lost;
   private final Duration limit;
+  private final Duration routesLimit;
   private final BlockingQueue<String> answers = new LinkedBlockingQueue<>();
   private boolean closing;
   private @Nullable String loss;
 
-  private RouteKeeper(Process process, Consumer<String> lost, Duration limit) {
+  private static String script() {
+    try (var in = RouteKeeper.class.getResourceAsStream("routes.sh")) {
+      return new String(Objects.requireNonNull(in).readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private RouteKeeper(
+      Process process, Consumer<String> lost, Duration limit, Duration routesLimit) {
     this.process = process;
     this.input = process.outputWriter(StandardCharsets.UTF_8);
     this.lost = lost;
     this.limit = limit;
+    this.routesLimit = routesLimit;
   }
 
   /** Removes at once, without a child that stays. */
@@ -262,7 +184,7 @@ final class RouteKeeper {
             .redirectError(ProcessBuilder.Redirect.DISCARD);
     builder.environment().clear();
     builder.environment().put("PATH", path);
-    var keeper = new RouteKeeper(builder.start(), lost, limit);
+    var keeper = new RouteKeeper(builder.start(), lost, limit, routes.limit(limit));
     try {
       keeper.write(killSwitch + END_OF_TEXT + routes.text());
     } catch (IOException e) {
@@ -281,16 +203,17 @@ final class RouteKeeper {
   }
 
   private void hear(BufferedReader output) {
-    String reason;
+    String reason = "cannot be heard any more";
     try {
       for (var line = output.readLine(); line != null; line = output.readLine()) {
         answers.add(line);
       }
       reason = "has ended";
     } catch (IOException e) {
-      reason = "cannot be heard any more (" + e.getMessage() + ")";
+      reason += " (" + e.getMessage() + ")";
+    } finally {
+      lose(reason);
     }
-    lose(reason);
   }
 
   /** The child, for a test. */
@@ -306,27 +229,22 @@ final class RouteKeeper {
    *     child is lost
    */
   void restore(String marker) throws IOException {
-    request(RESTORE_WORD + " " + marker, DONE);
-  }
-
-  /** The routes and rules are made: as they are now, {@link #restoreRoutes} has them. */
-  void noteRoutes() throws IOException {
-    request(ROUTED_WORD, DONE);
+    request(limit, RESTORE_WORD + " " + marker, DONE);
   }
 
   /**
-   * Has rules and routes made again that are missing. In between what they lead away goes by the
-   * host's own routes, as far as the kill switch lets it.
+   * Has the device brought up, and rules and routes made that are missing. Until then what they
+   * lead away goes by the host's own routes, as far as the kill switch lets it.
    *
    * @return whether some were missing
    * @throws IOException as {@link #restore}
    */
   boolean restoreRoutes() throws IOException {
-    return request(REROUTE_WORD, DONE, UNCHANGED).equals(DONE);
+    return request(routesLimit, REROUTE_WORD, DONE, UNCHANGED).equals(DONE);
   }
 
   /** Answers which of the good answers came. */
-  private String request(String line, String... good) throws IOException {
+  private String request(Duration limit, String line, String... good) throws IOException {
     requests.lock();
     try {
       checkNotLost();
@@ -335,7 +253,7 @@ final class RouteKeeper {
       } catch (IOException e) {
         lose("takes no more requests (" + e.getMessage() + ")");
       }
-      var answer = answer();
+      var answer = answer(limit);
       if (answer == null) {
         var reason = "does not answer within " + limit.toSeconds() + " s";
         lose(reason);
@@ -350,7 +268,7 @@ final class RouteKeeper {
   }
 
   /** The next answer, or why the child was lost; null if time is up. An interrupt waits too. */
-  private @Nullable String answer() {
+  private @Nullable String answer(Duration limit) {
     long deadline = System.nanoTime() + limit.toNanos();
     boolean interrupted = false;
     try {

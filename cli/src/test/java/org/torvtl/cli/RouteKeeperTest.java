@@ -8,11 +8,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -21,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The child with an nft of the test's own. It removes nothing: it knows no priorities. */
+/** The child with an nft and an ip of the test's own. */
 @Timeout(60)
 class RouteKeeperTest {
   private static final String KILL_SWITCH = "table inet t {\n}\nadd chain inet t @marker@\n";
@@ -47,11 +49,16 @@ class RouteKeeperTest {
   }
 
   private void start(Duration limit) throws IOException {
+    start(limit, List.of("route one", "route two"), List.of());
+  }
+
+  private void start(Duration limit, List<String> ipv4, List<Integer> priorities)
+      throws IOException {
     keeper =
         RouteKeeper.start(
             KILL_SWITCH,
-            new RouteKeeper.Routes(List.of("route one", "route two"), List.of("route six")),
-            new RouteKeeper.Removal(2_000_000_000, "116", List.of(), ""),
+            new RouteKeeper.Routes("tun9", "address add one", ipv4, List.of("route six")),
+            new RouteKeeper.Removal(2_000_000_000, "116", priorities, ""),
             losses::add,
             programs + ":/usr/sbin:/usr/bin:/sbin:/bin",
             limit);
@@ -103,43 +110,142 @@ class RouteKeeperTest {
     assertThat(losses).isEmpty();
   }
 
-  /** Routes that ip knows are lines of a file. */
-  @Test
-  void routesThatAreGoneAreMadeAgain() throws Exception {
+  /**
+   * Routes and rules that the kernel has are lines of a file, and it refuses to add those. A {@link
+   * #fault} is what a command does that has a word.
+   */
+  private Path kernel(String... routes) throws IOException {
     program(
         "ip",
         """
         cd %s
+        for word; do
+          [ ! -e "fault-$word" ] || . "./fault-$word"
+        done
         case "$*" in
         "-4 -N route show"*) cat routes ;;
+        "-4 -o address show dev tun9") cat addresses ;;
+        link* | address*) echo "$*" >>device ;;
         *-batch*)
+          number=0
           while read -r line; do
-            if grep -qx "$line" routes; then echo "RTNETLINK answers: File exists" >&2
-            elif [ -e broken ]; then echo "RTNETLINK answers: No buffer space" >&2
-            else echo "$line" >>routes; fi
-          done ;;
+            number=$((number + 1))
+            if grep -qx "$line" routes; then
+              echo "RTNETLINK answers: File exists" >&2
+              echo "Command failed -:$number" >&2
+            else
+              echo "$line" >>routes
+            fi
+          done
+          [ "$number" = 0 ]
+          ;;
         esac
         """
             .formatted(programs));
-    var routes = programs.resolve("routes");
-    var all = "route one\nroute two\nroute six\n";
-    Files.writeString(routes, all);
+    Files.createFile(programs.resolve("addresses"));
+    return Files.write(programs.resolve("routes"), List.of(routes));
+  }
+
+  private void fault(String word, String script) throws IOException {
+    Files.writeString(programs.resolve("fault-" + word), script + "\n");
+  }
+
+  @Test
+  void routesThatAreGoneAreMadeAgain() throws Exception {
+    var routes = kernel();
     start(LONG);
-    keeper.noteRoutes();
-    assertThat(keeper.restoreRoutes()).isFalse();
-    Files.writeString(routes, "route two\n");
     assertThat(keeper.restoreRoutes()).isTrue();
-    assertThat(routes).hasContent("route two\nroute one\nroute six");
+    assertThat(keeper.restoreRoutes()).isFalse();
+    Files.writeString(routes, "route two\nroute six\n");
+    assertThat(keeper.restoreRoutes()).isTrue();
+    assertThat(routes).hasContent("route two\nroute six\nroute one");
+    Files.writeString(routes, "route one\nroute two\nroute six\n");
+    assertThat(keeper.restoreRoutes()).isFalse();
     Files.writeString(routes, "route one\n");
-    var broken = Files.createFile(programs.resolve("broken"));
+    fault("-batch", "echo RTNETLINK answers: No buffer space >&2; exit 1");
     assertThatThrownBy(keeper::restoreRoutes)
         .hasMessage("failed: RTNETLINK answers: No buffer space");
-    Files.delete(broken);
+    Files.delete(programs.resolve("fault--batch"));
     assertThat(keeper.restoreRoutes()).isTrue();
     // Another program's are its own.
-    Files.writeString(routes, all + "another\n");
+    Files.writeString(routes, Files.readString(routes) + "another\n");
     assertThat(keeper.restoreRoutes()).isFalse();
     assertThat(losses).isEmpty();
+  }
+
+  /** What is there at first is no measure of what should be. */
+  @Test
+  void whatIsGoneBeforeTheFirstLookIsMissing() throws Exception {
+    var routes = kernel("another");
+    start(LONG);
+    assertThat(keeper.restoreRoutes()).isTrue();
+    assertThat(routes).hasContent("another\nroute one\nroute two\nroute six");
+  }
+
+  /** An argument of the kernel's has 128 KiB, and all of them together 2 MiB. */
+  @Test
+  void anyNumberOfRoutesIsCompared() throws Exception {
+    var routes = kernel();
+    var commands =
+        IntStream.range(0, 1_000).mapToObj("route %d"::formatted).map(this::longer).toList();
+    start(LONG, commands, List.of());
+    Files.write(routes, commands);
+    Files.writeString(routes, "route six\n", StandardOpenOption.APPEND);
+    assertThat(keeper.restoreRoutes()).isFalse();
+    var left = Files.readAllLines(routes);
+    left.remove(500);
+    Files.write(routes, left);
+    assertThat(keeper.restoreRoutes()).isTrue();
+    assertThat(routes).content().contains(commands.get(500) + "\n");
+    assertThat(keeper.restoreRoutes()).isFalse();
+  }
+
+  private String longer(String route) {
+    return route + " to somewhere".repeat(100);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "kill -KILL $$, failed: ip ended with status 137",
+    "exit 127, failed: ip ended with status 127",
+    "echo ip: not found >&2; exit 1, failed: ip: not found",
+  })
+  void aComparisonThatFailsIsNoAnswer(String fault, String failure) throws Exception {
+    kernel("route one", "route two", "route six");
+    start(LONG);
+    assertThat(keeper.restoreRoutes()).isFalse();
+    fault("show", "exit 2");
+    // The kernel is asked then, which knows.
+    assertThat(keeper.restoreRoutes()).isFalse();
+    fault("-batch", fault);
+    assertThatThrownBy(keeper::restoreRoutes).hasMessage(failure);
+    assertThat(losses).isEmpty();
+  }
+
+  @Test
+  void theDeviceIsBroughtUpAndHasAnAddress() throws Exception {
+    kernel();
+    start(LONG);
+    keeper.restoreRoutes();
+    var device = programs.resolve("device");
+    assertThat(device).hasContent("link set dev tun9 up\naddress add one");
+    Files.delete(device);
+    Files.writeString(programs.resolve("addresses"), "tun9 inet 10.0.0.1/24\n");
+    keeper.restoreRoutes();
+    assertThat(device).hasContent("link set dev tun9 up");
+    Files.writeString(programs.resolve("routes"), "");
+    fault("link", "echo RTNETLINK answers: Operation not permitted >&2; exit 2");
+    assertThatThrownBy(keeper::restoreRoutes)
+        .hasMessage("failed: RTNETLINK answers: Operation not permitted");
+  }
+
+  /** The kill switch stays as long as it is not known that the rules are gone. */
+  @Test
+  void rulesThatCannotBeListedAreNotGone() throws Exception {
+    kernel();
+    start(LONG, List.of(), List.of(15_000));
+    fault("rule", "exit 1");
+    assertThat(keeper.remove()).isFalse();
   }
 
   @Test

@@ -8,6 +8,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -23,7 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TunRouteLeakTest {
   private static final Duration DEADLINE = Duration.ofSeconds(60);
   private static final String SERVER = "203.0.113.80";
-  private static final int TOR = 105, PROGRAM = 65_534;
+  private static final int ROOT = 0, TOR = 105, PROGRAM = 65_534;
 
   /** A line each; what is to fail at once has a second to do so. */
   private static final String WAYS_AROUND =
@@ -45,6 +47,47 @@ class TunRouteLeakTest {
       curl -sS --max-time 5 -g --interface 2001:db8:50::2 http://[2002:cb00:7150::1]/
       ping -n -c 1 -W 1 -I eth0 64:ff9b::203.0.113.80
       """;
+
+  /** Sends to an address by way of another: kind of source route, first hop, last address. */
+  private static final String BY_WAY_OF =
+      """
+      cat >/usr/local/bin/by-way-of <<'EOF'
+      #!/usr/bin/python3
+      import socket, sys
+      kind, protocol, hop, last = sys.argv[1:]
+      family = socket.AF_INET6 if kind == 'segments' else socket.AF_INET
+      address = lambda text: socket.inet_pton(family, text)
+      one = socket.socket(family, getattr(socket, 'SOCK_' + protocol))
+      one.settimeout(2)
+      if kind == 'segments':  # RFC 8754, section 2: the last address is filled in.
+          header = bytes([0, 4, 4, 1, 1, 0, 0, 0]) + bytes(16) + address(hop)
+          one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RTHDR, header)
+      else:  # RFC 791, section 3.1: behind a "no operation".
+          options = bytes([1, {'loose': 131, 'strict': 137}[kind], 7, 4]) + address(hop)
+          one.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, options)
+      if protocol == 'STREAM':
+          one.connect((last, 80))
+      else:
+          one.sendto(b'secret', (last, 9))
+      EOF
+      chmod 755 /usr/local/bin/by-way-of
+      """;
+
+  /** The first hop is not led into the TUN where a network is. */
+  private static final String SOURCE_ROUTED =
+      """
+      by-way-of loose DGRAM 198.51.100.9 203.0.113.80
+      by-way-of strict DGRAM 192.168.50.1 203.0.113.80
+      by-way-of loose STREAM 198.51.100.9 203.0.113.80
+      by-way-of strict STREAM 192.168.50.1 203.0.113.80
+      traceroute -n -q 1 -w 1 -m 2 -g 198.51.100.9 203.0.113.80
+      by-way-of segments DGRAM 2001:db8:99::1 64:ff9b::203.0.113.80
+      by-way-of segments STREAM 2001:db8:99::1 2002:cb00:7150::1
+      """;
+
+  /** Those that any program may send. */
+  private static final String SEGMENTS =
+      SOURCE_ROUTED.substring(SOURCE_ROUTED.indexOf("by-way-of segments"));
 
   /** These too where all is covered. */
   private static final String OF_ALL =
@@ -162,9 +205,13 @@ class TunRouteLeakTest {
   }
 
   private void tryAll(String commands) throws Exception {
+    tryAll(PROGRAM, commands);
+  }
+
+  private void tryAll(int user, String commands) throws Exception {
     for (var command : commands.lines().toList()) {
       long before = System.nanoTime();
-      var result = as(PROGRAM, command).await(DEADLINE);
+      var result = as(user, command).await(DEADLINE);
       long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - before);
       assertThat(result.exitStatus()).as("%s", result).isNotZero();
       // By TFTP curl sends again and again, whatever the error; by lo it is not refused.
@@ -273,7 +320,7 @@ class TunRouteLeakTest {
   }
 
   private static int restorations(Gateway gateway) {
-    return gateway.log().split("and is back", -1).length - 1;
+    return gateway.log().split("and (is|are) back", -1).length - 1;
   }
 
   /** Whatever nft does, that is told once, and it is tried until it works. */
@@ -407,6 +454,34 @@ class TunRouteLeakTest {
       elsewhere.orThrow();
       gateway.stop(Signal.TERM);
     }
+  }
+
+  /**
+   * What the first hop would send on to where the TUN leads. Newer kernels let no program without
+   * CAP_NET_RAW have a source route of IPv4.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"203.0.113.0/24", "default"})
+  void aSourceRouteDoesNotPassBy(String destination) throws Exception {
+    machine.script(BY_WAY_OF);
+    try (var gateway = gateway(destination)) {
+      tryAll(ROOT, SOURCE_ROUTED);
+      tryAll(SEGMENTS);
+      machine.script(REROUTING);
+      tryAll(ROOT, SOURCE_ROUTED);
+      onlyTorIsSeen(7001);
+      assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    }
+    machine.script("nft delete table inet other");
+    // That it would have been seen.
+    var sent = SOURCE_ROUTED.lines().filter(line -> line.contains("DGRAM")).toList();
+    for (var command : sent) {
+      as(ROOT, command).await(DEADLINE).orThrow();
+    }
+    outside.await("loosely", text -> text.contains("> 198.51.100.9.9: UDP"));
+    outside.await("strictly", text -> text.contains("> 192.168.50.1.9: UDP"));
+    outside.await(
+        "by segments", text -> text.contains("> 2001:db8:99::1: ") && text.contains("RT6"));
   }
 
   /** The half of IPv4, twice, is a default route. */
@@ -644,6 +719,101 @@ class TunRouteLeakTest {
       assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
     }
     assertThat(machine.script("nft list ruleset; ip rule | grep 116 || :").out().strip()).isEmpty();
+  }
+
+  /** More than one argument of a program could hold the rules of. */
+  @Test
+  void rulesOfManyNetworksAreBack() throws Exception {
+    var networks =
+        IntStream.range(0, 200)
+            .mapToObj("10.9.%d.0/26"::formatted)
+            .collect(Collectors.joining(",", SERVER + ",", ""));
+    try (var gateway = gateway(networks)) {
+      var before = rulesAndRoutes();
+      for (var family : List.of("-4", "-6")) {
+        machine.script("ip %s rule flush protocol 116".formatted(family));
+        Waiting.until("rules", DEADLINE, () -> rulesAndRoutes().equals(before));
+      }
+      assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    }
+    assertThat(machine.script("nft list ruleset; ip rule | grep 116 || :").out().strip()).isEmpty();
+  }
+
+  /** The kernel removes its IPv4 routes without a word. */
+  @ParameterizedTest
+  @ValueSource(strings = {"203.0.113.0/24", "default"})
+  void routesThatGoWithTheirDeviceAreBack(String destination) throws Exception {
+    try (var gateway = gateway(destination)) {
+      var before = ledIntoTheDevice();
+      assertThat(before).contains("dev tun5", "proto 116");
+      var changes =
+          List.of(
+              "ip link set tun5 down",
+              "ip -4 address flush dev tun5",
+              "ip link set tun5 down; ip link set tun5 up",
+              "ip link set tun5 down; ip link set tun5 name other5");
+      for (int i = 0; i < changes.size(); i++) {
+        int times = i + 1;
+        machine.script(changes.get(i));
+        Waiting.until(changes.get(i), DEADLINE, () -> restorations(gateway) == times);
+        assertThat(ledIntoTheDevice().replace("other5", "tun5"))
+            .as(changes.get(i))
+            .isEqualTo(before);
+      }
+      assertThat(gateway.log())
+          .contains("tun5 was set down or lost its address by another program");
+      // And the gateway still serves it.
+      if (destination.equals("default")) {
+        as(PROGRAM, "ping -n -c 1 -W 10 10.0.0.1").await(DEADLINE).orThrow();
+      }
+      tryAll(WAYS_AROUND);
+      onlyTorIsSeen(7001);
+      assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    }
+    assertThat(machine.script("nft list ruleset; ip rule | grep 116 || :").out().strip()).isEmpty();
+  }
+
+  /** What is led into it is refused meanwhile, and that is not told each second. */
+  @Test
+  void aDeviceThatIsKeptDownOpensNothing() throws Exception {
+    try (var gateway = gateway("203.0.113.0/24")) {
+      var before = ledIntoTheDevice();
+      try (var unused =
+          machine.start(List.of("bash", "-c", "while ip link set tun5 down; do :; done"))) {
+        tryAll(WAYS_AROUND);
+        machine.script("timeout 5 curl -sS --max-time 3 http://203.0.113.80/ || :");
+        onlyTorIsSeen(7001);
+        assertThat(unused.isRunning()).isTrue();
+      }
+      Waiting.until("the device", DEADLINE, () -> ledIntoTheDevice().equals(before));
+      assertThat(gateway.log().lines().filter(line -> line.contains("RouteWatch")))
+          .hasSizeBetween(1, 12);
+      assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    }
+  }
+
+  /** Nothing tells that a route was removed whose place another took. */
+  @Test
+  void aRouteThatAnotherProgramReplacesIsTheFirstAgain() throws Exception {
+    try (var gateway = gateway("203.0.113.0/24")) {
+      machine.script(
+          "ip route replace 203.0.113.0/24 dev eth0 table $(ip -4 rule |"
+              + " sed -n 's/.* lookup \\([0-9]*\\) proto 116.*/\\1/p')");
+      Waiting.until("it to be back", DEADLINE, () -> restorations(gateway) == 1);
+      assertThat(machine.script("ip route get 203.0.113.80").out()).contains("dev tun5");
+      assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    }
+  }
+
+  private String ledIntoTheDevice() throws Exception {
+    return machine
+        .script(
+            """
+            table=$(ip -4 rule | sed -n 's/.* lookup \\([0-9]*\\) proto 116.*/\\1/p;T;q')
+            ip -4 route show table "$table" | sed 's/ linkdown//' | sort
+            for family in -4 -6; do ip $family rule | grep 116; done
+            """)
+        .out();
   }
 
   private String rulesAndRoutes() throws Exception {

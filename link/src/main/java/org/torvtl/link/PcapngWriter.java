@@ -208,6 +208,10 @@ final class PcapngWriter implements AutoCloseable {
     } catch (IOException e) {
       onFailure.accept(e);
       return e;
+    } catch (RuntimeException | Error e) {
+      var failure = new IOException("unexpected: " + e, e);
+      onFailure.accept(failure);
+      return failure;
     }
   }
 

@@ -17,6 +17,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -236,5 +237,30 @@ class PcapngLinkTest {
       assertThat(writer.lost()).isBetween(6_000L, 8_000L);
       stuck.close();
     }
+  }
+
+  /** What no target should throw ends the capture as a failed write does. */
+  @Test
+  void anErrorOfTheTargetIsTold() throws Exception {
+    var told = new CompletableFuture<IOException>();
+    var target =
+        new CaptureTarget() {
+          @Override
+          public void begin(ByteBuffer header) {
+            throw new OutOfMemoryError("a test's");
+          }
+
+          @Override
+          public void write(ByteBuffer blocks) {}
+
+          @Override
+          public void close() {}
+        };
+    var writer =
+        new PcapngWriter(target, "memory0", PcapngWriter.LINKTYPE_ETHERNET, told::complete);
+    assertThat(told.get(30, TimeUnit.SECONDS)).hasMessageContaining("OutOfMemoryError");
+    writer.record(TIME, PcapngWriter.INBOUND, Unpooled.buffer(), Unpooled.EMPTY_BUFFER);
+    writer.close();
+    assertThat(writer.lost()).isOne();
   }
 }

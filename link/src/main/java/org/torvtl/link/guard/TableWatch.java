@@ -4,6 +4,7 @@ package org.torvtl.link.guard;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.random.RandomGenerator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -21,6 +22,8 @@ import org.torvtl.link.linux.SystemCallException;
  * program loads has it.
  *
  * <p>When the table cannot be put back, that is said once and tried again each second until it is.
+ * The watch does not end before {@link #close}: after an unexpected failure nothing is known of the
+ * table, so it is put there anew.
  */
 public final class TableWatch implements AutoCloseable {
   /** Between attempts, whatever other programs do meanwhile. */
@@ -49,14 +52,11 @@ public final class TableWatch implements AutoCloseable {
   private final RandomGenerator random;
   private final NetlinkSocket filter;
   private final NetlinkWait wait;
-
-  /** For pauses that no message ends. */
-  private final NetlinkWait pause;
-
   private final GuardEvents events;
   private final Thread watcher;
   private volatile boolean closing;
   private boolean isFailing;
+  private boolean isFaultTold;
   private int restored;
 
   private TableWatch(
@@ -65,14 +65,12 @@ public final class TableWatch implements AutoCloseable {
       RandomGenerator random,
       Restorer restorer,
       NetlinkSocket filter,
-      NetlinkWait wait,
-      NetlinkWait pause) {
+      NetlinkWait wait) {
     this.purpose = purpose;
     this.restorer = restorer;
     this.random = random;
     this.filter = filter;
     this.wait = wait;
-    this.pause = pause;
     this.events = new GuardEvents(table);
     this.watcher = new Thread(this::watch, "watch of " + table);
     watcher.setDaemon(true);
@@ -90,15 +88,10 @@ public final class TableWatch implements AutoCloseable {
       String table, String purpose, RandomGenerator random, Restorer restorer)
       throws SystemCallException {
     var filter = NetlinkSocket.open(NetlinkSocket.NETFILTER, 0, NetlinkSocket.GROUP_NFTABLES);
-    NetlinkWait wait = null;
     try {
-      wait = new NetlinkWait(List.of(filter));
-      var pause = new NetlinkWait(List.of());
-      return new TableWatch(table, purpose, random, restorer, filter, wait, pause);
+      var wait = new NetlinkWait(List.of(filter));
+      return new TableWatch(table, purpose, random, restorer, filter, wait);
     } catch (SystemCallException | RuntimeException e) {
-      if (wait != null) {
-        wait.close();
-      }
       filter.close();
       throw e;
     }
@@ -126,14 +119,26 @@ public final class TableWatch implements AutoCloseable {
     int changedAtOnce = 0;
     while (!closing) {
       try {
-        (isFailing ? pause : wait).await(timeout);
+        await(timeout);
         boolean isRight = look();
         changedAtOnce = isRight ? 0 : changedAtOnce + 1;
         timeout = isRight ? -1 : changedAtOnce <= TRIES_AT_ONCE ? 0 : RETRY_MILLIS;
-      } catch (IOException | RuntimeException e) {
+      } catch (IOException e) {
         failed(e);
         timeout = RETRY_MILLIS;
+      } catch (RuntimeException | Error e) {
+        fault(e);
+        timeout = RETRY_MILLIS;
       }
+    }
+  }
+
+  /** No message ends the pause between attempts. */
+  private void await(int timeoutMillis) throws SystemCallException {
+    if (isFailing) {
+      LockSupport.parkNanos(this, TimeUnit.MILLISECONDS.toNanos(timeoutMillis));
+    } else {
+      wait.await(timeoutMillis);
     }
   }
 
@@ -158,7 +163,17 @@ public final class TableWatch implements AutoCloseable {
     return !events.isTouched();
   }
 
-  private void failed(Exception e) {
+  private void fault(Throwable e) {
+    isFailing = true;
+    events.lost();
+    if (!isFaultTold) {
+      isFaultTold = true;
+      log.error("the watch of {} has failed, and goes on", purpose, e);
+    }
+  }
+
+  private void failed(IOException e) {
+    events.lost();
     if (!isFailing) {
       isFailing = true;
       log.error(
@@ -178,7 +193,7 @@ public final class TableWatch implements AutoCloseable {
       closing = true;
     }
     wait.wake();
-    pause.wake();
+    LockSupport.unpark(watcher);
     try {
       watcher.join(TimeUnit.SECONDS.toMillis(10));
     } catch (InterruptedException e) {
@@ -186,7 +201,6 @@ public final class TableWatch implements AutoCloseable {
     }
     if (!watcher.isAlive()) {
       wait.close();
-      pause.close();
       filter.close();
     }
   }

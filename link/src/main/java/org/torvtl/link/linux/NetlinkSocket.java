@@ -19,8 +19,8 @@ public final class NetlinkSocket implements AutoCloseable {
   /** Multicast groups of {@link #ROUTE}: interfaces, neighbors, routes and rules of IPv4. */
   public static final int GROUP_LINK = 1, GROUP_NEIGH = 3, GROUP_ROUTE = 7, GROUP_RULE = 8;
 
-  /** Of {@link #ROUTE}: rules of IPv6. */
-  public static final int GROUP_IPV6_RULE = 19;
+  /** Of {@link #ROUTE}: addresses of IPv4, rules of IPv6. */
+  public static final int GROUP_IPV4_ADDRESS = 5, GROUP_IPV6_RULE = 19;
 
   /** Of {@link #NETFILTER}. */
   public static final int GROUP_NFTABLES = 7;
