@@ -74,6 +74,36 @@ record KillSwitch(
 
   private static final int LAST = Integer.MAX_VALUE;
 
+  /** The two ends of a TCP connection of this host's. */
+  private static final String IPV4_ENDS = "ip saddr . tcp sport . ip daddr . tcp dport",
+      IPV6_ENDS = IPV4_ENDS.replace("ip ", "ip6 ");
+
+  /**
+   * The exempt user's connections, which go on when its program has closed them: the kernel sends
+   * what is left, and answers the other end, by a socket that has no user any more.
+   */
+  private static final String CLOSED =
+      """
+      set ipv4_connections {
+        type ipv4_addr . inet_service . ipv4_addr . inet_service
+        flags dynamic, timeout
+        timeout 10m
+        size 65536
+      }
+      set ipv6_connections {
+        type ipv6_addr . inet_service . ipv6_addr . inet_service
+        flags dynamic, timeout
+        timeout 10m
+        size 65536
+      }
+      chain closed {
+        meta skuid >= 0 return
+        %s @ipv4_connections accept
+        %s @ipv6_connections accept
+      }
+      """
+          .formatted(IPV4_ENDS, IPV6_ENDS);
+
   private static final String PREFIX = "torvtl_tun_";
   private static final Pattern AROUND_TUN =
       Pattern.compile("(?m)^table inet " + PREFIX + "(\\d{1,9})$");
@@ -174,6 +204,7 @@ record KillSwitch(
         + """
         table inet %s {
           comment "%s"
+          %11$s
           chain around {
             type filter hook output priority %3$d; policy accept;
             %9$s
@@ -210,7 +241,8 @@ record KillSwitch(
                 lines(rules("counter drop")),
                 more,
                 lines(sourceRoutes("goto refused")),
-                lines(sourceRoutes("counter drop")));
+                lines(sourceRoutes("counter drop")),
+                exempt.isPresent() ? CLOSED : "");
   }
 
   private static String lines(List<String> rules) {
@@ -245,7 +277,12 @@ record KillSwitch(
    */
   private List<String> rules(String refuse) throws IOException {
     var rules = new ArrayList<String>();
-    exempt.ifPresent(user -> rules.add("meta skuid " + user + " accept"));
+    exempt.ifPresent(user -> {
+      rules.add("meta skuid %s update @ipv4_connections { %s }".formatted(user, IPV4_ENDS));
+      rules.add("meta skuid %s update @ipv6_connections { %s }".formatted(user, IPV6_ENDS));
+      rules.add("meta skuid %s accept".formatted(user));
+      rules.add("jump closed");
+    });
     rules.add("ip protocol igmp ip daddr 224.0.0.0/4 accept");
     var dhcp = "meta skuid %s accept".formatted(anyOf(dhcpClients()));
     rules.add("ip daddr 255.255.255.255 udp sport 68 udp dport 67 " + dhcp);

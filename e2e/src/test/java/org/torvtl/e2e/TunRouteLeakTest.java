@@ -284,6 +284,77 @@ class TunRouteLeakTest {
     assertThat(machine.traces().since(before)).isEmpty();
   }
 
+  /** Sends more than is taken at once, and closes; bound to an interface, and not. */
+  private static final String CLOSING =
+      """
+      import socket, sys
+      family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET
+      s = socket.socket(family, socket.SOCK_STREAM)
+      s.connect((sys.argv[1], 80))
+      s.setblocking(False)
+      sent = 0
+      try:
+        while True: sent += s.send(bytes(65536))
+      except BlockingIOError:
+        pass
+      print(sent, *s.getsockname()[:2])
+      """;
+
+  private static final String SLOW_SERVER =
+      """
+      import socket, time
+      s = socket.create_server(('::', 80), family=socket.AF_INET6, dualstack_ipv6=True)
+      print('listening', flush=True)
+      while True:
+        c = s.accept()[0]
+        time.sleep(1)
+        c.settimeout(20)
+        taken = 0
+        try:
+          while True:
+            data = c.recv(65536)
+            if not data: break
+            taken += len(data)
+        except OSError as e:
+          taken = e
+        print('taken', taken, flush=True)
+        c.close()
+      """;
+
+  /**
+   * The kernel sends what is left of a connection that tor has closed: that was refused, so that
+   * tor's last bytes were lost, and the other end never heard of the end.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {SERVER, "2001:db8:99::1"})
+  void whatTorHasClosedIsSentToTheEnd(String server) throws Exception {
+    try (var gateway = gateway("default");
+        var listener = outside.namespace().start(List.of("/usr/bin/python3", "-c", SLOW_SERVER))) {
+      listener.awaitLine("listening", DEADLINE);
+      var words =
+          List.of(
+              "setpriv",
+              "--reuid=" + TOR,
+              "--clear-groups",
+              "/usr/bin/python3",
+              "-c",
+              CLOSING,
+              server);
+      var sent = machine.start(words).await(DEADLINE).orThrow().line().split(" ", -1);
+      assertThat(Long.parseLong(sent[0])).isGreaterThan(100_000);
+      listener.awaitLine("taken " + sent[0], DEADLINE);
+      assertThat(machine.script("nft list chains").out()).contains("chain closed");
+      // Another program that comes at the same port is not tor.
+      var other =
+          as(
+                  PROGRAM,
+                  "echo secret | nc -n -w 2 -s %s -p %s %s 80".formatted(sent[1], sent[2], server))
+              .await(DEADLINE);
+      assertThat(other.exitStatus()).as("%s", other).isNotZero();
+      assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
+    }
+  }
+
   private String killSwitch(Gateway gateway) throws Exception {
     return machine
         .script("nft -s list table inet torvtl_tun_%d".formatted(gateway.deviceIndex()))
