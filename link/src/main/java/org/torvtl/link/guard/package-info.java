@@ -33,8 +33,9 @@
  * nothing until the table is right again. When the gateway is killed or fails, the table stays, and
  * the next start replaces it in one transaction. An end that was asked for removes it.
  *
- * <p>A port sends only so much beside TCP, so that no guest fills the queue that all wait in. Ports
- * are isolated in the bridge as well, which a flush of the rules does not undo.
+ * <p>A port sends only so much, so that no guest fills the queue that all wait in. What is neither
+ * TCP nor ping is bounded by its bytes too: one frame of it may be cut into many packets behind the
+ * port. Ports are isolated in the bridge as well, which a flush of the rules does not undo.
  *
  * <p>A port that has left its bridge, or whose bridge is gone, has the host's own stack before it.
  * Its chains stay, and what comes in at a port itself, or bears the second mark, is dropped in the
