@@ -88,6 +88,7 @@ public final class Proxy {
   private final OnionMessage message = new OnionMessage();
   private final Ipv4Packet packet = new Ipv4Packet();
   private final RareLine rejected;
+  private final PacketLines lines;
   private final long startDeadlineNanos;
   private Set<Integer> sources;
   private long sourcesReadNanos;
@@ -99,6 +100,7 @@ public final class Proxy {
     this.config = config;
     this.handler = handler;
     this.rejected = new RareLine(handler::log);
+    this.lines = new PacketLines(handler::log, nowNanos);
     this.sources = config.sources();
     this.sourcesReadNanos = nowNanos;
     this.startDeadlineNanos = nowNanos + config.startTimeoutNanos();
@@ -152,6 +154,7 @@ public final class Proxy {
    * @param from where it came from
    */
   public void receive(ByteBuf datagram, Endpoint from, long nowNanos) {
+    lines.advance(nowNanos);
     message.wrap(datagram, datagram.readerIndex(), datagram.readableBytes());
     if (message.defect() != null) {
       counters.drop(Drop.MESSAGE_MALFORMED);
@@ -180,7 +183,7 @@ public final class Proxy {
         };
     if (!fits) {
       counters.drop(Drop.MESSAGE_UNEXPECTED);
-      handler.log("dropped a message from %s: not expected: %s".formatted(peer.name, type));
+      lines.write(() -> "dropped a message from %s: not expected: %s".formatted(peer.name, type));
     }
   }
 
@@ -264,7 +267,7 @@ public final class Proxy {
     var defect = packet.defect();
     if (defect != null) {
       counters.malformed(defect);
-      handler.log("dropped a packet from %s: %s".formatted(peer.name, defect));
+      lines.write(() -> "dropped a packet from %s: %s".formatted(peer.name, defect));
     } else if (packet.totalLength() > config.mtu()) {
       dropFrom(peer, datagram, Drop.TOO_LARGE);
     } else if (!sources.contains(packet.destination()) || sources.contains(packet.source())) {
@@ -272,7 +275,7 @@ public final class Proxy {
     } else {
       counters.inPackets++;
       counters.inBytes += packet.totalLength();
-      handler.log(
+      lines.write(() ->
           PacketDescription.of(packet, datagram)
               + ": from "
               + peer.name
@@ -285,7 +288,7 @@ public final class Proxy {
 
   private void dropFrom(Peer peer, ByteBuf datagram, Drop reason) {
     counters.drop(reason);
-    handler.log(
+    lines.write(() ->
         "%s: from %s; dropped: %s"
             .formatted(PacketDescription.of(packet, datagram), peer.name, reason));
   }
@@ -298,6 +301,7 @@ public final class Proxy {
    * @param frame its readable part is the packet; borrowed
    */
   public void packet(ByteBuf frame, long nowNanos) {
+    lines.advance(nowNanos);
     packet.wrap(frame, frame.readerIndex(), frame.readableBytes());
     if (frame.isReadable() && frame.getByte(frame.readerIndex()) >>> 4 == 6) {
       counters.drop(Drop.IPV6);
@@ -306,7 +310,7 @@ public final class Proxy {
     var defect = packet.defect();
     if (defect != null) {
       counters.malformed(defect);
-      handler.log("dropped a packet from %s: %s".formatted(config.device(), defect));
+      lines.write(() -> "dropped a packet from %s: %s".formatted(config.device(), defect));
       return;
     }
     if (!sources.contains(packet.source())) {
@@ -324,7 +328,7 @@ public final class Proxy {
     }
     counters.outPackets++;
     counters.outBytes += packet.totalLength();
-    handler.log(
+    lines.write(() ->
         PacketDescription.of(packet, frame) + ": from " + config.device() + "; to " + peer.name);
     ByteBuf carried =
         peer.association.compose(MessageType.PACKET, peer.circuit(), packet.totalLength());
@@ -355,7 +359,7 @@ public final class Proxy {
 
   private void drop(ByteBuf frame, Drop reason) {
     counters.drop(reason);
-    handler.log(
+    lines.write(() ->
         "%s: from %s; dropped: %s"
             .formatted(PacketDescription.of(packet, frame), config.device(), reason));
   }
@@ -425,6 +429,7 @@ public final class Proxy {
                   .map(peer -> peer.number)
                   .toList()));
     }
+    lines.advance(nowNanos);
     for (var peer : peers) {
       if (peer.endpoint != null && peer.isOpen() && nowNanos - peer.repeatNanos >= 0) {
         judge(peer);
@@ -445,6 +450,7 @@ public final class Proxy {
   /** Tells the routers that this is the end. */
   public void close() {
     closed = true;
+    lines.tell();
     starting = false;
     for (var peer : peers) {
       if (peer.endpoint != null && peer.state != State.GONE) {

@@ -31,6 +31,7 @@ public final class Router {
   private final AddressTranslator translator;
   private final RandomGenerator random;
   private final RareLine rejected;
+  private final PacketLines lines;
   private final OnionCounters counters = new OnionCounters();
   private final OnionMessage message = new OnionMessage();
   private final Ipv4Packet packet = new Ipv4Packet();
@@ -48,6 +49,7 @@ public final class Router {
     this.handler = handler;
     this.random = random;
     this.rejected = new RareLine(handler::log);
+    this.lines = new PacketLines(handler::log, nowNanos);
     this.association = SecurityAssociation.ofRouter(config.number(), config.secret());
     this.translator = new AddressTranslator(handler, random);
     this.repeatNanos = nowNanos;
@@ -65,6 +67,7 @@ public final class Router {
    * @param datagram its readable part is the message; borrowed
    */
   public void receive(ByteBuf datagram, long nowNanos) {
+    lines.advance(nowNanos);
     message.wrap(datagram, datagram.readerIndex(), datagram.readableBytes());
     if (message.defect() != null) {
       counters.drop(Drop.MESSAGE_MALFORMED);
@@ -146,7 +149,7 @@ public final class Router {
     var defect = packet.defect();
     if (defect != null) {
       counters.malformed(defect);
-      handler.log("dropped a packet from the proxy: " + defect);
+      lines.write(() -> "dropped a packet from the proxy: " + defect);
       return true;
     }
     counters.outPackets++;
@@ -223,14 +226,14 @@ public final class Router {
     var defect = icmp.defect();
     if (defect != null) {
       counters.malformed(defect);
-      handler.log("dropped a packet from the proxy: ICMP: " + defect);
+      lines.write(() -> "dropped a packet from the proxy: ICMP: " + defect);
       return;
     }
     if (icmp.type() != Icmpv4Message.ECHO_REQUEST || icmp.code() != 0) {
       drop(datagram, Drop.ICMP_IGNORED);
       return;
     }
-    handler.log(describe(datagram) + ": from the proxy; answered");
+    lines.write(() -> describe(datagram) + ": from the proxy; answered");
     int rest = icmp.rest();
     ByteBuf reply = ByteBufAllocator.DEFAULT.directBuffer(Ipv4Packet.HEADER_LENGTH + length);
     try {
@@ -286,7 +289,7 @@ public final class Router {
       counters.evictedFlows = translator.evictions();
       switch (outcome) {
         case AddressTranslator.Done done -> {
-          handler.log(
+          lines.write(() ->
               describe(datagram)
                   + ": from the proxy; through "
                   + exit.name()
@@ -305,7 +308,7 @@ public final class Router {
         }
         case AddressTranslator.Malformed(var defect) -> {
           counters.malformed(defect);
-          handler.log("%s: dropped: %s".formatted(describe(datagram), defect));
+          lines.write(() -> "%s: dropped: %s".formatted(describe(datagram), defect));
         }
         case AddressTranslator.Refused(var reason) when reason == Drop.PROTOCOL ->
             refuse(
@@ -334,6 +337,7 @@ public final class Router {
       counters.drop(Drop.UNKNOWN_FLOW);
       return;
     }
+    lines.advance(nowNanos);
     packet.wrap(frame, frame.readerIndex(), frame.readableBytes());
     var defect = packet.defect();
     if (defect != null) {
@@ -349,10 +353,10 @@ public final class Router {
       switch (translator.inward(packet, frame, in, nowNanos)) {
         case AddressTranslator.Done done when packet.ttl() <= 1 -> {
           counters.drop(Drop.TTL);
-          handler.log("%s: through %s; dropped: TTL".formatted(describe(frame), exit.name()));
+          lines.write(() -> "%s: through %s; dropped: TTL".formatted(describe(frame), exit.name()));
         }
         case AddressTranslator.Done done -> {
-          handler.log(
+          lines.write(() ->
               describe(frame) + ": through " + exit.name() + "; to the proxy for " + done.as());
           toHost(open, in);
         }
@@ -381,10 +385,10 @@ public final class Router {
     icmp.wrap(datagram, packet.payloadOffset(), packet.payloadLength());
     if (packet.protocol() == Ipv4Packet.PROTOCOL_ICMP
         && (packet.payloadLength() < Icmpv4Message.HEADER_LENGTH || icmp.isError())) {
-      handler.log("%s: from the proxy; dropped: %s".formatted(describe(datagram), reason));
+      lines.write(() -> "%s: from the proxy; dropped: %s".formatted(describe(datagram), reason));
       return;
     }
-    handler.log(
+    lines.write(() ->
         "%s: from the proxy; refused: %s, ICMP %d/%d"
             .formatted(describe(datagram), reason, error.type(), error.code()));
     int headers = Ipv4Packet.HEADER_LENGTH + Icmpv4Message.HEADER_LENGTH;
@@ -475,7 +479,7 @@ public final class Router {
 
   private void drop(ByteBuf datagram, Drop reason) {
     counters.drop(reason);
-    handler.log("%s: from the proxy; dropped: %s".formatted(describe(datagram), reason));
+    lines.write(() -> "%s: from the proxy; dropped: %s".formatted(describe(datagram), reason));
   }
 
   private String describe(ByteBuf buf) {
@@ -511,6 +515,7 @@ public final class Router {
   /** Gives back every port. */
   public void close() {
     closed = true;
+    lines.tell();
     translator.clear();
   }
 }

@@ -69,6 +69,42 @@ class ProxyTest {
     }
   }
 
+  /** Of the others it tells how many they were; each packet is carried all the same. */
+  @Test
+  void aFloodHasABoundedNumberOfLines() {
+    try (var cable = new OnionCable(1, false, 1).up()) {
+      cable.run(2 * SECOND);
+      cable.proxyLog.clear();
+      cable.routerLog.clear();
+      int packets = 5_000;
+      for (int i = 0; i < packets; i++) {
+        cable.hostSends(Packets.echo(Icmpv4Message.ECHO_REQUEST, HOST, "10.5.51.9", 7, i, 8, 64));
+      }
+      assertThat(cable.proxy.counters().inPackets).isEqualTo(packets);
+      assertThat(cable.proxyLog).hasSize(PacketLines.PER_SECOND);
+      assertThat(cable.routerLog).hasSize(PacketLines.PER_SECOND);
+      cable.run(2 * SECOND);
+      assertThat(cable.proxyLog.getLast())
+          .isEqualTo("9500 lines about packets left out: more than 500 a second");
+      assertThat(cable.routerLog.getLast())
+          .isEqualTo("router 1: 4500 lines about packets left out: more than 500 a second");
+      cable.hostSends(Packets.echo(Icmpv4Message.ECHO_REQUEST, HOST, "10.5.51.9", 7, 1, 8, 64));
+      assertThat(cable.proxyLog.getLast()).contains("10.5.51.9").contains("to tun");
+    }
+  }
+
+  /** What happens to a router is told, whatever packets there are. */
+  @Test
+  void aFloodHidesNoRouter() {
+    try (var cable = new OnionCable(1, false, 1).up()) {
+      for (int i = 0; i < 5_000; i++) {
+        cable.hostSends(Packets.echo(Icmpv4Message.ECHO_REQUEST, HOST, "10.5.51.9", 7, i, 8, 64));
+      }
+      cable.proxy.routerEnded(1, "was killed by signal 9");
+      assertThat(cable.proxyLog.getLast()).contains("was killed by signal 9");
+    }
+  }
+
   @Test
   void pingComesBackAsItWent() {
     try (var cable = new OnionCable(3, false, 1).up()) {

@@ -3,6 +3,7 @@ package org.torvtl.stack;
 
 import java.util.function.LongUnaryOperator;
 import org.torvtl.stack.StackCounters.Drop;
+import org.torvtl.tcp.TcpConnection;
 
 /**
  * Decides before a packet of no established connection is worked on whether there is time for it:
@@ -67,12 +68,17 @@ final class Admission {
 
   /**
    * Whether a segment of an established connection may be taken; a drop is counted, and TCP repeats
-   * what was dropped.
+   * what was dropped. It pays for what the connection has sent since the one before: an
+   * acknowledgment for the packets it acknowledges.
    *
    * @param advance bytes by which it carries the connection forward
+   * @param overheadBytes {@link TcpConnection#overheadBytes}
    */
-  boolean admitsSegment(long advance, long nowNanos) {
-    long costNanos = WorkCost.segment(advance);
+  boolean admitsSegment(long advance, long overheadBytes, long nowNanos) {
+    if (advance == TcpConnection.WHOLE) {
+      return true;
+    }
+    long costNanos = Math.max(WorkCost.segment(advance), WorkCost.sent(overheadBytes));
     return costNanos == 0 || admits(WorkPolicer.Kind.SEGMENT, costNanos, nowNanos);
   }
 

@@ -324,6 +324,16 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     return claimFailed ? 0 : tcp.advance(segment);
   }
 
+  /** See {@link TcpConnection#overheadBytes}. */
+  long overheadBytes() {
+    return tcp.overheadBytes();
+  }
+
+  /** See {@link TcpConnection#clearOverhead}. */
+  void clearOverhead() {
+    tcp.clearOverhead();
+  }
+
   boolean yieldsTo(TcpSegment segment) {
     return tcp.yieldsTo(segment);
   }

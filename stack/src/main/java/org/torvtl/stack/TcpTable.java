@@ -100,7 +100,7 @@ final class TcpTable {
     }
     if (connection != null) {
       if (connection.repeatsRequest(segment)
-          || admission.admitsSegment(connection.advance(segment), nowNanos)) {
+          || admits(connection, connection.advance(segment), nowNanos)) {
         connection.receive(
             segment, frame.slice(segment.payloadOffset(), segment.payloadLength()), nowNanos);
       }
@@ -110,6 +110,14 @@ final class TcpTable {
       counters.drop(Drop.TCP_NO_CONNECTION);
       reset(key);
     }
+  }
+
+  private boolean admits(GuestConnection connection, long advance, long nowNanos) {
+    boolean isAdmitted = admission.admitsSegment(advance, connection.overheadBytes(), nowNanos);
+    if (isAdmitted) {
+      connection.clearOverhead();
+    }
+    return isAdmitted;
   }
 
   /**
@@ -129,7 +137,8 @@ final class TcpTable {
     var connection = connections.get(key);
     if (connection == null) {
       counters.drop(Drop.ICMP_NO_CONNECTION);
-    } else if (!connection.packetTooLarge(quote.sequence(), maxSegmentSize, nowNanos)) {
+    } else if (admits(connection, 0, nowNanos)
+        && !connection.packetTooLarge(quote.sequence(), maxSegmentSize, nowNanos)) {
       counters.drop(Drop.ICMP_NOT_BELIEVED);
     }
   }

@@ -2,6 +2,7 @@
 package org.torvtl.stack;
 
 import java.util.concurrent.TimeUnit;
+import org.torvtl.tcp.TcpConnection;
 
 /**
  * Nominal costs of packets for {@link WorkPolicer}, in nanoseconds of a lane. They are round
@@ -36,6 +37,12 @@ final class WorkCost {
    */
   static final int FULL_ADVANCE = 1_024;
 
+  /**
+   * A packet of an established connection to a guest: half as much again as a packet of 76 bytes
+   * that the kernel cuts off for a port without segmentation offload, 1.2 µs.
+   */
+  static final long SENT_PACKET = 2_000;
+
   /** A stream or a lookup: some 40 system calls over its life. */
   static final long REQUEST = TimeUnit.MICROSECONDS.toNanos(200);
 
@@ -53,6 +60,16 @@ final class WorkCost {
    */
   static long segment(long advance) {
     return advance >= FULL_ADVANCE ? 0 : REPEATED_SEGMENT * (FULL_ADVANCE - advance) / FULL_ADVANCE;
+  }
+
+  /**
+   * Of what a connection has sent: free for bulk, {@link #SENT_PACKET} for a packet that carries
+   * nothing new.
+   *
+   * @param overheadBytes {@link TcpConnection#overheadBytes}
+   */
+  static long sent(long overheadBytes) {
+    return SENT_PACKET * overheadBytes / TcpConnection.PACKET_BYTES;
   }
 
   /** Of a message of so many bytes that is answered in one frame. */

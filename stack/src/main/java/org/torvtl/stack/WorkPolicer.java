@@ -46,6 +46,8 @@ import org.jspecify.annotations.Nullable;
  *   <li>a page's 100 new TLS connections: a short segment or two each, at once
  *   <li>an MSS of 536: a segment costs half, so 4 MB/s up; down only what is acknowledged one by
  *       one, as in the first round trips, costs the same
+ *   <li>a download in segments below 536 bytes: each costs by what it lacks, so some 4,000 a second
+ *       at an MSS of 88; what is sent again costs the same
  *   <li>an acknowledgment for each cell of Tor (498 bytes) at 1 MB/s: 2,000 a second at half the
  *       cost
  *   <li>window updates, duplicate acknowledgments, probes: as before, the full cost; few

@@ -24,6 +24,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.torvtl.link.Link;
 import org.torvtl.link.MemoryLink;
 import org.torvtl.stack.StackCounters.Drop;
+import org.torvtl.tcp.TcpConnection;
 import org.torvtl.tcp.TcpState;
 import org.torvtl.wire.ArpPacket;
 import org.torvtl.wire.EthernetFrame;
@@ -31,6 +32,7 @@ import org.torvtl.wire.Icmpv4Message;
 import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Packet;
 import org.torvtl.wire.MacAddress;
+import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 import org.torvtl.wire.UdpDatagram;
 
@@ -53,10 +55,24 @@ class FloodTest {
   /** What one guest gets for segments, in a flood: 15%, a burst of 4 ms, and one beyond. */
   private static final long SEGMENTS_NANOS = FLOOD_NANOS * 15 / 100 + 4_002_000;
 
+  /** Floods that make us send a window each; the share of one guest in it, and a window beyond. */
+  private static final int SHORT_FLOOD = 200;
+
+  private static final long SHORT_NANOS =
+      SHORT_FLOOD * EACH_NANOS * 15 / 100 + 4_000_000 + 1_100_000;
+
   private final MemoryLink[] cable = MemoryLink.pair(Link.Medium.ETHERNET, 1500);
   private final ResourceLeakDetector.Level level = ResourceLeakDetector.getLevel();
   private final Answerer answerer = new Answerer();
   private long now;
+
+  /** Segments with payload that the flooder was sent, their bytes, and where the last one ends. */
+  private int segments;
+
+  private long segmentBytes;
+  private int sentTo;
+  private int acknowledged;
+
   private final SplittableRandom random = new SplittableRandom(4711);
   private LongUnaryOperator owners = LongUnaryOperator.identity();
   private final Stack stack =
@@ -87,6 +103,7 @@ class FloodTest {
     private int acknowledged;
     private int ended;
     private boolean holds;
+    private boolean refills;
     private @Nullable GuestConnection last;
 
     @Override
@@ -100,6 +117,9 @@ class FloodTest {
     @Override
     void acknowledged(int bytes) {
       acknowledged += bytes;
+      if (refills) {
+        last().send(Unpooled.wrappedBuffer(new byte[bytes]));
+      }
     }
 
     @Override
@@ -184,9 +204,23 @@ class FloodTest {
     int count = 0;
     for (var frame = cable[1].poll(); frame != null; frame = cable[1].poll()) {
       count += MacAddress.get(frame, 0) == guest ? 1 : 0;
+      noteSegment(frame);
       frame.release();
     }
     return count;
+  }
+
+  private void noteSegment(ByteBuf frame) {
+    if (MacAddress.get(frame, 0) == FLOODER
+        && frame.getUnsignedShort(IP - Short.BYTES) == EthernetFrame.TYPE_IPV4
+        && frame.getByte(IP + 9) == Ipv4Packet.PROTOCOL_TCP) {
+      var segment = new TcpSegment().wrap(frame, TRANSPORT, frame.readableBytes() - TRANSPORT);
+      int bytes = segment.payloadLength();
+      segments += bytes > 0 ? 1 : 0;
+      segmentBytes += bytes;
+      int end = segment.sequence() + bytes;
+      sentTo = bytes > 0 && end - sentTo > 0 ? end : sentTo;
+    }
   }
 
   private int ping() {
@@ -205,10 +239,14 @@ class FloodTest {
 
   /** Sends the flood for 200 ms, and returns how many of its packets were dropped for it. */
   private long flood(IntFunction<ByteBuf> packets) {
+    return flood(FLOOD, packets);
+  }
+
+  private long flood(int frames, IntFunction<ByteBuf> packets) {
     long before = stack.counters().dropCount(Drop.OVER_SHARE);
     int answers = 0;
     int pings = 0;
-    for (int i = 0; i < FLOOD; i++) {
+    for (int i = 0; i < frames; i++) {
       send(packets.apply(i));
       if (i % FRAMES_PER_PING == 0) {
         received(FLOODER);
@@ -398,6 +436,110 @@ class FloodTest {
     assertThat((FLOOD - dropped) * WorkCost.segment(1)).isLessThan(SEGMENTS_NANOS);
   }
 
+  /** Opens a connection whose guest takes segments of such a size, and gives it much to send. */
+  private void download(int mss) {
+    var options = new TcpOptions().mss(mss).sackPermitted(true);
+    send(GuestFrames.tcp(FLOODER, GUEST_IP, FAR_IP, 5000, TcpSegment.SYN, 1000, 0, options));
+    sentTo = synAckNumber() + 1;
+    send(tcp(FLOODER, 5000, TcpSegment.ACK, 1001, sentTo, 0));
+    answerer.refills = true;
+    answerer.last().send(Unpooled.wrappedBuffer(new byte[StackConfig.MAX_SHARE]));
+  }
+
+  /** Until all that the guest has room for is under way. */
+  private void fillWindow() {
+    for (int i = 0; i < 20; i++) {
+      send(acknowledgmentOfAll());
+      now += EACH_NANOS;
+    }
+    received(FLOODER);
+    assertThat(sentTo - acknowledged).isGreaterThan(60_000);
+    segments = 0;
+  }
+
+  private ByteBuf acknowledgmentOfAll() {
+    received(FLOODER);
+    acknowledged = sentTo;
+    return tcp(FLOODER, 5000, TcpSegment.ACK, 1001, sentTo, 0);
+  }
+
+  /** An acknowledgment of many small segments pays for each of them. */
+  @ParameterizedTest
+  @ValueSource(ints = {64, 88, 256, 400})
+  void smallSegmentsToAGuestAreBounded(int mss) {
+    bothAreKnown();
+    download(mss);
+    long dropped = flood(SHORT_FLOOD, i -> acknowledgmentOfAll());
+    assertThat(dropped).isPositive();
+    long overhead = (long) segments * TcpConnection.PACKET_BYTES - segmentBytes;
+    assertThat(WorkCost.sent(overhead)).isBetween(SHORT_NANOS / 2, SHORT_NANOS);
+  }
+
+  /** In segments of 536 bytes and more as fast as it acknowledges them. */
+  @ParameterizedTest
+  @ValueSource(ints = {536, 1220, 1460})
+  void bulkToAGuestIsNotPoliced(int mss) {
+    bothAreKnown();
+    download(mss);
+    assertThat(flood(100, i -> acknowledgmentOfAll())).isZero();
+    assertThat(segmentBytes).isGreaterThan(80 * 60_000L);
+  }
+
+  /** A guest that reports one byte more each time, so that all before it was lost once more. */
+  @Test
+  void whatReportsOfArrivalsMakeUsSendAgainIsBounded() {
+    bothAreKnown();
+    download(1460);
+    fillWindow();
+    flood(
+        SHORT_FLOOD,
+        i -> {
+          received(FLOODER);
+          var options = new TcpOptions().addSack(acknowledged + 60_000 - i, sentTo);
+          return GuestFrames.tcp(
+              FLOODER, GUEST_IP, FAR_IP, 5000, TcpSegment.ACK, 1001, acknowledged, options);
+        });
+    // All but what was reported first, and once.
+    assertThat(segments).isBetween(20, 60);
+  }
+
+  /** Each names a size smaller by one byte, so that all that is under way goes out again. */
+  @Test
+  void whatReportsOfASmallPathMakeUsSendAgainIsBounded() {
+    bothAreKnown();
+    download(1460);
+    fillWindow();
+    flood(SHORT_FLOOD, i -> tooBig(acknowledged, 1499 - i));
+    assertThat(segments).isGreaterThan(40);
+    assertThat(segments * WorkCost.SENT_PACKET).isLessThan(SHORT_NANOS);
+  }
+
+  /** An ICMP error of the flooder's about a segment of the download. */
+  private static ByteBuf tooBig(int sequence, int mtu) {
+    int quoted = Ipv4Packet.HEADER_LENGTH + TcpSegment.MIN_HEADER_LENGTH;
+    int length = Icmpv4Message.HEADER_LENGTH + quoted;
+    var frame = ipv4(FLOODER, FAR_IP, Ipv4Packet.PROTOCOL_ICMP, length);
+    int at = TRANSPORT + Icmpv4Message.HEADER_LENGTH;
+    new Ipv4Packet()
+        .wrap(frame, at, quoted)
+        .compose(FAR_IP, GUEST_IP, TcpSegment.PROTOCOL, 1, true, TcpSegment.MIN_HEADER_LENGTH);
+    new TcpSegment()
+        .compose(
+            frame,
+            at + Ipv4Packet.HEADER_LENGTH,
+            80,
+            5000,
+            sequence,
+            0,
+            TcpSegment.ACK,
+            65_535,
+            new TcpOptions());
+    new Icmpv4Message()
+        .wrap(frame, TRANSPORT, length)
+        .compose(Icmpv4Message.UNREACHABLE, Icmpv4Message.FRAGMENTATION_NEEDED, mtu);
+    return frame;
+  }
+
   /** Small segments cost in proportion; an MSS of 536 is what a guest may have. */
   @ParameterizedTest
   @ValueSource(ints = {1, 100, 536, 1_000})
@@ -530,13 +672,18 @@ class FloodTest {
 
   private int open(long guest, int port) {
     send(tcp(guest, port, TcpSegment.SYN, 1000, 0, 0));
+    int sequence = synAckNumber();
+    send(tcp(guest, port, TcpSegment.ACK, 1001, sequence + 1, 0));
+    return sequence + 1;
+  }
+
+  private int synAckNumber() {
     int sequence = 0;
     for (var frame = cable[1].poll(); frame != null; frame = cable[1].poll()) {
       var segment = new TcpSegment().wrap(frame, TRANSPORT, frame.readableBytes() - TRANSPORT);
       sequence = segment.sequence();
       frame.release();
     }
-    send(tcp(guest, port, TcpSegment.ACK, 1001, sequence + 1, 0));
-    return sequence + 1;
+    return sequence;
   }
 }

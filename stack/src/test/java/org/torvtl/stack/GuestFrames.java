@@ -64,6 +64,23 @@ final class GuestFrames {
         frame, mac, source, destination, port, flags, sequence, acknowledgment, payload);
   }
 
+  /** The same without payload, with options. */
+  static ByteBuf tcp(
+      long mac,
+      int source,
+      int destination,
+      int port,
+      int flags,
+      int sequence,
+      int acknowledgment,
+      TcpOptions options) {
+    var frame = Unpooled.buffer();
+    int room = TRANSPORT + TcpSegment.MIN_HEADER_LENGTH + options.length();
+    frame.writeZero(room);
+    return compose(
+        frame, mac, source, destination, port, flags, sequence, acknowledgment, 0, options);
+  }
+
   /** The same in a frame of zeros, which may be longer: it is padded then. */
   static ByteBuf composeTcp(
       ByteBuf frame,
@@ -75,18 +92,35 @@ final class GuestFrames {
       int sequence,
       int acknowledgment,
       int payload) {
-    int length = TcpSegment.MIN_HEADER_LENGTH + payload;
-    var segment = new TcpSegment();
-    segment.compose(
+    return compose(
         frame,
-        TRANSPORT,
+        mac,
+        source,
+        destination,
         port,
-        REMOTE_PORT,
+        flags,
         sequence,
         acknowledgment,
-        flags,
-        65_535,
+        payload,
         new TcpOptions());
+  }
+
+  private static ByteBuf compose(
+      ByteBuf frame,
+      long mac,
+      int source,
+      int destination,
+      int port,
+      int flags,
+      int sequence,
+      int acknowledgment,
+      int payload,
+      TcpOptions options) {
+    var segment = new TcpSegment();
+    int headerLength =
+        segment.compose(
+            frame, TRANSPORT, port, REMOTE_PORT, sequence, acknowledgment, flags, 65_535, options);
+    int length = headerLength + payload;
     var packet = new Ipv4Packet().wrap(frame, IP, Ipv4Packet.HEADER_LENGTH + length);
     packet.compose(source, destination, TcpSegment.PROTOCOL, 1, true, length);
     segment.wrap(frame, TRANSPORT, length).updateChecksum(packet.pseudoHeaderSum());

@@ -26,6 +26,15 @@ final class Sender {
   /** Below this a peer's maximum segment size is not believed: options alone take 40 bytes. */
   private static final int LEAST_SEGMENT = 64;
 
+  /** The most packets one transmission is cut into: that many take a sending thread some 0.1 ms. */
+  static final int MOST_PACKETS_AT_ONCE = 64;
+
+  /**
+   * The most packets under way to a peer whose segments are smaller than {@link #DEFAULT_SEGMENT}:
+   * one acknowledgment sets off no more.
+   */
+  static final int MOST_SMALL_UNDER_WAY = 512;
+
   /** What was sent within this part of a round trip is taken as sent at once. */
   private static final int TOGETHER = 16;
 
@@ -67,6 +76,11 @@ final class Sender {
   private long stalledSinceNanos;
   private long lastSentNanos;
 
+  /** What lies before was transmitted at least once. */
+  private long transmittedTo;
+
+  private long overheadBytes;
+
   /**
    * The sender of a connection whose SYN has just been acknowledged.
    *
@@ -96,6 +110,7 @@ final class Sender {
     unacknowledged = queue.first();
     next = unacknowledged;
     probedTo = next;
+    transmittedTo = next;
     log = new TransmissionLog(next, config.sendCapacityBytes());
     long handshakeNanos = timeout.smoothedNanos();
     rack = peer.sack() ? new Rack(receiver.timestamps(), next, handshakeNanos, nowNanos) : null;
@@ -114,7 +129,17 @@ final class Sender {
   /** How many bytes go to the transmitter at once: whole segments of this size. */
   static int wholeSegments(TcpConfig config, int size) {
     boolean offload = config.maxTransmitBytes() > config.maxSegmentSize();
-    return offload ? Math.max(size, config.maxTransmitBytes() / size * size) : size;
+    int packets = Math.clamp(config.maxTransmitBytes() / size, 1, MOST_PACKETS_AT_ONCE);
+    return offload ? packets * size : size;
+  }
+
+  /** See {@link TcpConnection#overheadBytes}. */
+  long overheadBytes() {
+    return overheadBytes;
+  }
+
+  void clearOverhead() {
+    overheadBytes = 0;
   }
 
   long next() {
@@ -383,21 +408,22 @@ final class Sender {
       return false;
     }
     int size = segmentSize();
-    long room = congestion.windowBytes() - recovery.pipe();
-    if (!headIsDue && room < size && room < congestion.windowBytes()) {
-      congestionLimited = true;
+    long most = windowBytes();
+    long room = most - recovery.pipe();
+    if (!headIsDue && room < size && room < most) {
+      congestionLimited = most == congestion.windowBytes();
       return false;
     }
     if (!headIsDue && from >= window.edge()) {
       // The peer has shrunk its window: what lies beyond goes out by the timer only.
       return false;
     }
-    int most =
+    int length =
         headIsDue
             ? size
             : (int) Math.min(Math.max(size, room / size * size), wholeSegments(config, size));
     headIsDue = false;
-    sendAgain(from, Math.min(log.lostUntil(from), from + most), nowNanos);
+    sendAgain(from, Math.min(log.lostUntil(from), from + length), nowNanos);
     return true;
   }
 
@@ -425,7 +451,7 @@ final class Sender {
     if (unsent > 0) {
       int allowed = allowedByCongestion(size, unsent);
       if (allowed == 0) {
-        congestionLimited = true;
+        congestionLimited = windowBytes() == congestion.windowBytes();
         return false;
       }
       length = Math.min(length, allowed);
@@ -458,7 +484,7 @@ final class Sender {
   /** How many new bytes the congestion window allows, 0 if it is not worth a segment. */
   private int allowedByCongestion(int size, int unsent) {
     long pipe = recovery.pipe();
-    long room = congestion.windowBytes() - pipe;
+    long room = windowBytes() - pipe;
     if (room >= size) {
       return (int) Math.min(Integer.MAX_VALUE, room / size * size);
     }
@@ -466,6 +492,14 @@ final class Sender {
       return size;
     }
     return unsent <= room ? unsent : 0;
+  }
+
+  /** How much may be under way: the congestion window, and not too many small packets. */
+  private long windowBytes() {
+    long window = congestion.windowBytes();
+    return packetSize < DEFAULT_SEGMENT
+        ? Math.min(window, (long) MOST_SMALL_UNDER_WAY * segmentSize())
+        : window;
   }
 
   /** The most payload a packet carries beside the options that every one has. */
@@ -486,6 +520,10 @@ final class Sender {
     }
     lastSentNanos = nowNanos;
     int size = segmentSize();
+    int packets = Math.max(1, (length + size - 1) / size);
+    long fresh = Math.max(0, end - Math.max(from, transmittedTo));
+    transmittedTo = Math.max(transmittedTo, end);
+    overheadBytes += Math.max(0, (long) packets * TcpConnection.PACKET_BYTES - fresh);
     if (length == 0) {
       writer.write(receiver, from, flags, Unpooled.EMPTY_BUFFER, size, nowNanos);
       return;

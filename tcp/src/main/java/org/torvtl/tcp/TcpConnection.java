@@ -19,6 +19,12 @@ public final class TcpConnection {
   /** The {@link #advance} of a segment that moves the connection on to its next state. */
   public static final long WHOLE = Long.MAX_VALUE;
 
+  /**
+   * What a packet weighs in {@link #overheadBytes}: the payload of one whose MSS is 536, less
+   * timestamps and a SACK block.
+   */
+  public static final int PACKET_BYTES = 512;
+
   private static final long NONE = Long.MAX_VALUE;
 
   private final TcpConfig config;
@@ -465,6 +471,23 @@ public final class TcpConnection {
     return hasAck && acknowledged <= output.next()
         ? text + Math.max(0, acknowledged - unacknowledged)
         : text;
+  }
+
+  /**
+   * What the packets sent weigh beyond the new bytes they carried, since {@link #clearOverhead} and
+   * at {@link #PACKET_BYTES} a packet: next to nothing for bulk in segments of that size or more;
+   * nearly all of it for small segments; all of it for what was sent again, for whatever reason.
+   * Acknowledgments without payload, SYN and RST are not in it.
+   */
+  public long overheadBytes() {
+    return sender == null ? 0 : sender.overheadBytes();
+  }
+
+  /** Whoever is to answer for {@link #overheadBytes} has done so. */
+  public void clearOverhead() {
+    if (sender != null) {
+      sender.clearOverhead();
+    }
   }
 
   private Receiver receiver() {

@@ -45,6 +45,54 @@ class SendTest {
     guest.mss(1).established().weSend(100).expect(data(0, 64), data(64, 36));
   }
 
+  /** However long the payload may be that goes to the transmitter at once. */
+  @Test
+  void aTransmissionIsCutIntoABoundedNumberOfPackets() {
+    guest.config(guest.config().withMaxTransmitBytes(60_000)).mss(88).established();
+    acknowledgeAll(200_000);
+    guest.weSend(200_000);
+    for (var segment : guest.drain()) {
+      assertThat(segment.length).isLessThanOrEqualTo(64 * 88);
+    }
+  }
+
+  /** One acknowledgment makes us send no more small packets than that. */
+  @Test
+  void smallPacketsUnderWayAreBounded() {
+    guest.wscale(7).mss(88).established();
+    acknowledgeAll(2_000_000);
+    guest.weSend(400_000);
+    assertThat(guest.drain()).hasSize(512);
+  }
+
+  /** Sends so much, and acknowledges each flight as a whole. */
+  private void acknowledgeAll(int bytes) {
+    guest.weSend(bytes);
+    int acknowledged = 0;
+    while (acknowledged < bytes) {
+      acknowledged += guest.drain().stream().mapToInt(segment -> segment.length).sum();
+      guest.sends(ack(acknowledged));
+    }
+  }
+
+  @Test
+  void whatPacketsWeighBeyondWhatIsNewIsCounted() {
+    guest.mss(112).established().weSend(1120).skip();
+    assertThat(guest.connection().overheadBytes()).isEqualTo(10 * 400);
+    guest.connection().clearOverhead();
+    guest.after(millis(250)).expect(data(0, 112));
+    assertThat(guest.connection().overheadBytes()).as("sent again").isEqualTo(512);
+    guest.sends(ack(1120));
+  }
+
+  @Test
+  void fullSegmentsWeighNothing() {
+    guest.mss(536).timestamps().established().weSend(5240);
+    assertThat(guest.drain()).hasSize(10);
+    assertThat(guest.connection().overheadBytes()).isZero();
+    guest.sends(ack(5240));
+  }
+
   @Test
   void optionsTakeTheirRoomFromTheSegment() {
     guest.mss(1460).timestamps().sackPermitted().established().weSend(2000);

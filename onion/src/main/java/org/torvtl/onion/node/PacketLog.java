@@ -20,10 +20,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The log of one process of the onion network: one line for each packet, with the time and who
- * tells it. Only its owner can read it, for it tells who spoke with whom. It is begun anew with
- * each start, and when it has grown too large; what it said before that is then in a file beside
- * it, whose name ends in {@code .1}. Used from one thread at a time.
+ * The log of one process of the onion network: one line for each packet, as long as they are not
+ * too many a second, with the time and who tells it. Only its owner can read it, for it tells who
+ * spoke with whom. It is begun anew with each start, and when it has grown too large; what it said
+ * before that is then in a file beside it, whose name ends in {@code .1}. Used from one thread at a
+ * time.
  */
 public final class PacketLog implements AutoCloseable {
   static final long MAX_BYTES = 32L << 20;

@@ -166,7 +166,8 @@ final class SegmentChecks {
     var config = side.config();
     boolean offload = config.maxTransmitBytes() > config.maxSegmentSize();
     check(
-        length <= segmentSize || (offload && length <= config.maxTransmitBytes()),
+        length <= segmentSize
+            || (offload && length <= Math.min(config.maxTransmitBytes(), 64 * segmentSize)),
         "sends %s bytes at once",
         length);
     int most = Math.min(config.maxSegmentSize(), peerSegment);
