@@ -29,6 +29,9 @@ import org.torvtl.wire.Ipv4Network;
  */
 record OnionRoute(
     int from, List<Ipv4Network> to, NetworkInterface device, int table, int priority) {
+  /** Of one user's packets, in a second and at once: some 10 MB/s of datagrams. */
+  private static final String SHARE = "10000/second burst 2000";
+
   /** Which routing program a rule is of: a number that linux/rtnetlink.h gives to nobody. */
   private static final int PROTOCOL = 117;
 
@@ -254,7 +257,9 @@ record OnionRoute(
 
   /**
    * Refuses what would pass the device by, and drops the resets that the kernel would send into it
-   * for connections that are not its own. The routers send from other addresses.
+   * for connections that are not its own. The routers send from other addresses. A user sends only
+   * so much beside TCP, which adapts: the device's queue is full of it soon, and the others'
+   * packets are lost there.
    */
   private KillSwitch filter(Ipv4Network network) {
     String tunnel = "oifname \"%s\"".formatted(device.name());
@@ -266,12 +271,22 @@ record OnionRoute(
         CoveredDestinations.of(List.of(network)),
         OptionalInt.empty(),
         """
-        chain resets {
+        set users {
+            type uid
+            flags dynamic, timeout
+            timeout 10s
+            size 65535
+          }
+          chain shares {
             type filter hook output priority filter; policy accept;
-            %s ip saddr %s ip daddr %s tcp flags & rst == rst counter drop
+            %1$s meta l4proto != tcp add @users { meta skuid limit rate over %2$s packets } counter drop
+          }
+          chain resets {
+            type filter hook output priority filter; policy accept;
+            %1$s tcp flags & rst == rst counter drop
           }\
         """
-            .formatted(tunnel, address(), network));
+            .formatted("%s ip saddr %s ip daddr %s".formatted(tunnel, address(), network), SHARE));
   }
 
   // How it is made and read.

@@ -252,6 +252,57 @@ class OnionWorldTest {
     }
   }
 
+  private static final String DATAGRAMS =
+      """
+      import socket, sys, time
+      source, target = sys.argv[1:]
+      s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+      s.bind((source, 0))
+      s.connect((target, 9))
+      end, refused = time.time() + 4, 0
+      print('sending', flush=True)
+      while time.time() < end:
+        for _ in range(100):
+          try: s.send(b'x')
+          except OSError: refused += 1
+      print('refused', refused)
+      """;
+
+  /** The device's queue was full of one user's datagrams: others lost most of their packets. */
+  @Test
+  void oneUsersFloodLeavesTheOthersTheirPackets() throws Exception {
+    try (var proxy = proxy()) {
+      route("up").orThrow();
+      machine
+          .start(List.of("ping", "-n", "-c", "1", "-W", "20", "-I", FROM, WORLD))
+          .await(DEADLINE)
+          .orThrow();
+      try (var flood =
+          machine.start(
+              List.of(
+                  "setpriv",
+                  "--reuid=65533",
+                  "--clear-groups",
+                  "/usr/bin/python3",
+                  "-c",
+                  DATAGRAMS,
+                  FROM,
+                  WORLD))) {
+        flood.awaitLine("sending", DEADLINE);
+        var beside =
+            machine
+                .start(List.of("ping", "-n", "-c", "20", "-i", "0.1", "-W", "5", "-I", FROM, WORLD))
+                .await(DEADLINE)
+                .out();
+        assertThat(beside.lines().filter(line -> line.contains("time=")).count())
+            .as("answered: %s", beside)
+            .isGreaterThan(17);
+        assertThat(flood.await(DEADLINE).out()).containsPattern("refused [1-9]\\d+");
+      }
+      proxy.stop(Signal.TERM);
+    }
+  }
+
   /** The world answers the port that a flow came from first; another one it does not hear. */
   @Test
   void aUserWhoSendsToEverywhereTakesNoFlowOfAnother() throws Exception {
@@ -281,7 +332,7 @@ class OnionWorldTest {
                     "--clear-groups",
                     "bash",
                     "-c",
-                    "for port in {10000..15500}; do echo >/dev/udp/$0/$port; done",
+                    "for port in {10000..15500}; do until echo >/dev/udp/$0/$port; do :; done; done",
                     WORLD));
         flood.await(Duration.ofSeconds(60)).orThrow();
         // A datagram may be lost behind the flood. From another flow the server would take none.
