@@ -259,6 +259,9 @@ final class Comparison implements Closeable {
     for (int round = -1; round < plan.rounds(); round++) {
       counts = round >= 0;
       for (var packet : WorstPacket.values()) {
+        note(
+            Figure.elsewhere(packet), Side.GATEWAY, roundTrip.measureElsewhere(packet).p99Micros());
+        say(Figure.elsewhere(packet));
         var result = roundTrip.measure(packet);
         note(Figure.neighbor(packet, 50), Side.GATEWAY, result.medianMicros());
         note(Figure.neighbor(packet, 99), Side.GATEWAY, result.p99Micros());

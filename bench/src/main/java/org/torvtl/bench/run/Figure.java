@@ -76,6 +76,12 @@ public record Figure(String row, String title, String unit, int decimals) {
         "neighbor", "ping beside a flood of %s, %s".formatted(packet.title(), which), "µs", 0);
   }
 
+  /** The same of packets that the gateway gets none of. */
+  static Figure elsewhere(WorstPacket packet) {
+    return new Figure(
+        "neighbor", "ping beside a flood to nobody of %s, p99".formatted(packet.title()), "µs", 0);
+  }
+
   static Figure neighborLost(WorstPacket packet) {
     return new Figure("neighbor", "ping beside %s, lost".formatted(packet.title()), "%", 1);
   }

@@ -18,6 +18,9 @@ final class NeighborRoundTrip {
   /** How long the flood goes on before the first ping that counts, and behind the last. */
   private static final Duration AROUND = Duration.ofSeconds(1);
 
+  /** A MAC address that nobody has. */
+  private static final String ELSEWHERE = "02:00:00:00:00:99";
+
   private static final Duration SOON = Duration.ofSeconds(60);
   private static final Pattern TIME = Pattern.compile("time=([0-9.]+) ms");
 
@@ -62,8 +65,20 @@ final class NeighborRoundTrip {
   }
 
   Result measure(WorstPacket packet) throws IOException, InterruptedException {
+    return measure(packet, gatewayMac);
+  }
+
+  /**
+   * The same flood, that ends in the kernel at the flooder's port: what the machine has to do with
+   * it, and the gateway has not.
+   */
+  Result measureElsewhere(WorstPacket packet) throws IOException, InterruptedException {
+    return measure(packet, ELSEWHERE);
+  }
+
+  private Result measure(WorstPacket packet, String mac) throws IOException, InterruptedException {
     var lasting = INTERVAL.multipliedBy(pings).plus(AROUND.multipliedBy(2));
-    var flood = world.flood(segment.flooder(), gatewayMac, packet, lasting);
+    var flood = world.flood(segment.flooder(), mac, packet, lasting);
     // The pings of the first second are part of the flood's beginning.
     int before = (int) AROUND.dividedBy(INTERVAL);
     var out =

@@ -34,14 +34,14 @@ record GuardRules(String table, int mark, int heard, long mac) {
   /**
    * Packets a second, and at once, that a port may send: far more than guests do with what is
    * carried or answered (ARP, DNS, ping), and few enough that no queue is full of it that others
-   * wait in. Requests for connections: more than a lane admits of all guests together, and all that
-   * a browser or a port scanner sends at once. Short segments: the acknowledgments of 370 Mbit/s
-   * where each is of two full segments; those that are dropped are made up for by the next.
+   * wait in. Requests for connections: as many as a lane admits of all guests together, and more
+   * than a browser sends at once. Short segments: the acknowledgments of 370 Mbit/s where each is
+   * of two full segments; those that are dropped are made up for by the next.
    */
   private static final String OTHER_ETHERTYPES = packets(1_000, 500),
       OTHER_PROTOCOLS = packets(4_000, 1_000),
       DNS = packets(500, 500),
-      REQUESTS = packets(4_000, 4_000),
+      REQUESTS = packets(1_000, 1_000),
       SHORT_SEGMENTS = packets(16_000, 4_000),
       MEDIUM_SEGMENTS = packets(32_000, 8_000);
 
