@@ -267,7 +267,8 @@ final class DoctorCommand implements Callable<Integer> {
           name,
           "it has no owner: while torvtl is not running, any user of this host can attach to it and"
               + " be the guests' gateway",
-          "torvtl tap create %s (with --user if another program uses it)".formatted(name));
+          "while no program uses it: torvtl tap create %s (with --multi-queue if it is one for --lanes, and --user if another program is to use it)"
+              .formatted(name));
     }
     for (var listener : HostListeners.on(chosen)) {
       problem(name, listener, "end it, or keep it off " + name);

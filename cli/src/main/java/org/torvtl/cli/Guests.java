@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,6 +23,7 @@ import org.torvtl.link.guard.LinkGuard;
 import org.torvtl.link.linux.Device;
 import org.torvtl.link.linux.DeviceLink;
 import org.torvtl.link.linux.HostOnly;
+import org.torvtl.link.linux.LinkTable;
 import org.torvtl.link.linux.NetworkInterface;
 import org.torvtl.link.linux.PacketSocket;
 import org.torvtl.link.linux.Privileges;
@@ -240,9 +242,7 @@ final class Guests {
               StackConfig.DEFAULT_MAC,
               new LinkObjections(attachments, allowHost, force || medium == Link.Medium.IP));
       teardown.addFailingClosed(guard::hasTakenOver, guard, guard::leave);
-      for (var listener : HostListeners.on(out)) {
-        log.warn("{}: {}", out.name(), listener);
-      }
+      Stream.of(in, out).distinct().forEach(HostListeners::warn);
       return guard;
     }
 
@@ -405,12 +405,33 @@ final class Guests {
       for (var upper : UpperDevices.names(place.in())) {
         var other = uppers.putIfAbsent(upper, place.name());
         if (other != null) {
-          throw new UserException(
-              "cannot use %s and %s as two devices: they are one link, %s (leave out -d %s)"
-                  .formatted(other, place.name(), upper, place.name()));
+          throw oneLink(other, place.name(), upper);
         }
       }
     }
+    checkMacvlans(places);
+  }
+
+  /** What several stand on is one link. */
+  private static void checkMacvlans(List<Place> places) throws IOException, UserException {
+    var lowers = new HashMap<Integer, String>();
+    var interfaces = LinkTable.read();
+    for (var place : places) {
+      for (var entry : interfaces) {
+        if (entry.name().equals(place.in().name()) && entry.kind().startsWith("macv")) {
+          var other = lowers.putIfAbsent(entry.lower(), place.name());
+          if (other != null) {
+            throw oneLink(other, place.name(), "by what they stand on");
+          }
+        }
+      }
+    }
+  }
+
+  private static UserException oneLink(String one, String other, String link) {
+    return new UserException(
+        "cannot use %s and %s as two devices: they are one link, %s (leave out -d %2$s)"
+            .formatted(one, other, link));
   }
 
   private Place place(

@@ -4,6 +4,8 @@ package org.torvtl.cli;
 import java.io.IOException;
 import java.util.List;
 import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.torvtl.link.guard.Attachment;
 import org.torvtl.link.guard.Segment;
 import org.torvtl.link.linux.LinkTable;
@@ -12,7 +14,18 @@ import org.torvtl.link.linux.PacketListeners;
 
 /** Programs of this host that hear guests although the host is off their link. */
 final class HostListeners {
+  private static final Logger log = LoggerFactory.getLogger(HostListeners.class);
+
   private HostListeners() {}
+
+  /** Says it in the log; that it cannot be told is no reason to end. */
+  static void warn(NetworkInterface device) {
+    try {
+      on(device).forEach(listener -> log.warn("{}: {}", device.name(), listener));
+    } catch (IOException e) {
+      log.debug("no packet sockets can be listed", e);
+    }
+  }
 
   /**
    * What they do, a clause for each.

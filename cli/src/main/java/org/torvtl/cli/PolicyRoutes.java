@@ -174,11 +174,14 @@ final class PolicyRoutes implements AutoCloseable {
       throw new IOException("ending");
     }
     checkOthers();
-    boolean before = closeWaysAround();
-    watch.start();
+    // Until it is known that there were none.
+    hasTakenOver = true;
+    boolean hadRules = rules("-4").stream().anyMatch(this::isMine);
+    boolean hadFilter = closeWaysAround();
     made = true;
-    hasTakenOver = before || rules("-4").stream().anyMatch(this::isMine);
+    hasTakenOver = hadRules || hadFilter;
     unfinished = hasTakenOver;
+    watch.start();
     remove(number);
     fill();
     routeWatch.start();

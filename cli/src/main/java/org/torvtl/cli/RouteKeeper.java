@@ -59,7 +59,7 @@ final class RouteKeeper {
   /** Ends a text of the input. */
   private static final String END_OF_TEXT = ".\n";
 
-  /** For each rule and route more. The kernel's time is quadratic in their number. */
+  /** For each rule and route more. The kernel's time grows with the square of their number. */
   private static final Duration ANSWER_FOR_COMMAND = Duration.ofMillis(4);
 
   /** The kill switch is not put back in that time. */
@@ -344,6 +344,8 @@ final class RouteKeeper {
     try (input) {
       input.write(words);
     }
-    return process.waitFor(END.toMillis(), TimeUnit.MILLISECONDS) && process.exitValue() == 0;
+    // Many rules take as long to be removed as to be made.
+    var limit = END.compareTo(routesLimit) > 0 ? END : routesLimit;
+    return process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS) && process.exitValue() == 0;
   }
 }

@@ -86,10 +86,12 @@ final class RouteWatch implements AutoCloseable {
   private boolean isDeviceChanged;
 
   private long lookedNanos;
-  private boolean isTold;
   private boolean isFaultTold;
   private int failures;
   private int restored;
+
+  /** How many times they could not be put back, however often that was tried. */
+  private int failed;
 
   private RouteWatch(
       String device,
@@ -231,13 +233,11 @@ final class RouteWatch implements AutoCloseable {
         }
       }
       failures = 0;
-      isTold = false;
       isDeviceChanged = false;
     } catch (IOException e) {
       failures++;
       // One failure may be that the TUN is just going.
-      if (failures > 1 && !isTold) {
-        isTold = true;
+      if (failures == 2 && (++failed <= TOLD || Integer.bitCount(failed) == 1)) {
         log.error(
             "{} and cannot be put back, which is tried each second; what they led there is refused: {}",
             cause(),

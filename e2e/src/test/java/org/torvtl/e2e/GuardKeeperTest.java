@@ -224,6 +224,23 @@ class GuardKeeperTest {
         .doesNotContain("table netdev torvtl_guard_br0");
   }
 
+  /**
+   * A gateway that is killed while it is answered: the shell was killed by SIGPIPE, and the table
+   * stayed.
+   */
+  @Test
+  void theTablesOfDevicesThatAreGoneGoThoughNobodyReadsTheAnswers() throws Exception {
+    var result =
+        machine.script(
+            """
+            printf %s "$1" | sh "$2" torvtl_guard_br0 | true
+            nft list tables
+            """,
+            SECRETS.formatted("1") + request(1, FINE, "member 4711\n") + request(2, "table"),
+            KEEPER);
+    assertThat(result.out()).contains("table inet firewall").doesNotContain("torvtl_guard_br0");
+  }
+
   @Test
   void whatProgramsSayBesideDoesNotGetAnswersOutOfStep() throws Exception {
     machine.script("mount --bind /bin/false \"$(readlink -f \"$(command -v nft)\")\"");

@@ -536,6 +536,30 @@ class HostIsolationTest {
     assertThat(result.err()).contains("br0", "nftables", "--allow-host");
   }
 
+  /** A start that could not tell whether there was one removed the guard of the killed gateway. */
+  @Test
+  void aGuardThatCannotBeListedStays() throws Exception {
+    make(Kind.BRIDGE);
+    var killed = start(Kind.BRIDGE);
+    killed.process().destroyForcibly();
+    Waiting.until("the gateway to end", DEADLINE, () -> !killed.isRunning());
+    machine.script(
+        """
+        nft=$(readlink -f "$(command -v nft)")
+        cp "$nft" /tmp/nft
+        printf '#!/bin/sh\n[ "$1 $2" != "list table" ] || exit 1\nexec /tmp/nft "$@"\n' >/tmp/failing
+        chmod +x /tmp/failing
+        mount --bind /tmp/failing "$nft"
+        """);
+    var result =
+        machine
+            .start(Machine.torvtl("run", "-d", "br0", "-a", "127.0.0.1", "-p", "9055"))
+            .await(DEADLINE);
+    assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+    assertThat(machine.script("nft list tables").out()).contains("netdev torvtl_guard_br0");
+    assertIsolated("after a start that failed", false);
+  }
+
   /** The kernel has nftables, but not all that the guard and the kill switch take. */
   @Test
   void theDoctorTellsWhatTheKernelLacks() throws Exception {

@@ -178,6 +178,14 @@ class LinkChoiceTest {
         """);
     refused(run("-d", "vmnet1", "-d", "br1"), "br1", "vmnet1", "they are one link", "leave out");
     refused(run("-d", "vmnet1", "-d", "port1"), "vmnet1", "port1", "they are one link, br1");
+    machine.script(
+        """
+        ip link add low0 type veth peer name low1 netns beyond
+        ip link add mv1 link low0 type macvlan mode bridge
+        ip link add mv2 link low0 type macvlan mode bridge
+        """);
+    refused(
+        run("-d", "mv1", "-d", "mv2"), "mv1", "mv2", "they are one link, by what they stand on");
   }
 
   /** Its first device is taken back. */

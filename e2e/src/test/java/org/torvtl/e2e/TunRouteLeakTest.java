@@ -300,6 +300,16 @@ class TunRouteLeakTest {
       print(sent, *s.getsockname()[:2])
       """;
 
+  private static final String RESETTING =
+      """
+      import socket, struct, sys
+      family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET
+      s = socket.socket(family, socket.SOCK_STREAM)
+      s.connect((sys.argv[1], 80))
+      s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+      print(s.getsockname()[1])
+      """;
+
   private static final String SLOW_SERVER =
       """
       import socket, time
@@ -344,13 +354,32 @@ class TunRouteLeakTest {
       assertThat(Long.parseLong(sent[0])).isGreaterThan(100_000);
       listener.awaitLine("taken " + sent[0], DEADLINE);
       assertThat(machine.script("nft list chains").out()).contains("chain closed");
-      // Another program that comes at the same port is not tor.
+      // Another program at a port of a connection that tor has reset is not tor.
+      var port =
+          machine
+              .start(
+                  List.of(
+                      "setpriv",
+                      "--reuid=" + TOR,
+                      "--clear-groups",
+                      "/usr/bin/python3",
+                      "-c",
+                      RESETTING,
+                      server))
+              .await(DEADLINE)
+              .orThrow()
+              .line();
       var other =
-          as(
-                  PROGRAM,
-                  "echo secret | nc -n -w 2 -s %s -p %s %s 80".formatted(sent[1], sent[2], server))
+          as(PROGRAM, "echo secret | nc -n -w 5 -p %s %s 80".formatted(port, server))
               .await(DEADLINE);
       assertThat(other.exitStatus()).as("%s", other).isNotZero();
+      assertThat(other.err()).as("the port is free").doesNotContain("in use", "Cannot assign");
+      as(TOR, "echo >/dev/udp/%s/7002".formatted(SERVER)).await(DEADLINE).orThrow();
+      outside.await("tor's packet", text -> text.contains(SERVER + ".7002"));
+      assertThat(outside.seen().stream().filter(line -> line.contains("." + port + " > ")))
+          .as("requests from that port")
+          .filteredOn(line -> line.contains("Flags [S]"))
+          .hasSize(1);
       assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
     }
   }

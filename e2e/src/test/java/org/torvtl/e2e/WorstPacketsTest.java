@@ -196,7 +196,7 @@ class WorstPacketsTest {
     var beside = pings("10", "0.1");
     var sent = flood.await(DEADLINE).orThrow().out();
     assertThat(sent).as("frames").containsPattern("\n[1-9]\\d{2,}");
-    assertThat(beside).as("round trips during the flood, ms").isNotEmpty();
+    assertThat(beside).as("round trips during the flood, ms").hasSizeGreaterThan(5);
     assertThat((packetsOfTheTap() - before) / FLOOD.toSeconds())
         .as("packets a second at the TAP, of frames and errors:%s", sent)
         .isLessThan(MOST_PACKETS_A_SECOND);

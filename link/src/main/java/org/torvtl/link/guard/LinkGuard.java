@@ -71,7 +71,8 @@ public final class LinkGuard implements AutoCloseable {
 
   private final GuestAddresses addresses = new GuestAddresses();
 
-  private boolean hasTakenOver;
+  /** Until it is known that no gateway has left one. */
+  private boolean hasTakenOver = true;
 
   /** Whether it is not known that what is there is right. */
   private boolean isUnfinished;
@@ -149,8 +150,8 @@ public final class LinkGuard implements AutoCloseable {
   private void begin() throws IOException {
     try {
       var left = keeper.table();
+      hasTakenOver = left.isPresent();
       if (left.isPresent()) {
-        hasTakenOver = true;
         addresses.read(left.get().owned());
         membership.takeOver(left.get().devices());
       }
@@ -179,7 +180,7 @@ public final class LinkGuard implements AutoCloseable {
 
   /** Whether frames may be carried. */
   public boolean isInForce() {
-    return inForce;
+    return inForce && !keeper.ended().isDone();
   }
 
   /** Whether each guest hears the gateway only; counts while the guard is in force. */
@@ -284,6 +285,7 @@ public final class LinkGuard implements AutoCloseable {
     if (segment.all().stream().anyMatch(port -> deleted.contains(port.index()))) {
       // Its chains are gone, and one that has its name and index now is another.
       addresses.depart(deleted::contains);
+      membership.forget(deleted);
       isUnfinished = true;
     }
     var now = membership.survey();
@@ -319,7 +321,7 @@ public final class LinkGuard implements AutoCloseable {
       complain("nothing is carried on %s: %s".formatted(device, objection.get()));
       return false;
     }
-    inForce = !keeper.ended().isDone();
+    inForce = true;
     if (complaint != null) {
       complaint = null;
       log.warn("this host is off {} again, and traffic is carried", device);

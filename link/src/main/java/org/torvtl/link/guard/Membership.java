@@ -20,8 +20,9 @@ import org.torvtl.link.linux.LinkTable;
 /**
  * What belongs to a guests' link: the gateway's devices, the bridges that they are or were ports
  * of, and what guests are or were behind. A bridge that is gone, or that a port has left, or a
- * macvlan that is gone, does not put those guests before the host. All go by their numbers, which
- * the kernel does not give away again.
+ * macvlan that is gone, does not put those guests before the host. All go by their numbers, of
+ * which the kernel makes new ones; but an interface that comes from another namespace brings its
+ * own.
  *
  * <p>A bridge that is one of the host's own networks ({@link LinkGuard.Objections#leadsOut}) is no
  * part of it, unless it is the gateway's own device: a TAP that was put into the host's bridge by
@@ -84,6 +85,12 @@ final class Membership {
 
   private boolean isOwn(int index) {
     return own.stream().anyMatch(each -> each.index() == index);
+  }
+
+  /** These have ended: what has such a number now is another interface. */
+  void forget(Set<Integer> indexes) {
+    joined.keySet().removeAll(indexes);
+    former.keySet().removeAll(indexes);
   }
 
   /** Why nothing may be carried there. */

@@ -120,7 +120,7 @@ public final class HostOnly {
    * is behind it or below it.
    */
   public static boolean leadsOut(NetworkInterface networkInterface) throws IOException {
-    return ofThisHost().leadsOut(networkInterface.name());
+    return ofThisHost().leadsOut(networkInterface.name(), networkInterface.index());
   }
 
   /** Whether the host itself has a place on the link: it is not a TAP by itself. */
@@ -144,7 +144,7 @@ public final class HostOnly {
    * @param index the kernel's number of the interface
    */
   List<Objection> look(String name, int index, boolean isHostThere) throws IOException {
-    if (!read(devices.resolve(name).resolve("ifindex")).equals(Optional.of("" + index))) {
+    if (!isShown(name, index)) {
       return List.of(
           new Objection(
               "what is behind %s cannot be seen: /sys shows another network namespace"
@@ -179,8 +179,11 @@ public final class HostOnly {
     return objections;
   }
 
-  /** As {@link #leadsOut(NetworkInterface)}. */
-  boolean leadsOut(String name) throws IOException {
+  /** As {@link #leadsOut(NetworkInterface)}; false where that cannot be seen. */
+  boolean leadsOut(String name, int index) throws IOException {
+    if (!isShown(name, index)) {
+      return false;
+    }
     if (defaultRoute(name).isPresent()) {
       return true;
     }
@@ -194,6 +197,11 @@ public final class HostOnly {
       }
     }
     return false;
+  }
+
+  /** Whether {@code /sys} has the interface, and not another of that name elsewhere. */
+  private boolean isShown(String name, int index) throws IOException {
+    return read(devices.resolve(name).resolve("ifindex")).equals(Optional.of("" + index));
   }
 
   /**
@@ -267,7 +275,7 @@ public final class HostOnly {
             new Objection(
                 "%s stands on a bridge, %s, by whose ports this host is on the guests' link"
                     .formatted(name, lower),
-                "use %s itself: torvtl run -d %1$s".formatted(lower)))
+                "use the bridge itself, torvtl run -d %s, or a TAP".formatted(lower)))
         : Optional.empty();
   }
 

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** The interfaces of this network namespace, and what stands on what. rtnetlink(7), RTM_GETLINK. */
@@ -95,9 +96,13 @@ public final class LinkTable {
         var wait = new NetlinkWait(List.of(socket))) {
       socket.send(request());
       var listing = new Listing();
+      long begun = System.nanoTime();
       while (true) {
         var messages = socket.read();
         if (messages == null) {
+          if (System.nanoTime() - begun > TimeUnit.MILLISECONDS.toNanos(DEADLINE_MILLIS)) {
+            throw new SystemCallException("cannot list interfaces", Libc.ETIMEDOUT, "");
+          }
           wait.await(DEADLINE_MILLIS);
         } else if (listing.add(messages)) {
           return listing.entries();
@@ -137,7 +142,8 @@ public final class LinkTable {
         }
         left -= NetlinkMessages.aligned(message.limit());
       }
-      // What is not whole is the last.
+      // What is behind a message that is not whole cannot be read.
+      isInconsistent |= left >= HEADER_LENGTH;
       return left >= HEADER_LENGTH;
     }
 

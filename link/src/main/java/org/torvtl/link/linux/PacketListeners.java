@@ -71,12 +71,14 @@ public final class PacketListeners {
                         Files.readString(process.resolve("comm")).strip(), process.getFileName()));
           }
         } catch (IOException e) {
-          // It has ended, or is another user's.
+          // It has ended, or belongs to another user.
           if (Files.exists(process.resolve("fd")) && !(e instanceof AccessDeniedException)) {
             throw e;
           }
         }
       }
+    } catch (DirectoryIteratorException e) {
+      throw e.getCause();
     }
     return holders;
   }

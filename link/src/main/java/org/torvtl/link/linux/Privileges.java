@@ -71,8 +71,8 @@ public final class Privileges {
   /**
    * As {@link #become}; and no other process of that user can send this one a signal, which takes
    * the same real or saved user id: this one has ids there that no user has. It can send them to
-   * others of the user. Programs it starts have that real id too, which some of them do not bear
-   * (dash), unless they are started by {@code setpriv --reuid} with the user's.
+   * others of the user. Programs it starts have that real id too, and some (dash) become that user,
+   * unless they are started by {@code setpriv --reuid} with the user's id.
    *
    * <p>In a user namespace that has no such ids it is as {@link #become}.
    */

@@ -120,11 +120,7 @@ public final class TunDevice implements Device {
       while (devices.size() < queues) {
         devices.add(attach(networkInterface, medium, offloads, devices.size(), steering));
       }
-      // Before it had an owner, any user could attach to a queue of it.
-      if (LinkTable.tun(networkInterface.name()).filter(tun -> tun.queues() == queues).isEmpty()) {
-        throw new SystemCallException(
-            "cannot open " + networkInterface.name(), Libc.EBUSY, BUSY_MEND);
-      }
+      checkAlone(networkInterface, queues);
       return devices;
     } catch (SystemCallException e) {
       devices.forEach(TunDevice::close);
@@ -143,7 +139,30 @@ public final class TunDevice implements Device {
   public static TunDevice openForQueues(NetworkInterface networkInterface, Link.Medium medium)
       throws SystemCallException {
     checkUnused(networkInterface);
-    return attach(networkInterface, medium, false, 0, new Steering(medium, 1));
+    var device = attach(networkInterface, medium, false, 0, new Steering(medium, 1));
+    try {
+      checkAlone(networkInterface, 1);
+      return device;
+    } catch (SystemCallException e) {
+      device.close();
+      throw e;
+    }
+  }
+
+  /** Before it had an owner, any user could attach to a queue of it. */
+  private static void checkAlone(NetworkInterface networkInterface, int queues)
+      throws SystemCallException {
+    if (tun(networkInterface).queues() != queues) {
+      throw new SystemCallException(
+          "cannot open " + networkInterface.name(), Libc.EBUSY, BUSY_MEND);
+    }
+  }
+
+  private static LinkTable.Tun tun(NetworkInterface networkInterface) throws SystemCallException {
+    return LinkTable.tun(networkInterface.name())
+        .orElseThrow(() ->
+            new SystemCallException(
+                "cannot find out who may attach to " + networkInterface.name(), Libc.ENODEV, ""));
   }
 
   /**
@@ -213,7 +232,7 @@ public final class TunDevice implements Device {
       }
       var device = new TunDevice(fd, networkInterface, medium, prefixed, queue, steering);
       try {
-        if (LinkTable.tun(name).filter(LinkTable.Tun::isOpenToAll).isPresent()) {
+        if (tun(networkInterface).isOpenToAll()) {
           device.setOwner(Libc.geteuid());
         }
         return device;
@@ -286,7 +305,8 @@ public final class TunDevice implements Device {
    * without an owner and a group, and the driver's file is everybody's.
    */
   public static boolean isOpenToAll(NetworkInterface networkInterface) throws IOException {
-    return LinkTable.tun(networkInterface.name()).filter(LinkTable.Tun::isOpenToAll).isPresent()
+    return Files.exists(Path.of(PATH))
+        && LinkTable.tun(networkInterface.name()).filter(LinkTable.Tun::isOpenToAll).isPresent()
         && Files.getPosixFilePermissions(Path.of(PATH))
             .containsAll(Set.of(PosixFilePermission.OTHERS_READ, PosixFilePermission.OTHERS_WRITE));
   }

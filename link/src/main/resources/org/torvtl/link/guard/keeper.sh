@@ -104,8 +104,13 @@ function interface() {
     if (name == "") return
     names[index_] = name; indexes[name] = index_
     masters[name] = field("master"); lowers[name] = field("link")
-  } else if (name == "") return
-  else if ($0 ~ /^"info_kind":"veth"/) lowers[name] = ""
+    isPort = 0
+    return
+  }
+  if (name == "") return
+  # Behind another brace, such as that of "xdp".
+  if (masters[name] == "") masters[name] = field("master")
+  if ($0 ~ /^"info_kind":"veth"/) lowers[name] = ""
   else if ($0 ~ /^"info_kind":"bridge"/) kinds[name] = "bridge"
   else if (isPort) isolated[name] = $0 ~ /,"isolated":true[,}]/
   isPort = $0 ~ /"info_slave_kind":"bridge","info_slave_data":$/
@@ -265,7 +270,7 @@ silenced() {
   } | awk '$0 == "." { dot = 1 } !dot { names[$1] } dot && $2 in names { print $1 }'
 }
 
-# Whether a number is one that may be taken up.
+# Whether a length is valid.
 is_length() {
   case $1 in
   '' | *[!0-9]* | ????????*) return 1 ;;

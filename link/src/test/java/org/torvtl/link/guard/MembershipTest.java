@@ -114,6 +114,11 @@ class MembershipTest {
     var segment = keep(membership, BRIDGE, FREE_GUEST, FREE_TAP);
     assertThat(segment.silent()).as("others have these numbers now").isEmpty();
     assertThat(segment.isOwnDevice()).isTrue();
+
+    keep(membership, BRIDGE, GUEST, TAP);
+    membership.forget(Set.of(3, 4));
+    segment = keep(membership, BRIDGE, FREE_GUEST, FREE_TAP);
+    assertThat(segment.silent()).as("though that was not seen in between").isEmpty();
   }
 
   @Test

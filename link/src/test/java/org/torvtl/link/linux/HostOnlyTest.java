@@ -95,8 +95,17 @@ class HostOnlyTest {
   }
 
   private List<String> reasons(String name, boolean isHostThere) throws IOException {
-    int index = Integer.parseInt(Files.readString(device(name).resolve("ifindex")).strip());
-    return host().look(name, index, isHostThere).stream().map(HostOnly.Objection::reason).toList();
+    return host().look(name, index(name), isHostThere).stream()
+        .map(HostOnly.Objection::reason)
+        .toList();
+  }
+
+  private boolean leadsOut(String name) throws IOException {
+    return host().leadsOut(name, index(name));
+  }
+
+  private int index(String name) throws IOException {
+    return Integer.parseInt(Files.readString(device(name).resolve("ifindex")).strip());
   }
 
   private HostOnly host() {
@@ -301,7 +310,7 @@ class HostOnlyTest {
     enslave("vnet1", "virbr1");
     leaving = port;
     assertThat(reasons("virbr1")).isEmpty();
-    assertThat(host().leadsOut("virbr1")).isFalse();
+    assertThat(leadsOut("virbr1")).isFalse();
   }
 
   /** What was below it when it was listed is gone. */
@@ -309,7 +318,7 @@ class HostOnlyTest {
   void aPortThatIsGoneIsNoObjection() throws IOException {
     add("virbr1", "bridge N/A");
     Files.createSymbolicLink(device("virbr1").resolve("lower_vnet0"), device("vnet0"));
-    assertThat(host().leadsOut("virbr1")).isFalse();
+    assertThat(leadsOut("virbr1")).isFalse();
   }
 
   @Test
@@ -317,14 +326,15 @@ class HostOnlyTest {
     add("br0", "bridge N/A");
     add("vnet0", "tun tap");
     enslave("vnet0", "br0");
-    assertThat(host().leadsOut("eth0")).isTrue();
-    assertThat(host().leadsOut("br0")).isFalse();
+    assertThat(leadsOut("eth0")).isTrue();
+    assertThat(leadsOut("br0")).isFalse();
     route("br0", "00000000", "00000000");
-    assertThat(host().leadsOut("br0")).isTrue();
-    assertThat(host().leadsOut("vnet0")).as("a guest's port there").isFalse();
+    assertThat(leadsOut("br0")).isTrue();
+    assertThat(host().leadsOut("br0", 4711)).as("of another namespace").isFalse();
+    assertThat(leadsOut("vnet0")).as("a guest's port there").isFalse();
 
     add("br1", "bridge N/A");
     enslave("eth0", "br1");
-    assertThat(host().leadsOut("br1")).isTrue();
+    assertThat(leadsOut("br1")).isTrue();
   }
 }

@@ -43,6 +43,15 @@ class LinkTableTest {
     }
   }
 
+  @Test
+  void aListThatIsCutOffIsNone() throws SystemCallException {
+    var messages = messages(NEWLINK, AF_UNSPEC, 4, NEWLINK, AF_UNSPEC, 5);
+    messages.putInt(32, 33);
+    var listing = new LinkTable.Listing();
+    assertThat(listing.add(messages)).isTrue();
+    assertThat(listing.entries()).isEmpty();
+  }
+
   /** Interfaces that moved in the kernel's list while it told of them could be missing. */
   @Test
   void aListThatHasChangedMeanwhileIsNone() throws SystemCallException {

@@ -7,8 +7,10 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -59,7 +61,12 @@ public final class TorProcess implements AutoCloseable {
     try {
       process = builder.start();
     } catch (IOException e) {
-      throw new TorException("cannot start tor: " + e.getMessage());
+      var isSetprivMissing = !words.isEmpty() && words.getFirst().equals("setpriv");
+      throw new TorException(
+          "cannot start tor: %s%s"
+              .formatted(
+                  e.getMessage(),
+                  isSetprivMissing ? " (setpriv is in the package util-linux)" : ""));
     }
     var tor = new TorProcess(process);
     Thread.ofPlatform()
@@ -102,12 +109,27 @@ public final class TorProcess implements AutoCloseable {
   static Path torBinary(@Nullable String searchPath) throws TorException {
     for (var folder : (searchPath == null ? "" : searchPath).split(File.pathSeparator, -1)) {
       var candidate = Path.of(folder.isEmpty() ? "." : folder, "tor").toAbsolutePath();
-      if (Files.isExecutable(candidate) && Files.isRegularFile(candidate)) {
+      if (isProgram(candidate)) {
         return candidate;
       }
     }
     throw new TorException(
         "cannot start tor: not found on the PATH (install it: apt-get install tor)");
+  }
+
+  /** Not by access(2), which asks for the real user, where that may be nobody. */
+  private static boolean isProgram(Path file) throws TorException {
+    try {
+      return Files.isRegularFile(file)
+          && !Collections.disjoint(
+              Files.getPosixFilePermissions(file),
+              List.of(
+                  PosixFilePermission.OWNER_EXECUTE,
+                  PosixFilePermission.GROUP_EXECUTE,
+                  PosixFilePermission.OTHERS_EXECUTE));
+    } catch (IOException e) {
+      throw new TorException("cannot look at %s: %s".formatted(file, e.getMessage()));
+    }
   }
 
   private void readLog(Consumer<TorLog.Entry> listener) {
