@@ -136,7 +136,8 @@ class SharesTest {
           try (var gateway = gateway("full", 400, "-v")) {
             // Some of these wait for a place, and get it at the cost of the guest's own.
             try (var holder = flood(guests.get(0), 300, TransferWorld.HOLD)) {
-              Waiting.until("the table is full", SOON, () -> streams() >= 100);
+              gateway.awaitOutput(
+                  "the table to be full", text -> text.contains("too many connections"), SOON);
               for (var other : guests.subList(1, 3)) {
                 Transfers.bothWays(other, 10_000);
               }

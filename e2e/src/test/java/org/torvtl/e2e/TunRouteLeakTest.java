@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -208,16 +209,32 @@ class TunRouteLeakTest {
     tryAll(PROGRAM, commands);
   }
 
+  /** Some of them side by side: most wait for what never comes. */
   private void tryAll(int user, String commands) throws Exception {
-    for (var command : commands.lines().toList()) {
-      long before = System.nanoTime();
-      var result = as(user, command).await(DEADLINE);
-      long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - before);
-      assertThat(result.exitStatus()).as("%s", result).isNotZero();
-      // By TFTP curl sends again and again, whatever the error; by lo it is not refused.
-      if (command.startsWith("curl") && !command.contains("tftp:") && !command.contains(" lo ")) {
-        assertThat(millis).as("fails at once: %s", result).isLessThan(4_000);
+    try (var executor = Executors.newFixedThreadPool(6)) {
+      var tries =
+          commands
+              .lines()
+              .map(command ->
+                  executor.submit(() -> {
+                    tryOne(user, command);
+                    return command;
+                  }))
+              .toList();
+      for (var each : tries) {
+        each.get();
       }
+    }
+  }
+
+  private void tryOne(int user, String command) throws Exception {
+    long before = System.nanoTime();
+    var result = as(user, command).await(DEADLINE);
+    long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - before);
+    assertThat(result.exitStatus()).as("%s", result).isNotZero();
+    // By TFTP curl sends again and again, whatever the error; by lo it is not refused.
+    if (command.startsWith("curl") && !command.contains("tftp:") && !command.contains(" lo ")) {
+      assertThat(millis).as("fails at once: %s", result).isLessThan(4_000);
     }
   }
 

@@ -14,7 +14,8 @@ import org.torvtl.link.linux.SystemCallException;
 
 /**
  * Watches a table of nftables that always has the same contents, and has it put back when another
- * program changes or removes it. In between the table is not in force: some milliseconds, or as long as the restorer is at other work.
+ * program changes or removes it. In between the table is not in force: some milliseconds, or as
+ * long as the restorer is at other work.
  *
  * <p>A transaction of its own is told from those of others by a marker: a chain with a name of 64
  * random bits, new each time, which the transaction adds and deletes again. So the marker is in
