@@ -258,7 +258,7 @@ record KillSwitch(
     return users.stream().map(Object::toString).toList();
   }
 
-  /** Whoever sends it, and wherever its first hop is. */
+  /** From every sender, to every first hop. */
   private List<String> sourceRoutes(String refuse) {
     return List.of(
         fromHere() + "ip option lsrr exists " + refuse,

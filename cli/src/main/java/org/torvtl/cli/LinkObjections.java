@@ -5,7 +5,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import org.torvtl.link.guard.Attachment;
-import org.torvtl.link.guard.LinkGuard;
+import org.torvtl.link.guard.Objections;
 import org.torvtl.link.linux.HostOnly;
 import org.torvtl.link.linux.NetworkInterface;
 
@@ -16,7 +16,7 @@ import org.torvtl.link.linux.NetworkInterface;
  * @param isForced whether nothing is to be said against any
  */
 record LinkObjections(List<Attachment> devices, boolean allowHost, boolean isForced)
-    implements LinkGuard.Objections {
+    implements Objections {
   private interface Look<T> {
     T at(NetworkInterface found) throws IOException;
   }

@@ -151,6 +151,14 @@ public final class Machine implements Closeable {
     return start(whole);
   }
 
+  /**
+   * Starts what accepts connections as a proxy does, and never answers; returns when it listens.
+   */
+  public void startListener(String address, String port) throws IOException, InterruptedException {
+    start(List.of("nc", "-lkv", address, port))
+        .awaitOutput("'Listening'", text -> text.contains("istening"), Duration.ofSeconds(30));
+  }
+
   /** Runs a command on the machine to its end, whatever its exit status. */
   public CommandResult run(Duration deadline, String... command)
       throws IOException, InterruptedException {

@@ -47,9 +47,7 @@ class DeviceOwnerTest {
         mount -t tmpfs -o mode=755 tmpfs /dev/net
         mknod -m 666 /dev/net/tun c 10 200
         """);
-    machine
-        .start(List.of("nc", "-lkv", "127.0.0.1", "9055"))
-        .awaitOutput("'Listening'", text -> text.contains("istening"), DEADLINE);
+    machine.startListener("127.0.0.1", "9055");
   }
 
   @AfterEach

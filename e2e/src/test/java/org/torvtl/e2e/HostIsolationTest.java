@@ -173,9 +173,7 @@ class HostIsolationTest {
   void boot() throws Exception {
     machine = Machine.boot();
     machine.script(HOST);
-    machine
-        .start(List.of("nc", "-lkv", "127.0.0.1", "9055"))
-        .awaitOutput("'Listening'", text -> text.contains("istening"), DEADLINE);
+    machine.startListener("127.0.0.1", "9055");
   }
 
   @AfterEach
@@ -536,6 +534,19 @@ class HostIsolationTest {
     assertThat(result.err()).contains("br0", "nftables", "--allow-host");
   }
 
+  /** Has a line of a shell's run before nft, which may end instead. */
+  private void wrapNft(String line) throws Exception {
+    machine.script(
+        """
+        nft=$(readlink -f "$(command -v nft)")
+        cp "$nft" /tmp/nft
+        printf '%s\\n' '#!/bin/sh' "$1" 'exec /tmp/nft "$@"' >/tmp/wrapped
+        chmod +x /tmp/wrapped
+        mount --bind /tmp/wrapped "$nft"
+        """,
+        line);
+  }
+
   /** A start that could not tell whether there was one removed the guard of the killed gateway. */
   @Test
   void aGuardThatCannotBeListedStays() throws Exception {
@@ -543,14 +554,7 @@ class HostIsolationTest {
     var killed = start(Kind.BRIDGE);
     killed.process().destroyForcibly();
     Waiting.until("the gateway to end", DEADLINE, () -> !killed.isRunning());
-    machine.script(
-        """
-        nft=$(readlink -f "$(command -v nft)")
-        cp "$nft" /tmp/nft
-        printf '#!/bin/sh\n[ "$1 $2" != "list table" ] || exit 1\nexec /tmp/nft "$@"\n' >/tmp/failing
-        chmod +x /tmp/failing
-        mount --bind /tmp/failing "$nft"
-        """);
+    wrapNft("[ \"$1 $2\" != 'list table' ] || exit 1");
     var result =
         machine
             .start(Machine.torvtl("run", "-d", "br0", "-a", "127.0.0.1", "-p", "9055"))
@@ -566,14 +570,8 @@ class HostIsolationTest {
     var well = machine.start(Machine.torvtl("doctor")).await(DEADLINE);
     assertThat(well.out()).contains("ok       nftables:").doesNotContain("does not take the rules");
     assertThat(machine.script("nft list ruleset").out()).isEmpty();
-    machine.script(
-        """
-        nft=$(readlink -f "$(command -v nft)")
-        cp "$nft" /tmp/nft
-        printf '#!/bin/sh\\ncase "$*" in *--check*) cat >/dev/null; echo "Operation not supported" >&2; exit 1;; esac\\nexec /tmp/nft "$@"\\n' >/tmp/lacking
-        chmod +x /tmp/lacking
-        mount --bind /tmp/lacking "$nft"
-        """);
+    wrapNft(
+        "case \"$*\" in *--check*) cat >/dev/null; echo 'Operation not supported' >&2; exit 1;; esac");
     var lacking = machine.start(Machine.torvtl("doctor")).await(DEADLINE);
     assertThat(lacking.exitStatus()).isEqualTo(1);
     assertThat(lacking.out())

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -16,7 +15,6 @@ import org.junit.jupiter.api.Test;
  * the temporary folder when the program is interrupted just then.
  */
 class NativeLibraryTest {
-  private static final Duration DEADLINE = Duration.ofSeconds(20);
 
   @SuppressWarnings("NullAway.Init") // @BeforeEach
   private Machine machine;
@@ -52,9 +50,7 @@ class NativeLibraryTest {
 
   @Test
   void aGatewayOpensItInPlace() throws Exception {
-    machine
-        .start(List.of("nc", "-lkv", "127.0.0.1", "9055"))
-        .awaitOutput("'Listening'", text -> text.contains("istening"), DEADLINE);
+    machine.startListener("127.0.0.1", "9055");
     machine.script("ip tuntap add dev tap0 mode tap");
     try (var gateway = Gateway.start(machine, "tap0", "-a", "127.0.0.1", "-p", "9055")) {
       assertOpenedInPlace(gateway.process());

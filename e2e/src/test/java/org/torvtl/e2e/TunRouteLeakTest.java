@@ -401,6 +401,10 @@ class TunRouteLeakTest {
     }
   }
 
+  private void assertNothingIsLeft() throws Exception {
+    assertThat(machine.script("nft list ruleset; ip rule | grep 116 || :").out().strip()).isEmpty();
+  }
+
   private String killSwitch(Gateway gateway) throws Exception {
     return machine
         .script("nft -s list table inet torvtl_tun_%d".formatted(gateway.deviceIndex()))
@@ -777,7 +781,7 @@ class TunRouteLeakTest {
     try (var again = gateway("203.0.113.0/24")) {
       again.stop(Signal.TERM);
     }
-    assertThat(machine.script("nft list ruleset; ip rule | grep 116 || :").out().strip()).isEmpty();
+    assertNothingIsLeft();
   }
 
   /** As a terminal that is closed sends it, and a connection that is lost. */
@@ -792,7 +796,7 @@ class TunRouteLeakTest {
     try (var again = gateway("default")) {
       again.stop(Signal.TERM);
     }
-    assertThat(machine.script("nft list ruleset; ip rule | grep 116 || :").out().strip()).isEmpty();
+    assertNothingIsLeft();
   }
 
   /** Where SIGHUP is ignored, as nohup has it, it stays so. */
@@ -810,7 +814,7 @@ class TunRouteLeakTest {
       assertThat(command.await(DEADLINE).exitStatus()).isIn(0, 143);
       assertThat(command.output()).doesNotContain("SIGHUP");
     }
-    assertThat(machine.script("nft list ruleset; ip rule | grep 116 || :").out().strip()).isEmpty();
+    assertNothingIsLeft();
   }
 
   /** As systemd-networkd does when it is started again. */
@@ -835,7 +839,7 @@ class TunRouteLeakTest {
       onlyTorIsSeen(7001);
       assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
     }
-    assertThat(machine.script("nft list ruleset; ip rule | grep 116 || :").out().strip()).isEmpty();
+    assertNothingIsLeft();
   }
 
   /** More than one argument of a program could hold the rules of. */
@@ -853,7 +857,7 @@ class TunRouteLeakTest {
       }
       assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
     }
-    assertThat(machine.script("nft list ruleset; ip rule | grep 116 || :").out().strip()).isEmpty();
+    assertNothingIsLeft();
   }
 
   /** The kernel removes its IPv4 routes without a word. */
@@ -887,7 +891,7 @@ class TunRouteLeakTest {
       onlyTorIsSeen(7001);
       assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
     }
-    assertThat(machine.script("nft list ruleset; ip rule | grep 116 || :").out().strip()).isEmpty();
+    assertNothingIsLeft();
   }
 
   /** What is led into it is refused meanwhile, and that is not told each second. */

@@ -483,7 +483,7 @@ public final class TcpConnection {
     return sender == null ? 0 : sender.overheadBytes();
   }
 
-  /** Whoever is to answer for {@link #overheadBytes} has done so. */
+  /** {@link #overheadBytes} has been charged. */
   public void clearOverhead() {
     if (sender != null) {
       sender.clearOverhead();

@@ -4,7 +4,6 @@ package org.torvtl.link.guard;
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
@@ -42,22 +41,6 @@ public final class LinkGuard implements AutoCloseable {
   private static final long QUIET_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
   private static final Logger log = LoggerFactory.getLogger(LinkGuard.class);
-
-  /** What speaks against a link although its guard is in force. */
-  public interface Objections {
-    /**
-     * Why nothing may be carried; asked on each change, and each second unless the link is a device
-     * of the gateway's own.
-     */
-    Optional<String> get() throws IOException;
-
-    /**
-     * Whether an interface is one of the host's own networks, which is not to be cut off.
-     *
-     * @param index of it; one that is gone is none
-     */
-    boolean leadsOut(int index) throws IOException;
-  }
 
   private final Membership membership;
   private final String device;

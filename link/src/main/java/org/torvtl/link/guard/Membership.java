@@ -24,10 +24,10 @@ import org.torvtl.link.linux.LinkTable;
  * which the kernel makes new ones; but an interface that comes from another namespace brings its
  * own.
  *
- * <p>A bridge that is one of the host's own networks ({@link LinkGuard.Objections#leadsOut}) is no
- * part of it, unless it is the gateway's own device: a TAP that was put into the host's bridge by
- * mistake, or into one that became the host's later, does not cut the host off. Guests' ports there
- * stay silenced.
+ * <p>A bridge that is one of the host's own networks ({@link Objections#leadsOut}) is no part of
+ * it, unless it is the gateway's own device: a TAP that was put into the host's bridge by mistake,
+ * or into one that became the host's later, does not cut the host off. Guests' ports there stay
+ * silenced.
  */
 final class Membership {
   private static final Logger log = LoggerFactory.getLogger(Membership.class);
@@ -41,10 +41,10 @@ final class Membership {
   /** What guests are or were behind, by index: ports, and what a macvlan stands on. */
   private final Map<Integer, Attachment> former = new LinkedHashMap<>();
 
-  private final LinkGuard.Objections objections;
+  private final Objections objections;
   private List<LinkTable.Entry> interfaces = List.of();
 
-  Membership(List<Attachment> own, LinkGuard.Objections objections) {
+  Membership(List<Attachment> own, Objections objections) {
     this.own = List.copyOf(own);
     this.objections = objections;
   }

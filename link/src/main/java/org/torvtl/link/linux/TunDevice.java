@@ -244,7 +244,7 @@ public final class TunDevice implements Device {
   }
 
   /**
-   * Lets a user attach to it, beside those who may administer the network, and nobody else.
+   * Lets only one user attach to it, beside those who may administer the network.
    *
    * @param uid of the user, 32 bits without sign
    */

@@ -24,8 +24,8 @@ class MembershipTest {
 
   private final Set<Integer> leadOut = new HashSet<>();
 
-  private final LinkGuard.Objections objections =
-      new LinkGuard.Objections() {
+  private final Objections objections =
+      new Objections() {
         @Override
         public Optional<String> get() {
           return leadOut.isEmpty() ? Optional.empty() : Optional.of("the host's own");
