@@ -49,6 +49,7 @@ import org.torvtl.wire.Icmpv4Message;
  */
 final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandler {
   private static final Logger log = LoggerFactory.getLogger(Flow.class);
+  private static final int SHORT_STREAM_BYTES = 1 << 15;
 
   private final GuestConnection guest;
   private final Lane lane;
@@ -56,6 +57,9 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   private @Nullable Future<Channel> connecting;
   private @Nullable Channel channel;
   private long openedNanos;
+
+  /** In both directions together, until there are enough of them to know. */
+  private int carriedBytes;
 
   /** Bytes written and not yet part of a batch that was flushed; and what memory they pin. */
   private int batchBytes;
@@ -127,12 +131,24 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     log.debug("{} open", guest);
     openedNanos = System.nanoTime();
     guest.accept();
-    // Once the egress has sent its FIN, Netty reads all that is left whether it was asked to or
-    // not, so this bounds what then lies here in place of there; and what waits in a large send
-    // buffer is far behind the guest's FIN.
-    stream.config().setOption(ChannelOption.SO_RCVBUF, guest.sendCapacityBytes());
-    stream.config().setOption(ChannelOption.SO_SNDBUF, guest.sendCapacityBytes());
     readWhileWritable();
+  }
+
+  /**
+   * Limits the buffers of a stream's socket. Once the egress has sent its FIN, Netty reads all that
+   * is left whether it was asked to or not, so this bounds what then lies here in place of there;
+   * and what waits in a large send buffer is far behind the guest's FIN. The kernel begins with
+   * little and grows a buffer with what was moved, so those of a short stream are left alone.
+   */
+  private void carries(Channel stream, int bytes) {
+    if (carriedBytes >= SHORT_STREAM_BYTES) {
+      return;
+    }
+    carriedBytes += bytes;
+    if (carriedBytes >= SHORT_STREAM_BYTES) {
+      stream.config().setOption(ChannelOption.SO_RCVBUF, guest.sendCapacityBytes());
+      stream.config().setOption(ChannelOption.SO_SNDBUF, guest.sendCapacityBytes());
+    }
   }
 
   private void refuse(Throwable cause) {
@@ -178,6 +194,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     if (batchBytes == 0) {
       lane.flushAtEndOfBatch(this);
     }
+    carries(stream, length);
     batchBytes += length;
     int pinned = MemoryFootprint.of(data);
     batchPinned += pinned;
@@ -321,6 +338,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
       return;
     }
     farEndSpokeLast = true;
+    carries(context.channel(), data.readableBytes());
     waitingIn += data.readableBytes();
     counters.waitingBytesIn += data.readableBytes();
     if (guestEnded) {

@@ -3,6 +3,7 @@ package org.torvtl.tor.socks;
 
 import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelFactory;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
@@ -11,6 +12,7 @@ import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.epoll.EpollIoHandle;
 import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.channel.socket.SocketChannel;
+import io.netty.channel.socket.SocketProtocolFamily;
 import io.netty.channel.socket.nio.NioSocketChannel;
 import io.netty.channel.unix.DomainSocketAddress;
 import io.netty.handler.codec.socksx.v5.DefaultSocks5CommandRequest;
@@ -257,7 +259,8 @@ public final class SocksClient {
     if (connectAddress instanceof DomainSocketAddress) {
       bootstrap.channel(EpollDomainSocketChannel.class);
     } else {
-      bootstrap.channel(tcpChannelClass(loop)).option(ChannelOption.TCP_NODELAY, true);
+      // Netty turns TCP_NODELAY on for each of these.
+      bootstrap.channelFactory(tcpChannels(loop));
     }
     return bootstrap
         .group(loop)
@@ -275,9 +278,15 @@ public final class SocksClient {
     return new DefaultSocks5CommandRequest(command, type, NetUtil.toAddressString(address), port);
   }
 
-  private static Class<? extends SocketChannel> tcpChannelClass(EventLoop loop) {
-    return loop instanceof IoEventLoop io && io.isCompatible(EpollIoHandle.class)
-        ? EpollSocketChannel.class
-        : NioSocketChannel.class;
+  private ChannelFactory<SocketChannel> tcpChannels(EventLoop loop) {
+    if (!(loop instanceof IoEventLoop io && io.isCompatible(EpollIoHandle.class))) {
+      return NioSocketChannel::new;
+    }
+    var family =
+        connectAddress instanceof InetSocketAddress inet
+                && inet.getAddress() instanceof Inet4Address
+            ? SocketProtocolFamily.INET
+            : SocketProtocolFamily.INET6;
+    return () -> new EpollSocketChannel(family);
   }
 }

@@ -278,6 +278,7 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
   abstract static sealed class Request<T> extends SocksExchange<T> {
     private final Socks5CommandRequest request;
     private final @Nullable SocksCredentials credentials;
+    private boolean acknowledgmentDue;
 
     private Request(
         Proxy proxy,
@@ -326,8 +327,7 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
       switch (answer) {
         case Socks5PasswordAuthResponse m when m.status().isSuccess() -> {
           awaitReply(ctx);
-          // The request is on its way already, so nothing else takes the acknowledgment along.
-          SocksClient.acknowledgeAtOnce(ctx.channel());
+          acknowledgmentDue = true;
         }
         case Socks5PasswordAuthResponse _ -> fail(new SocksException.CredentialsRefused(proxy()));
         case Socks5CommandResponse m when m.status().equals(Socks5CommandStatus.SUCCESS) ->
@@ -339,6 +339,16 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
           malformed("more than was asked for", null);
         }
       }
+    }
+
+    /** The request is on its way already, so nothing else takes an acknowledgment along. */
+    @Override
+    public void channelReadComplete(ChannelHandlerContext ctx) {
+      if (acknowledgmentDue && !promise().isDone()) {
+        SocksClient.acknowledgeAtOnce(ctx.channel());
+        acknowledgmentDue = false;
+      }
+      super.channelReadComplete(ctx);
     }
 
     private void awaitReply(ChannelHandlerContext ctx) {
