@@ -17,8 +17,14 @@ import org.torvtl.link.linux.NetworkInterface;
  */
 record LinkObjections(List<Attachment> devices, boolean allowHost, boolean isForced)
     implements Objections {
-  private interface Look<T> {
+  /** What is asked of an interface. */
+  interface Look<T> {
     T at(NetworkInterface found) throws IOException;
+  }
+
+  /** The interface of a number, if this network namespace has it. */
+  interface Finder {
+    Optional<NetworkInterface> find(int index) throws IOException;
   }
 
   @Override
@@ -28,7 +34,11 @@ record LinkObjections(List<Attachment> devices, boolean allowHost, boolean isFor
     }
     for (var device : devices) {
       List<HostOnly.Objection> objections =
-          look(device.index(), List.of(), found -> HostOnly.objections(found, allowHost));
+          look(
+              NetworkInterface::ofIndex,
+              device.index(),
+              List.of(),
+              found -> HostOnly.objections(found, allowHost));
       if (!objections.isEmpty()) {
         return Optional.of(objections.getFirst().reason());
       }
@@ -38,22 +48,24 @@ record LinkObjections(List<Attachment> devices, boolean allowHost, boolean isFor
 
   @Override
   public boolean leadsOut(int index) throws IOException {
-    return !isForced && look(index, false, HostOnly::leadsOut);
+    return !isForced && look(NetworkInterface::ofIndex, index, false, HostOnly::leadsOut);
   }
 
   /** It may go in the meantime, and then nothing is to be said of it. */
-  private static <T> T look(int index, T nothing, Look<T> look) throws IOException {
-    var found = NetworkInterface.ofIndex(index);
+  static <T> T look(Finder finder, int index, T nothing, Look<T> look) throws IOException {
+    var found = finder.find(index);
     if (found.isEmpty()) {
       return nothing;
     }
+    T seen;
     try {
-      return look.at(found.get());
+      seen = look.at(found.get());
     } catch (IOException e) {
-      if (NetworkInterface.ofIndex(index).isPresent()) {
+      if (finder.find(index).isPresent()) {
         throw e;
       }
       return nothing;
     }
+    return seen.equals(nothing) || finder.find(index).isPresent() ? seen : nothing;
   }
 }

@@ -8,9 +8,11 @@ import java.util.List;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The onion network, stage 2: ping into the tunnel's network. */
+@Tag("alone")
 class OnionTrafficTest {
   private static final Duration DEADLINE = Duration.ofSeconds(60);
   private static final int LARGEST = 1500 - 28;

@@ -13,6 +13,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -21,6 +22,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * The onion network, stage 3: a host with eth0 to eth3, behind each a gateway, behind that a world
  * with addresses in 18/8 and 128/8.
  */
+@Tag("alone")
 class OnionWorldTest {
   private static final Duration DEADLINE = Duration.ofSeconds(30);
   private static final String FROM = "192.168.200.2";

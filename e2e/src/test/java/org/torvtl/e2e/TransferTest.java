@@ -4,9 +4,11 @@ package org.torvtl.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Every byte arrives, once and in order, in both directions and in many connections at once. */
+@Tag("alone")
 @OnTestbed
 class TransferTest {
   private static final int MIB = 1 << 20;
