@@ -145,9 +145,11 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
       return;
     }
     carriedBytes += bytes;
-    if (carriedBytes >= SHORT_STREAM_BYTES) {
-      stream.config().setOption(ChannelOption.SO_RCVBUF, guest.sendCapacityBytes());
-      stream.config().setOption(ChannelOption.SO_SNDBUF, guest.sendCapacityBytes());
+    if (carriedBytes >= SHORT_STREAM_BYTES && stream.isOpen()) {
+      guarded(() -> {
+        stream.config().setOption(ChannelOption.SO_RCVBUF, guest.sendCapacityBytes());
+        stream.config().setOption(ChannelOption.SO_SNDBUF, guest.sendCapacityBytes());
+      });
     }
   }
 
@@ -194,12 +196,12 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     if (batchBytes == 0) {
       lane.flushAtEndOfBatch(this);
     }
-    carries(stream, length);
     batchBytes += length;
     int pinned = MemoryFootprint.of(data);
     batchPinned += pinned;
     guest.memory().charge(pinned);
     stream.write(data, stream.voidPromise());
+    carries(stream, length);
   }
 
   /** Gives what was written since the last call to the stream's socket. */
@@ -338,13 +340,14 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
       return;
     }
     farEndSpokeLast = true;
-    carries(context.channel(), data.readableBytes());
-    waitingIn += data.readableBytes();
+    int length = data.readableBytes();
+    waitingIn += length;
     counters.waitingBytesIn += data.readableBytes();
     if (guestEnded) {
       restartWait();
     }
     guest.send(data);
+    carries(context.channel(), length);
   }
 
   @Override

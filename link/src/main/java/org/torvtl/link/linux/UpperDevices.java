@@ -103,8 +103,9 @@ public final class UpperDevices {
       if (renamed.isEmpty()) {
         return false;
       }
+      var found = masterOf(renamed.get());
       name = renamed.get();
-      master = masterOf(name);
+      master = found;
     }
     return !names(interfaces, name).isEmpty();
   }
