@@ -34,11 +34,7 @@ record LinkObjections(List<Attachment> devices, boolean allowHost, boolean isFor
     }
     for (var device : devices) {
       List<HostOnly.Objection> objections =
-          look(
-              NetworkInterface::ofIndex,
-              device.index(),
-              List.of(),
-              found -> HostOnly.objections(found, allowHost));
+          look(device.index(), List.of(), found -> HostOnly.objections(found, allowHost));
       if (!objections.isEmpty()) {
         return Optional.of(objections.getFirst().reason());
       }
@@ -48,7 +44,11 @@ record LinkObjections(List<Attachment> devices, boolean allowHost, boolean isFor
 
   @Override
   public boolean leadsOut(int index) throws IOException {
-    return !isForced && look(NetworkInterface::ofIndex, index, false, HostOnly::leadsOut);
+    return !isForced && look(index, false, HostOnly::leadsOut);
+  }
+
+  private static <T> T look(int index, T nothing, Look<T> look) throws IOException {
+    return look(NetworkInterface::ofIndex, index, nothing, look);
   }
 
   /** It may go in the meantime, and then nothing is to be said of it. */

@@ -342,7 +342,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     farEndSpokeLast = true;
     int length = data.readableBytes();
     waitingIn += length;
-    counters.waitingBytesIn += data.readableBytes();
+    counters.waitingBytesIn += length;
     if (guestEnded) {
       restartWait();
     }
