@@ -141,7 +141,6 @@ public final class LinkGuard implements AutoCloseable {
       if (!renew(true)) {
         throw new IOException("its interfaces or nftables' rules keep changing");
       }
-      membership.keep(segment);
       var objection = membership.objection();
       if (objection.isPresent()) {
         throw new IOException(objection.get());
@@ -347,8 +346,11 @@ public final class LinkGuard implements AutoCloseable {
           throw e;
         }
         log.debug("interfaces of {} have changed meanwhile", device, e);
+        // Some of it may be in force.
+        membership.keep(segment);
         continue;
       }
+      membership.keep(segment);
       news.hear();
       if (!news.isTouched() && membership.survey().equals(segment)) {
         isUnfinished = false;
