@@ -509,7 +509,19 @@ final class Sender {
 
   /** The most payload a packet carries now, beside the options it must have. */
   private int segmentSize() {
-    return packetSize - receiver.optionsLength();
+    return Math.min(packetSize - receiver.optionsLength(), windowShare());
+  }
+
+  /**
+   * The most of the peer's window that one segment takes: half of the largest it ever offered, so
+   * that two fill it, and the acknowledgment of one sends the next on its way. Otherwise what is
+   * left behind a full segment would wait for an acknowledgment that the peer delays. Windows of a
+   * default segment and less are not divided. As Linux does (tcp_bound_to_half_wnd).
+   */
+  private int windowShare() {
+    long largest = window.largest();
+    long share = largest > DEFAULT_SEGMENT ? largest / 2 : largest;
+    return (int) Math.max(LEAST_SEGMENT, share);
   }
 
   private void transmit(long from, long end, long nowNanos) {

@@ -165,8 +165,8 @@ class ResetTest {
   @Test
   void aVeryOldAcknowledgmentIsChallengedAndItsDataDropped() {
     guest.guestWindow(1000).established();
-    for (int i = 0; i < 5; i++) {
-      guest.weSend(1000).expect(data(1000 * i, 1000)).sends(ack(1000 * i + 1000));
+    for (int i = 0; i < 10; i++) {
+      guest.weSend(500).expect(data(500 * i, 500)).sends(ack(500 * i + 500));
     }
     guest.events.clear();
     guest.sends(data(0, 10).ackOf(3999)).expect(ack(0)).expectEvents();

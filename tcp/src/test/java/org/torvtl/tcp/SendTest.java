@@ -11,6 +11,8 @@ import static org.torvtl.tcp.Seg.fin;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * What is sent while nothing gets lost: segments, windows, probes. RFC 9293, sections 3.7 and 3.8.
@@ -101,6 +103,35 @@ class SendTest {
     guest.expect(data(2000, 1436).sack(100, 110), data(3436, 24)).sends(ack(3460));
   }
 
+  /**
+   * A peer that has room for less than two segments, delays its acknowledgments and sends no window
+   * updates, as picoTCP does: what follows a full segment would wait for 200 ms each time.
+   */
+  @ParameterizedTest
+  @ValueSource(ints = {1460, 1461, 1600, 2000, 2919})
+  void twoSegmentsFillASmallWindow(int window) {
+    int half = window / 2;
+    guest.guestWindow(window).established().weSend(20 * half);
+    guest.expect(data(0, half), data(half, half));
+    for (int i = 1; i < 18; i++) {
+      guest.sends(ack(i * half)).expect(data((i + 1) * half, half));
+    }
+  }
+
+  @Test
+  void aTinyWindowIsNotDivided() {
+    guest.guestWindow(536).established().weSend(2000).expect(data(0, 536));
+    guest.sends(ack(536)).expect(data(536, 536));
+    guest.sends(ack(1072)).expect(data(1072, 536)).sends(ack(1608)).expect(data(1608, 392));
+    guest.sends(ack(2000));
+  }
+
+  @Test
+  void aWindowThatWasLargeOnceIsNotSmall() {
+    guest.established().weSend(4380).expect(data(0, 1460), data(1460, 1460), data(2920, 1460));
+    guest.sends(ack(4380).win(1460)).weSend(2920).expect(data(4380, 1460));
+  }
+
   @Test
   void startsWithTenSegmentsAndDoubles() {
     guest.established().weSend(100 * 1460);
@@ -137,7 +168,7 @@ class SendTest {
 
   @Test
   void halfOfALittleWindowIsWorthASegment() {
-    guest.guestWindow(1000).established().weSend(3000).expect(data(0, 1000));
+    guest.guestWindow(1000).established().weSend(3000).expect(data(0, 500), data(500, 500));
     guest.sends(ack(1000).win(499)).expectNothing();
     guest.sends(ack(1000).win(500)).expect(data(1000, 500));
   }
