@@ -735,16 +735,21 @@ public final class TcpConnection {
     }
   }
 
-  /** RFC 5961, section 3; in TIME-WAIT a reset is ignored, by RFC 1337. */
+  /**
+   * RFC 5961, section 3. In TIME-WAIT only a reset at the very number expected counts. RFC 1337
+   * would ignore that too; but it is how a peer answers our challenge that knows nothing of the old
+   * connection and begins a new one from the same port at a number of before, as stacks without
+   * random numbers do. Linux takes it as well (tcp_rfc1337).
+   */
   private void receiveReset(long sequence, long nowNanos) {
     var input = receiver();
-    if (state == TcpState.TIME_WAIT) {
-      counters.outOfWindow++;
-    } else if (sequence == input.next()) {
+    if (sequence == input.next()) {
       counters.resetsReceived++;
       boolean refused = active && state == TcpState.SYN_RECEIVED;
       finish(refused ? CloseReason.REFUSED_BY_PEER : CloseReason.RESET_BY_PEER);
-    } else if (sequence > input.next() && sequence <= input.window().announcedEdge()) {
+    } else if (state != TcpState.TIME_WAIT
+        && sequence > input.next()
+        && sequence <= input.window().announcedEdge()) {
       challenge(nowNanos);
     } else {
       counters.outOfWindow++;

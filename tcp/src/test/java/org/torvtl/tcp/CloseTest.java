@@ -104,9 +104,20 @@ class CloseTest {
   }
 
   @Test
-  void aResetInTimeWaitIsIgnored() {
+  void inTimeWaitOnlyAResetAtTheVeryNumberCounts() {
     guest.established().weShutDown().expect(fin(0)).sends(fin(0).ackOf(1)).expect(ack(1));
-    guest.sends(rst(1)).expectState(TcpState.TIME_WAIT);
+    guest.sends(rst(0)).expectState(TcpState.TIME_WAIT);
+    guest.sends(rst(2)).expectState(TcpState.TIME_WAIT);
+    guest.sends(rst(1)).expectState(TcpState.CLOSED).expectEvents("end of stream", "closed NORMAL");
+  }
+
+  /** As lwIP and uIP do in each process: the same port, and the same first number. */
+  @Test
+  void aPeerThatBeginsAnewAtTheSameNumberGetsThrough() {
+    guest.established().weShutDown().expect(fin(0)).sends(fin(0).ackOf(1)).expect(ack(1));
+    assertThat(guest.yieldsTo(syn())).isFalse();
+    guest.sends(syn()).expect(ack(1).seq(1));
+    guest.sends(rst(1)).expectState(TcpState.CLOSED);
   }
 
   @Test
