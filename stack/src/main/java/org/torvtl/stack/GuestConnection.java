@@ -144,6 +144,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
         .icmp()
         .unreachable(
             key.guest, key.guestAddress, key.address, held.quote(), code, table.nowNanos());
+    table.unreachable(key, held.sequence());
     syn = null;
     tcp.drop();
     settle();

@@ -37,9 +37,14 @@ final class HeldSyn {
     return quote;
   }
 
+  /** Its sequence number. */
+  int sequence() {
+    return quote.getInt(sequenceIndex);
+  }
+
   /** Whether a SYN with this sequence number is the same again. */
   boolean isRepetition(int sequence) {
-    return quote.getInt(sequenceIndex) == sequence;
+    return sequence() == sequence;
   }
 
   /** The guest asks again. One that has started anew waits for errors about its last SYN. */

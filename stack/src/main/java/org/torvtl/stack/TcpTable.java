@@ -43,6 +43,7 @@ final class TcpTable {
   private final Map<GuestConnection.Key, GuestConnection> connections = new HashMap<>();
   private final TcpSegment segment = new TcpSegment();
   private final ConnectionShares shares;
+  private final UnreachableRequests unreachable = new UnreachableRequests();
 
   TcpTable(
       StackConfig config,
@@ -144,8 +145,10 @@ final class TcpTable {
   }
 
   private void open(GuestConnection.Key key, Ipv4Packet packet, ByteBuf frame, long nowNanos) {
-    if (key.address() == config.address()) {
-      // Nothing listens on the gateway itself.
+    if (key.address() == config.address()
+        || unreachable.isRepeated(key, segment.sequence(), nowNanos)) {
+      // Nothing listens on the gateway itself; and a guest that has not heeded an error is told
+      // anew.
       if (admission.admitsAnswer(WorkCost.answer(0), nowNanos)) {
         reset(key);
       }
@@ -183,6 +186,12 @@ final class TcpTable {
                 options,
                 payload,
                 segmentSize));
+  }
+
+  /** A request was answered by an ICMP error. */
+  void unreachable(GuestConnection.Key key, int sequence) {
+    unreachable.answered(
+        key, sequence, config.owners().applyAsLong(key.guest()), clock.getAsLong());
   }
 
   void forget(GuestConnection.Key key, ConnectionShares.Place place) {

@@ -607,6 +607,39 @@ class StackTest {
     assertThat(stack.connections()).isZero();
   }
 
+  /** Most stacks do not heed the error, and would ask the egress again and again. */
+  @Test
+  void aRequestThatIsRepeatedBehindAnErrorIsAnsweredByAReset() {
+    send(tcp(TcpSegment.SYN, 100, 0));
+    recorder.connections.getLast().unreachable(Icmpv4Message.HOST_UNREACHABLE);
+    expectUnreachable(Icmpv4Message.HOST_UNREACHABLE, FAR_IP);
+    now += TimeUnit.SECONDS.toNanos(3);
+    send(tcp(TcpSegment.SYN, 100, 0));
+    var reset = receiveTcp();
+    assertThat(reset.flags()).isEqualTo(TcpSegment.RST | TcpSegment.ACK);
+    assertThat(reset.acknowledgment()).isEqualTo(101);
+    assertThat(recorder.connections).hasSize(1);
+    // Another one from the same port, and the same one long after.
+    send(tcp(TcpSegment.SYN, 200, 0));
+    assertThat(recorder.connections).hasSize(2);
+    recorder.connections.getLast().unreachable(Icmpv4Message.HOST_UNREACHABLE);
+    now += UnreachableRequests.MEMORY_NANOS;
+    send(tcp(TcpSegment.SYN, 200, 0));
+    assertThat(recorder.connections).hasSize(3);
+  }
+
+  @Test
+  void errorsOfOneGuestDoNotMakeThoseOfAnotherForgotten() {
+    var requests = new UnreachableRequests();
+    var key = new GuestConnection.Key(OTHER_GUEST, GUEST_IP, FAR_IP, 1);
+    requests.answered(key, 100, OTHER_GUEST, 0);
+    for (int i = 0; i < 2 * UnreachableRequests.CAPACITY; i++) {
+      requests.answered(new GuestConnection.Key(GUEST, GUEST_IP, FAR_IP, i), i, GUEST, 0);
+    }
+    assertThat(requests.isRepeated(key, 100, 1)).isTrue();
+    assertThat(requests.isRepeated(key, 101, 1)).isFalse();
+  }
+
   /** A guest takes an error only if it is about the request it waits for an answer to. */
   @Test
   void anErrorIsAboutTheLatestSyn() {
@@ -672,6 +705,21 @@ class StackTest {
     send(tcp(TcpSegment.SYN, 1, 0));
     assertThat(stack.connections()).isEqualTo(StackConfig.DEFAULT_MAX_PENDING);
     assertThat(stack.counters().dropCount(Drop.TCP_PENDING_EVICTED)).isEqualTo(10);
+  }
+
+  /** As of a guest that marks what matters: 802.1p, in a tag that names no VLAN. */
+  @Test
+  void framesWithAPriorityTagAreAsOthers() {
+    var syn = tcp(TcpSegment.SYN, 100, 0);
+    int addresses = EthernetFrame.HEADER_LENGTH - Short.BYTES;
+    send(
+        Unpooled.wrappedBuffer(
+            ByteBufUtil.getBytes(syn, 0, addresses),
+            new byte[] {(byte) 0x81, 0, (byte) 0xA0, 0},
+            ByteBufUtil.getBytes(syn, addresses, syn.readableBytes() - addresses)));
+    assertThat(recorder.connections).hasSize(1);
+    recorder.connections.getLast().accept();
+    assertThat(receiveTcp().flags()).isEqualTo(TcpSegment.SYN | TcpSegment.ACK);
   }
 
   // What is dropped.

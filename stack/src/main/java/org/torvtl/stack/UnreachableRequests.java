@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.stack;
+
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Requests for connections that were answered by an ICMP error. Few TCP stacks give up a SYN for
+ * that (RFC 1122, section 4.2.3.9, calls most of the codes soft errors): they repeat it, for
+ * minutes, and each time the egress would be asked again. So a repetition is answered by a reset.
+ *
+ * <p>The memory is bounded, and shared out by whose requests they were; see {@link OwnedKeys}.
+ */
+final class UnreachableRequests {
+  static final int CAPACITY = 1024;
+
+  /**
+   * The first repetition comes after 1 s, or 3 s (RFC 6298, section 2; RFC 1122, section 4.2.3.1),
+   * of which some have passed before the error.
+   */
+  static final long MEMORY_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+  private record Answer(int sequence, long nanos) {}
+
+  private final Map<GuestConnection.Key, Answer> answers = new HashMap<>();
+  private final OwnedKeys<GuestConnection.Key> keys = new OwnedKeys<>(CAPACITY);
+
+  /**
+   * A request was answered.
+   *
+   * @param sequence of its SYN
+   * @param owner whose share the entry counts for
+   */
+  void answered(GuestConnection.Key key, int sequence, long owner, long nowNanos) {
+    var evicted = keys.use(key, owner);
+    if (evicted != null) {
+      answers.remove(evicted);
+    }
+    answers.put(key, new Answer(sequence, nowNanos));
+  }
+
+  /** Whether a SYN with this sequence number is a request that was answered just now. */
+  boolean isRepeated(GuestConnection.Key key, int sequence, long nowNanos) {
+    var answer = answers.get(key);
+    return answer != null && answer.sequence == sequence && nowNanos - answer.nanos < MEMORY_NANOS;
+  }
+}
