@@ -10,6 +10,7 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.torvtl.gateway.FlowConfig;
 import org.torvtl.gateway.Gateway;
 import org.torvtl.gateway.GuestDevice;
 import org.torvtl.gateway.PerDeviceIsolation;
@@ -103,6 +104,7 @@ final class DemoCommand implements Callable<Integer> {
                         List.of(new DeviceLink(device)),
                         StackConfig.of(StackConfig.DEFAULT_ADDRESS),
                         new PerDeviceIsolation(TAP, new SecureRandom(), () -> false))),
+                FlowConfig.DEFAULT,
                 new TorEgress(lab.socksAddress(), ProxyOptions.reach(lab.socksAddress(), teardown)),
                 new SecureRandom(),
                 cause -> spec.commandLine().getErr().println("torvtl: " + cause.getMessage())));

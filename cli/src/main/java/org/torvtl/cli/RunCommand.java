@@ -93,9 +93,11 @@ final class RunCommand implements Callable<Integer> {
               + " keeps root. Default: the first of debian-tor, tor, _tor, nobody there is.")
   private @Nullable String userName;
 
+  @Mixin private HalfCloseOptions halfClose;
+
   @Option(
       names = {"-v", "--verbose"},
-      description = "Log each flow.")
+      description = "Log each flow when it is over.")
   private boolean verbose;
 
   @Spec private CommandSpec spec;
@@ -113,6 +115,7 @@ final class RunCommand implements Callable<Integer> {
     if (external != null && torrc != null) {
       throw Arguments.wrong(spec, "--torrc is for torvtl's own tor, which -a and -p replace");
     }
+    var flows = halfClose.flows(spec);
     capture.check(spec, places.stream().mapToInt(Guests.Place::lanes).sum());
     var user = ServiceUser.choose(userName);
     var end = new CompletableFuture<Void>();
@@ -149,7 +152,8 @@ final class RunCommand implements Callable<Integer> {
         peers = ProxyOptions.reach(socks, teardown);
       }
       var gateway =
-          new Gateway(devices, new TorEgress(socks, peers), new SecureRandom(), listener(end));
+          new Gateway(
+              devices, flows, new TorEgress(socks, peers), new SecureRandom(), listener(end));
       teardown.add(gateway);
       teardown.add(() -> log.info("{}", gateway.counters()));
       gateway.start();

@@ -10,9 +10,9 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.util.concurrent.Future;
-import io.netty.util.concurrent.ScheduledFuture;
 import java.io.IOException;
 import java.nio.channels.NotYetConnectedException;
+import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -41,9 +41,9 @@ import org.torvtl.wire.Icmpv4Message;
  *
  * <p>Tor has no half-closed streams: shutting down one direction ends both. So a guest's FIN is not
  * passed on while the far end may still answer. It goes on as the end of the whole stream when the
- * far end has ended its direction, or nothing has moved in either direction for a while, which
- * {@link FlowTimeouts} bounds. And what a guest sends after the far end has ended may find no taker
- * any more; then the guest still gets all that is queued for it, and a RST after that.
+ * far end has ended its direction, or nothing has moved in either direction for a while: {@link
+ * FarEndWait}. And what a guest sends after the far end has ended may find no taker any more; then
+ * the guest still gets all that is queued for it, and a RST after that.
  *
  * <p>Whatever fails here cuts this flow and no other.
  */
@@ -56,10 +56,12 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   private final FlowCounters counters;
   private @Nullable Future<Channel> connecting;
   private @Nullable Channel channel;
+  private final Dialogue dialogue;
+  private final long requestedNanos = System.nanoTime();
   private long openedNanos;
 
-  /** In both directions together, until there are enough of them to know. */
-  private int carriedBytes;
+  /** Whether the socket's buffers are bounded. */
+  private boolean areBuffersLimited;
 
   /** Bytes written and not yet part of a batch that was flushed; and what memory they pin. */
   private int batchBytes;
@@ -77,25 +79,24 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
 
   private boolean streamEnded;
   private boolean outputShut;
-  private boolean guestEnded;
   private boolean guestClosed;
 
-  private boolean farEndSpokeLast;
-  private final StreamProgress progress = new StreamProgress();
-  private long waitEndNanos;
-  private @Nullable ScheduledFuture<?> wait;
-  private long wakeNanos;
+  /** Since the guest has ended its side, until the far end has. */
+  private @Nullable FarEndWait wait;
+
+  private boolean isUploadEnded;
+  private boolean isControl;
 
   private Flow(GuestConnection guest, Lane lane) {
     this.guest = guest;
     this.lane = lane;
     this.counters = lane.flowCounters();
+    this.dialogue = new Dialogue(guest.port());
   }
 
   /** Begins a flow for a guest's request. */
   static void start(GuestConnection guest, Lane lane) {
     lane.flowCounters().requested++;
-    log.debug("{} asked for", guest);
     var flow = new Flow(guest, lane);
     guest.handler(flow);
     var egress = lane.egress();
@@ -128,8 +129,8 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     }
     counters.opened++;
     lane.liveness().watch();
-    log.debug("{} open", guest);
     openedNanos = System.nanoTime();
+    noteControl();
     guest.accept();
     readWhileWritable();
   }
@@ -140,12 +141,11 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
    * and what waits in a large send buffer is far behind the guest's FIN. The kernel begins with
    * little and grows a buffer with what was moved, so those of a short stream are left alone.
    */
-  private void carries(Channel stream, int bytes) {
-    if (carriedBytes >= SHORT_STREAM_BYTES) {
-      return;
-    }
-    carriedBytes += bytes;
-    if (carriedBytes >= SHORT_STREAM_BYTES && stream.isOpen()) {
+  private void limitBuffers(Channel stream) {
+    if (!areBuffersLimited
+        && dialogue.sentBytes() + dialogue.receivedBytes() >= SHORT_STREAM_BYTES
+        && stream.isOpen()) {
+      areBuffersLimited = true;
       guarded(() -> {
         stream.config().setOption(ChannelOption.SO_RCVBUF, guest.sendCapacityBytes());
         stream.config().setOption(ChannelOption.SO_SNDBUF, guest.sendCapacityBytes());
@@ -154,12 +154,13 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   }
 
   private void refuse(Throwable cause) {
-    log.debug("{} refused: {}", guest, cause.getMessage());
     var refusal = lane.egress().refusal(cause);
     if (refusal == Egress.Refusal.NONE) {
       lane.exhausted(cause);
+      tell("left without an answer: " + cause.getMessage());
     } else {
       counters.refused++;
+      tell("refused: " + cause.getMessage());
     }
     if (lane.egress().isGone(cause)) {
       lane.liveness().noteGone(System.nanoTime());
@@ -191,7 +192,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
       data.release();
       return;
     }
-    farEndSpokeLast = false;
+    dialogue.guestSaid(data);
     counters.waitingBytesOut += length;
     if (batchBytes == 0) {
       lane.flushAtEndOfBatch(this);
@@ -201,7 +202,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     batchPinned += pinned;
     guest.memory().charge(pinned);
     stream.write(data, stream.voidPromise());
-    carries(stream, length);
+    limitBuffers(stream);
   }
 
   /** Gives what was written since the last call to the stream's socket. */
@@ -226,8 +227,8 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     guest.memory().release(pinned);
     lane.pausedFlows().memoryWasReleased();
     if (result.isSuccess()) {
-      if (guestEnded) {
-        progress.written(System.nanoTime());
+      if (wait != null) {
+        wait.written();
       }
       guest.consumed(length);
     } else {
@@ -238,9 +239,17 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
 
   @Override
   public void endOfStream() {
-    guestEnded = true;
-    progress.written(System.nanoTime());
-    if (!streamEnded) {
+    var stream = channel;
+    if (stream != null && !streamEnded) {
+      wait =
+          new FarEndWait(
+              lane,
+              guest,
+              dialogue,
+              stream,
+              openedNanos - requestedNanos,
+              () -> guarded(this::farEndIsSilent));
+      wait.written();
       restartWait();
     }
   }
@@ -249,9 +258,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   public void acknowledged(int bytes) {
     waitingIn -= bytes;
     counters.waitingBytesIn -= bytes;
-    if (guestEnded && !streamEnded) {
-      restartWait();
-    }
+    restartWait();
     if (streamGone) {
       cutOnceDelivered();
     } else {
@@ -265,22 +272,31 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
       return;
     }
     guestIsClosed();
-    log.debug("{} closed: {}", guest, reason);
-    stopWait();
     var stream = channel;
     if (stream == null) {
       closedUnopened(reason);
       return;
     }
     switch (reason) {
-      case NORMAL -> counters.ended++;
-      case RESET_BY_PEER, REFUSED_BY_PEER -> counters.resetByGuest++;
-      case TIMED_OUT -> counters.guestVanished++;
+      case NORMAL -> {
+        counters.ended++;
+        tell(isUploadEnded ? "ended by the guest, as an upload" : "ended by both");
+      }
+      case RESET_BY_PEER, REFUSED_BY_PEER -> {
+        counters.resetByGuest++;
+        tell("reset by the guest");
+      }
+      case TIMED_OUT -> {
+        counters.guestVanished++;
+        tell("the guest does not answer any more");
+      }
       case ABORTED, REFUSED, DROPPED -> {
         if (guest.isEvicted()) {
           counters.madeRoom++;
+          tell("ended to make room for others");
         } else {
           counters.shutDown++;
+          tell("ended with the gateway");
         }
       }
     }
@@ -296,8 +312,14 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
       case REFUSED, DROPPED -> {
         // Counted where it was refused.
       }
-      case ABORTED -> counters.shutDown++;
-      case NORMAL, RESET_BY_PEER, REFUSED_BY_PEER, TIMED_OUT -> counters.abandoned++;
+      case ABORTED -> {
+        counters.shutDown++;
+        tell("ended with the gateway, unanswered");
+      }
+      case NORMAL, RESET_BY_PEER, REFUSED_BY_PEER, TIMED_OUT -> {
+        counters.abandoned++;
+        tell("given up by the guest, unanswered");
+      }
     }
     if (connecting != null) {
       connecting.cancel(false);
@@ -316,7 +338,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
                     counters.undrained++;
                     stream.close();
                   },
-                  lane.timeouts().drain().toNanos(),
+                  lane.flowConfig().drain().toNanos(),
                   TimeUnit.NANOSECONDS);
       stream.closeFuture().addListener(closed -> timeout.cancel(false));
     }
@@ -339,15 +361,14 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
       cutForMemory();
       return;
     }
-    farEndSpokeLast = true;
+    dialogue.farEndSaid(data);
+    noteControl();
     int length = data.readableBytes();
     waitingIn += length;
     counters.waitingBytesIn += length;
-    if (guestEnded) {
-      restartWait();
-    }
+    restartWait();
     guest.send(data);
-    carries(context.channel(), length);
+    limitBuffers(context.channel());
   }
 
   @Override
@@ -453,8 +474,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   private void cut(String reason) {
     if (!guestClosed) {
       guestIsClosed();
-      log.debug("{} cut: {}", guest, reason);
-      stopWait();
+      tell("cut: " + reason);
       guest.abort();
     }
     if (connecting != null) {
@@ -473,7 +493,11 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
 
   private void guestIsClosed() {
     guestClosed = true;
+    stopWait();
     lane.pausedFlows().remove(this);
+    if (isControl) {
+      lane.controlConnections().remove(guest);
+    }
     counters.waitingBytesIn -= waitingIn;
     waitingIn = 0;
   }
@@ -513,52 +537,48 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   // The wait of a half-closed flow.
 
   private void restartWait() {
-    var timeouts = lane.timeouts();
-    var longest = farEndSpokeLast ? timeouts.linger() : timeouts.answer();
-    waitFrom(System.nanoTime(), longest.toNanos());
-    guest.likelyDone(farEndSpokeLast && waitingIn == 0);
-  }
-
-  /** Moves the end of the wait; a timer that is set for an earlier time finds that out itself. */
-  private void waitFrom(long nowNanos, long nanos) {
-    waitEndNanos = nowNanos + nanos;
-    if (wait != null && wakeNanos - waitEndNanos > 0) {
-      stopWait();
-    }
-    if (wait == null && !guestClosed) {
-      wakeNanos = waitEndNanos;
-      wait = lane.loop().schedule(() -> guarded(this::waitIsOver), nanos, TimeUnit.NANOSECONDS);
-    }
-  }
-
-  private void waitIsOver() {
-    wait = null;
-    long now = System.nanoTime();
-    if (now - waitEndNanos < 0) {
-      waitFrom(now, waitEndNanos - now);
-      return;
-    }
-    var timeouts = lane.timeouts();
-    long longest = (farEndSpokeLast ? timeouts.linger() : timeouts.answer()).toNanos();
-    long sinceSent = progress.nanosSinceTook(channel, now);
-    if (guest.queuedBytes() > 0) {
-      // The far end may have a lot to say: it is the guest that is slow to listen.
-      waitFrom(now, longest);
-    } else if (sinceSent < longest) {
-      waitFrom(now, longest - sinceSent);
-    } else {
-      counters.silent++;
-      cut("the far end is silent");
+    if (wait != null) {
+      wait.restart();
+      guest.likelyDone(dialogue.farEndSpokeLast() && waitingIn == 0);
     }
   }
 
   private void stopWait() {
-    if (guestEnded) {
+    if (wait != null) {
+      wait.stop();
+      wait = null;
       guest.likelyDone(false);
     }
-    if (wait != null) {
-      wait.cancel(false);
-      wait = null;
+  }
+
+  private void farEndIsSilent() {
+    if (wait != null && wait.isWholeUpload()) {
+      counters.uploads++;
+      isUploadEnded = true;
+      streamEnded();
+    } else {
+      counters.silent++;
+      cut("no answer after the guest's end");
+    }
+  }
+
+  private void noteControl() {
+    if (dialogue.isControl() && !isControl) {
+      isControl = true;
+      lane.controlConnections().add(guest);
+    }
+  }
+
+  /** One line for the flow, when it is over. Logs that are not asked for do not tell who spoke. */
+  private void tell(String how) {
+    if (log.isDebugEnabled()) {
+      log.debug(
+          "{}: {}; {} bytes out, {} in, {} s",
+          guest,
+          how,
+          dialogue.sentBytes(),
+          dialogue.receivedBytes(),
+          String.format(Locale.ROOT, "%.3f", (System.nanoTime() - requestedNanos) / 1e9));
     }
   }
 }

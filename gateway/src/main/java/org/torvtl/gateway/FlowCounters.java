@@ -26,6 +26,9 @@ public final class FlowCounters {
   /** Half-closed flows cut because the far end was silent for too long. */
   public long silent;
 
+  /** Half-closed flows ended as uploads, whose far ends had nothing to say. */
+  public long uploads;
+
   /** Open flows evicted to make room for others. */
   public long madeRoom;
 
@@ -71,6 +74,7 @@ public final class FlowCounters {
     sink.accept("stream_lost", streamLost);
     sink.accept("egress_lost", egressLost);
     sink.accept("silent", silent);
+    sink.accept("uploads", uploads);
     sink.accept("made_room", madeRoom);
     sink.accept("failed", failed);
     sink.accept("shut_down", shutDown);

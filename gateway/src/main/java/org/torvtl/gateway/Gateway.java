@@ -48,7 +48,11 @@ public final class Gateway implements AutoCloseable {
    * @param devices at least one
    */
   public Gateway(
-      List<GuestDevice> devices, Egress egress, SecureRandom random, GatewayListener listener) {
+      List<GuestDevice> devices,
+      FlowConfig flows,
+      Egress egress,
+      SecureRandom random,
+      GatewayListener listener) {
     int lanes = devices.stream().mapToInt(device -> device.links().size()).sum();
     this.group =
         new MultiThreadIoEventLoopGroup(
@@ -56,10 +60,13 @@ public final class Gateway implements AutoCloseable {
     this.listener = listener;
     this.serving = new AtomicInteger(devices.size());
     this.devices =
-        devices.stream().map(device -> served(device, devices.size(), egress, random)).toList();
+        devices.stream()
+            .map(device -> served(device, devices.size(), flows, egress, random))
+            .toList();
   }
 
-  private Served served(GuestDevice device, int devices, Egress egress, SecureRandom random) {
+  private Served served(
+      GuestDevice device, int devices, FlowConfig flows, Egress egress, SecureRandom random) {
     var share =
         device
             .config()
@@ -67,6 +74,7 @@ public final class Gateway implements AutoCloseable {
             .withOwners(device.isolation()::ownerOf);
     var lanes = new ArrayList<Lane>();
     var served = new Served(device, lanes, new AtomicBoolean());
+    var controlConnections = new ControlConnections();
     for (var link : device.links()) {
       lanes.add(
           new Lane(
@@ -76,7 +84,8 @@ public final class Gateway implements AutoCloseable {
               egress,
               device.isolation(),
               random,
-              FlowTimeouts.DEFAULT,
+              flows,
+              controlConnections,
               cause -> linkFailed(served, cause)));
     }
     return served;

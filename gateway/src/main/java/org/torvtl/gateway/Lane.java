@@ -47,7 +47,8 @@ final class Lane implements StackHandler {
   private final DnsCounters dnsCounters = new DnsCounters();
   private final LivenessCheck liveness;
   private final FlowCounters flowCounters = new FlowCounters();
-  private final FlowTimeouts timeouts;
+  private final FlowConfig flowConfig;
+  private final ControlConnections controlConnections;
   private final Consumer<IOException> onLinkFailure;
   private final PausedFlows pausedFlows;
   private long failureLoggedNanos = System.nanoTime() - TimeUnit.SECONDS.toNanos(1);
@@ -62,13 +63,15 @@ final class Lane implements StackHandler {
       Egress egress,
       IsolationPolicy isolation,
       SecureRandom random,
-      FlowTimeouts timeouts,
+      FlowConfig flowConfig,
+      ControlConnections controlConnections,
       Consumer<IOException> onLinkFailure) {
     this.loop = loop;
     this.link = link;
     this.egress = egress;
     this.isolation = isolation;
-    this.timeouts = timeouts;
+    this.flowConfig = flowConfig;
+    this.controlConnections = controlConnections;
     this.onLinkFailure = onLinkFailure;
     this.pausedFlows = new PausedFlows(loop);
     this.dns = new DnsService(loop, names(), dnsLimits(config), dnsCounters);
@@ -317,8 +320,12 @@ final class Lane implements StackHandler {
     return pausedFlows;
   }
 
-  FlowTimeouts timeouts() {
-    return timeouts;
+  FlowConfig flowConfig() {
+    return flowConfig;
+  }
+
+  ControlConnections controlConnections() {
+    return controlConnections;
   }
 
   FlowCounters flowCounters() {

@@ -5,12 +5,17 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -26,6 +31,7 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.LoggerFactory;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.TcpConfig;
@@ -452,7 +458,8 @@ class FlowTest {
 
   @Test
   void endsAHalfClosedFlowWhoseFarEndDoesNotAnswer() throws Exception {
-    try (var world = new LaneWorld(new FlowTimeouts(SHORT, LaneWorld.LONG, LaneWorld.LONG), 1500)) {
+    try (var world =
+        new LaneWorld(new FlowConfig(SHORT, LaneWorld.LONG, LaneWorld.LONG, Set.of()), 1500)) {
       world.proxy.plays(stream -> {
         stream.accept();
         stream.awaitEnd();
@@ -466,9 +473,148 @@ class FlowTest {
     }
   }
 
+  /** As a printer does, or a server of syslog: it took 60 s. */
+  @Test
+  void endsAnUploadToAPortOfUploadsAtOnce() throws Exception {
+    var config = new FlowConfig(LaneWorld.LONG, LaneWorld.LONG, LaneWorld.LONG, Set.of(80));
+    try (var world = new LaneWorld(config, 1500)) {
+      var received = new CompletableFuture<String>();
+      world.proxy.plays(stream -> {
+        stream.accept();
+        // What a printer says of itself is no answer.
+        stream.out().write(ascii("ready"));
+        received.complete(new String(stream.in().readAllBytes(), US_ASCII));
+      });
+      var socket = world.guest.connected();
+      socket.awaitText("ready");
+      socket.send("a page");
+      socket.finish();
+      assertThat(socket.awaitClosed()).isEqualTo(CloseReason.NORMAL);
+      assertThat(received.get(SECONDS, TimeUnit.SECONDS)).isEqualTo("a page");
+      world.awaitNothingOpen();
+      assertThat(world.counters().uploads).isEqualTo(1);
+      assertThat(world.counters().ended).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void endsALargeUploadToASilentFarEndAtOnce() throws Exception {
+    int length = 300_000;
+    try (var world = new LaneWorld()) {
+      var received = new CompletableFuture<Integer>();
+      world.proxy.plays(stream -> {
+        stream.accept();
+        received.complete(stream.in().readAllBytes().length);
+      });
+      var socket = world.guest.connected();
+      socket.sendAll(new Sample(8, length), null);
+      assertThat(socket.awaitClosed()).isEqualTo(CloseReason.NORMAL);
+      assertThat(received.get(SECONDS, TimeUnit.SECONDS)).isEqualTo(length);
+      world.awaitNothingOpen();
+    }
+  }
+
+  /** A clean end would be a lie: whether all was taken, nobody knows. */
+  @Test
+  void cutsAnUploadWhoseEgressIsGone() throws Exception {
+    var config = new FlowConfig(LaneWorld.LONG, LaneWorld.LONG, LaneWorld.LONG, Set.of(80));
+    try (var world = new LaneWorld(config, 1500)) {
+      var taken = new CountDownLatch(1);
+      world.proxy.plays(stream -> {
+        stream.accept();
+        stream.in().readNBytes(6);
+        taken.countDown();
+        stream.awaitEnd();
+      });
+      var socket = world.guest.connected();
+      socket.send("a page");
+      assertThat(taken.await(SECONDS, TimeUnit.SECONDS)).isTrue();
+      world.proxy.stopListening();
+      socket.finish();
+      assertThat(socket.awaitClosed()).isEqualTo(CloseReason.RESET_BY_PEER);
+      assertThat(world.counters().egressLost).isEqualTo(1);
+    }
+  }
+
+  /** The second connection of FTP, as long as the first is there; of this guest alone. */
+  @Test
+  void endsAnUploadBesideAControlConnectionAtOnce() throws Exception {
+    try (var world = new LaneWorld()) {
+      world.proxy.plays(stream -> {
+        stream.accept();
+        if (stream.port() == 2121) {
+          stream.out().write(ascii("220 at your service\r\n"));
+        }
+        stream.awaitEnd();
+      });
+      var control = world.guest.connected(2121);
+      control.awaitText("220 at your service\r\n");
+      var data = world.guest.connected(50_000);
+      data.send("a small file");
+      data.finish();
+      assertThat(data.awaitClosed()).isEqualTo(CloseReason.NORMAL);
+      assertThat(world.counters().uploads).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void oneLineTellsHowAFlowEnded() throws Exception {
+    var logger = (Logger) LoggerFactory.getLogger(Flow.class);
+    var lines = new ListAppender<ILoggingEvent>();
+    var level = logger.getLevel();
+    lines.start();
+    logger.addAppender(lines);
+    logger.setLevel(Level.DEBUG);
+    try (var world = new LaneWorld()) {
+      world.proxy.plays(stream -> {
+        if (stream.port() == 81) {
+          stream.refuse(4);
+          return;
+        }
+        stream.accept();
+        stream.in().readNBytes(3);
+        stream.out().write(ascii("hello"));
+        if (stream.port() == 80) {
+          stream.socket().shutdownOutput();
+          stream.awaitEnd();
+        } else {
+          stream.reset();
+        }
+      });
+      var socket = world.guest.connected();
+      socket.send("abc");
+      socket.awaitText("hello");
+      socket.finish();
+      socket.awaitClosed();
+      world.awaitNothingOpen();
+      var cut = world.guest.connected(82);
+      cut.send("abc");
+      cut.finish();
+      cut.awaitClosed();
+      world.guest.connect(GuestHost.FAR, 81).awaitClosed();
+      world.awaitNothingOpen();
+    } finally {
+      logger.detachAppender(lines);
+      logger.setLevel(level);
+    }
+    assertThat(lines.list.stream().map(ILoggingEvent::getFormattedMessage))
+        .satisfiesExactly(
+            line ->
+                assertThat(line)
+                    .matches(".*:80: ended by both; 3 bytes out, 5 in, \\d+\\.\\d{3} s"),
+            line ->
+                assertThat(line)
+                    .matches(
+                        onUnixSocket
+                            ? ".*:82: ended by both; 3 bytes out, 5 in, .* s"
+                            : ".*:82: cut: .*; 3 bytes out, \\d in, .* s"),
+            line -> assertThat(line).matches(".*:81: refused: .*; 0 bytes out, 0 in, .* s"));
+  }
+
   @Test
   void waitsLessWhereTheFarEndSpokeLast() throws Exception {
-    try (var world = new LaneWorld(new FlowTimeouts(LaneWorld.LONG, SHORT, LaneWorld.LONG), 1500)) {
+    try (var world =
+        new LaneWorld(new FlowConfig(LaneWorld.LONG, SHORT, LaneWorld.LONG, Set.of()), 1500)) {
       world.proxy.plays(stream -> {
         stream.accept();
         stream.in().readNBytes(5);
@@ -488,7 +634,8 @@ class FlowTest {
   @Test
   void doesNotEndAHalfClosedFlowWhoseFarEndGoesOnSpeaking() throws Exception {
     var answer = Duration.ofMillis(400);
-    try (var world = new LaneWorld(new FlowTimeouts(answer, answer, LaneWorld.LONG), 1500)) {
+    try (var world =
+        new LaneWorld(new FlowConfig(answer, answer, LaneWorld.LONG, Set.of()), 1500)) {
       world.proxy.plays(stream -> {
         stream.accept();
         for (int i = 0; i < 20; i++) {
@@ -508,7 +655,8 @@ class FlowTest {
 
   @Test
   void doesNotTakeAGuestThatIsSlowToReadForAFarEndThatIsSilent() throws Exception {
-    try (var world = new LaneWorld(new FlowTimeouts(SHORT, SHORT, LaneWorld.LONG), 1500, SMALL)) {
+    try (var world =
+        new LaneWorld(new FlowConfig(SHORT, SHORT, LaneWorld.LONG, Set.of()), 1500, SMALL)) {
       int length = 200_000;
       var mayAnswer = new CountDownLatch(1);
       world.proxy.plays(stream -> {
@@ -534,7 +682,8 @@ class FlowTest {
   @Test
   void doesNotTakeASlowUploadForAFarEndThatIsSilent() throws Exception {
     var answer = Duration.ofMillis(400);
-    try (var world = new LaneWorld(new FlowTimeouts(answer, answer, LaneWorld.LONG), 1500)) {
+    try (var world =
+        new LaneWorld(new FlowConfig(answer, answer, LaneWorld.LONG, Set.of()), 1500)) {
       int length = 2 << 20;
       world.proxy.plays(stream -> {
         stream.accept();
@@ -585,7 +734,7 @@ class FlowTest {
 
   @Test
   void doesNotWaitForEverForAProxyThatTakesNoneOfTheGuestsLastBytes() throws Exception {
-    var timeouts = new FlowTimeouts(LaneWorld.LONG, LaneWorld.LONG, SHORT);
+    var timeouts = new FlowConfig(LaneWorld.LONG, LaneWorld.LONG, SHORT, Set.of());
     try (var world = new LaneWorld(timeouts, 1500, SMALL)) {
       var mayEnd = new CountDownLatch(1);
       world.proxy.plays(stream -> {

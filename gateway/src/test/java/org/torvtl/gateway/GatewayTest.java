@@ -57,7 +57,11 @@ class GatewayTest {
     var links = queues.stream().map(LoopCable::gatewayEnd).toList();
     var device = new GuestDevice("cable0", links, config, new PerGuestIsolation("cable0", random));
     return new Gateway(
-        List.of(device), new TorEgress(proxy.address(), PeerCheck.ANY), random, listener);
+        List.of(device),
+        FlowConfig.DEFAULT,
+        new TorEgress(proxy.address(), PeerCheck.ANY),
+        random,
+        listener);
   }
 
   private static void unexpected(IOException cause) {

@@ -96,7 +96,12 @@ class GuestDevicesTest {
 
   private Gateway start(GuestDevice... devices) {
     var started =
-        new Gateway(List.of(devices), new TorEgress(proxy.address(), PeerCheck.ANY), random, told);
+        new Gateway(
+            List.of(devices),
+            FlowConfig.DEFAULT,
+            new TorEgress(proxy.address(), PeerCheck.ANY),
+            random,
+            told);
     gateway = started;
     started.start();
     return started;

@@ -95,7 +95,12 @@ final class GuestHost implements Link.Receiver {
 
   /** A connection that is open. */
   GuestSocket connected() throws Exception {
-    var socket = connect(FAR, 80);
+    return connected(80);
+  }
+
+  /** A connection that is open. */
+  GuestSocket connected(int port) throws Exception {
+    var socket = connect(FAR, port);
     socket.established.get(SECONDS, TimeUnit.SECONDS);
     return socket;
   }

@@ -8,6 +8,7 @@ import io.netty.util.LeakPresenceDetector;
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -23,7 +24,7 @@ import org.torvtl.tor.socks.PeerCheck;
 /** A lane between a guest and a SOCKS server. Closing it fails if a buffer was not released. */
 final class LaneWorld implements AutoCloseable {
   static final Duration LONG = Duration.ofMinutes(10);
-  static final FlowTimeouts PATIENT = new FlowTimeouts(LONG, LONG, LONG);
+  static final FlowConfig PATIENT = new FlowConfig(LONG, LONG, LONG, Set.of());
   private static final int SECONDS = 20;
 
   final SocksServer proxy = new SocksServer();
@@ -38,11 +39,11 @@ final class LaneWorld implements AutoCloseable {
     this(PATIENT, 1500);
   }
 
-  LaneWorld(FlowTimeouts timeouts, int mtu) throws Exception {
+  LaneWorld(FlowConfig timeouts, int mtu) throws Exception {
     this(timeouts, mtu, TcpConfig.defaults());
   }
 
-  LaneWorld(FlowTimeouts timeouts, int mtu, TcpConfig guestTcp) throws Exception {
+  LaneWorld(FlowConfig timeouts, int mtu, TcpConfig guestTcp) throws Exception {
     this(timeouts, mtu, guestTcp, egress -> egress);
   }
 
@@ -58,13 +59,13 @@ final class LaneWorld implements AutoCloseable {
   /**
    * @param egress makes what the lane uses from the way to the SOCKS server
    */
-  LaneWorld(FlowTimeouts timeouts, int mtu, TcpConfig guestTcp, UnaryOperator<Egress> egress)
+  LaneWorld(FlowConfig timeouts, int mtu, TcpConfig guestTcp, UnaryOperator<Egress> egress)
       throws Exception {
     this(timeouts, mtu, guestTcp, egress, StackConfig.DEFAULT_BUFFER_BYTES);
   }
 
   private LaneWorld(
-      FlowTimeouts timeouts,
+      FlowConfig timeouts,
       int mtu,
       TcpConfig guestTcp,
       UnaryOperator<Egress> egress,
@@ -88,6 +89,7 @@ final class LaneWorld implements AutoCloseable {
             new PerGuestIsolation("cable0", new SecureRandom()),
             new SecureRandom(),
             timeouts,
+            new ControlConnections(),
             linkFailure::complete);
     guest = new GuestHost(cable, guestTcp);
     lane.loop().submit(lane::start).get(SECONDS, TimeUnit.SECONDS);

@@ -188,8 +188,11 @@ final class SocksServer implements AutoCloseable {
     socket.close();
   }
 
-  /** A listener is not closed before the thread that accepts has seen that it is to be. */
-  private void stopListening() throws IOException, InterruptedException {
+  /**
+   * Takes no more connections; those that are open stay. A listener is not closed before the thread
+   * that accepts has seen that it is to be.
+   */
+  void stopListening() throws IOException, InterruptedException {
     listener.close();
     if (!acceptor.join(Duration.ofSeconds(10))) {
       throw new AssertionError("still accepting");

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.gateway;
+
+import io.netty.channel.Channel;
+import io.netty.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.torvtl.stack.GuestConnection;
+
+/**
+ * What a flow does whose guest has ended its side: it waits for a far end that may still answer.
+ * The wait begins anew with each word of the far end's, and whenever the egress takes more of what
+ * the guest sent. It is short where no answer is to come, but a server may wait for the end: {@link
+ * #isUpload}.
+ */
+final class FarEndWait {
+  /** How long the far end of an upload is waited for: two round trips, but so long at least. */
+  private static final long UPLOAD_LEAST_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
+
+  /** And at most: what waits for the end of an upload is idle all the while. */
+  private static final long UPLOAD_MOST_NANOS = TimeUnit.MILLISECONDS.toNanos(1_800);
+
+  private final Lane lane;
+  private final GuestConnection guest;
+  private final Dialogue dialogue;
+  private final Channel stream;
+  private final long roundTripNanos;
+  private final Runnable onSilence;
+  private final StreamProgress progress = new StreamProgress();
+  private long endNanos;
+  private @Nullable ScheduledFuture<?> timer;
+  private long wakeNanos;
+
+  /**
+   * @param roundTripNanos to the far end, as it was when the stream was opened
+   * @param onSilence is run when the far end was silent for too long; the wait is over then
+   */
+  FarEndWait(
+      Lane lane,
+      GuestConnection guest,
+      Dialogue dialogue,
+      Channel stream,
+      long roundTripNanos,
+      Runnable onSilence) {
+    this.lane = lane;
+    this.guest = guest;
+    this.dialogue = dialogue;
+    this.stream = stream;
+    this.roundTripNanos = roundTripNanos;
+    this.onSilence = onSilence;
+  }
+
+  /** The stream's socket took bytes. */
+  void written() {
+    progress.written(System.nanoTime());
+  }
+
+  /** Begins, or begins anew. */
+  void restart() {
+    waitFrom(System.nanoTime(), patienceNanos());
+  }
+
+  /** How long the far end may be silent. */
+  private long patienceNanos() {
+    if (isUpload()) {
+      return Math.clamp(2 * roundTripNanos, UPLOAD_LEAST_NANOS, UPLOAD_MOST_NANOS);
+    }
+    var config = lane.flowConfig();
+    return (dialogue.farEndSpokeLast() ? config.linger() : config.answer()).toNanos();
+  }
+
+  /**
+   * Whether the flow is taken for an upload: by its port, by what was said, or since the guest has
+   * another connection to this far end where it hears what became of it, as with FTP.
+   */
+  private boolean isUpload() {
+    return isUploadPort()
+        || dialogue.isUpload()
+        || (!dialogue.isControl() && lane.controlConnections().isAny(guest));
+  }
+
+  private boolean isUploadPort() {
+    return lane.flowConfig().uploadPorts().contains(guest.port());
+  }
+
+  /** Whether the flow is an upload and nothing was cut off that the guest could miss. */
+  boolean isWholeUpload() {
+    return isUpload() && (isUploadPort() || dialogue.receivedBytes() == 0);
+  }
+
+  /** Moves the end of the wait; a timer that is set for an earlier time finds that out itself. */
+  private void waitFrom(long nowNanos, long nanos) {
+    endNanos = nowNanos + nanos;
+    if (timer != null && wakeNanos - endNanos > 0) {
+      stop();
+    }
+    if (timer == null) {
+      wakeNanos = endNanos;
+      timer = lane.loop().schedule(this::wake, nanos, TimeUnit.NANOSECONDS);
+    }
+  }
+
+  private void wake() {
+    timer = null;
+    long now = System.nanoTime();
+    if (now - endNanos < 0) {
+      waitFrom(now, endNanos - now);
+      return;
+    }
+    long patience = patienceNanos();
+    long sinceTook = progress.nanosSinceTook(stream, now);
+    if (guest.queuedBytes() > 0) {
+      // The far end may have a lot to say: it is the guest that is slow to listen.
+      waitFrom(now, patience);
+    } else if (sinceTook < patience) {
+      waitFrom(now, patience - sinceTook);
+    } else {
+      onSilence.run();
+    }
+  }
+
+  void stop() {
+    if (timer != null) {
+      timer.cancel(false);
+      timer = null;
+    }
+  }
+}
