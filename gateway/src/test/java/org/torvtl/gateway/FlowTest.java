@@ -586,13 +586,14 @@ class FlowTest {
       socket.awaitText("hello");
       socket.finish();
       socket.awaitClosed();
-      world.awaitNothingOpen();
+      world.await("it is told", () -> lines.list.size() == 1);
       var cut = world.guest.connected(82);
       cut.send("abc");
       cut.finish();
       cut.awaitClosed();
+      world.await("it is told", () -> lines.list.size() == 2);
       world.guest.connect(GuestHost.FAR, 81).awaitClosed();
-      world.awaitNothingOpen();
+      world.await("it is told", () -> lines.list.size() == 3);
     } finally {
       logger.detachAppender(lines);
       logger.setLevel(level);
