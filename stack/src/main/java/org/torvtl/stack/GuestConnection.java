@@ -60,6 +60,11 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   private @Nullable HeldSyn syn;
 
   private final Place place;
+
+  /** Where the guest is told that its connection is over; else {@link Key#guest}. */
+  private long mac;
+
+  private boolean moved;
   private long receivedNanos;
   private boolean forgotten;
   private boolean likelyDone;
@@ -70,6 +75,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     this.key = key;
     this.syn = new HeldSyn(syn, nowNanos);
     this.receivedNanos = nowNanos;
+    this.mac = key.guest;
     var config = table.nextConfig(key.guest);
     this.sendCapacityBytes = config.sendCapacityBytes();
     this.memory = new ConnectionMemory(table.memory().guest(key.guest), this);
@@ -144,7 +150,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
         .icmp()
         .unreachable(
             key.guest, key.guestAddress, key.address, held.quote(), code, table.nowNanos());
-    table.unreachable(key, held.sequence());
+    table.unreachable(key, held);
     syn = null;
     tcp.drop();
     settle();
@@ -354,6 +360,25 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     }
   }
 
+  /** When the guest was heard last. */
+  long receivedNanos() {
+    return receivedNanos;
+  }
+
+  /**
+   * The guest is found at another MAC address, and knows nothing of this connection there: ends it
+   * as one whose guest has vanished, with a RST to that address.
+   */
+  void endAt(long newMac) {
+    mac = newMac;
+    moved = true;
+    if (tcp.state() == TcpState.HELD) {
+      drop();
+    } else {
+      end();
+    }
+  }
+
   /** What must follow every call to the engine: the timer is moved, or the connection forgotten. */
   void settle() {
     var state = tcp.state();
@@ -416,7 +441,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
         .writer()
         .tcp(
             this,
-            key.guest,
+            mac,
             key.address,
             key.guestAddress,
             port(),
@@ -461,7 +486,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
 
   @Override
   public void closed(CloseReason reason) {
-    handler().closed(reason);
+    handler().closed(moved ? CloseReason.TIMED_OUT : reason);
   }
 
   /** Both ends, for logs; the guest's by MAC address too. */

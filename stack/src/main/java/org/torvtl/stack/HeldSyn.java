@@ -42,6 +42,11 @@ final class HeldSyn {
     return quote.getInt(sequenceIndex);
   }
 
+  /** For how long the guest has been asking. */
+  long askedNanos(long nowNanos) {
+    return nowNanos - firstNanos;
+  }
+
   /** Whether a SYN with this sequence number is the same again. */
   boolean isRepetition(int sequence) {
     return sequence() == sequence;

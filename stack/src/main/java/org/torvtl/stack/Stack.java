@@ -253,6 +253,9 @@ public final class Stack implements Link.Receiver, AutoCloseable {
       counters.drop(Drop.ARP_SENDER);
       return;
     }
+    if (!arp.isProbe()) {
+      tcp.heard(guest, arp.senderIp(), now);
+    }
     boolean isShared = !link.isolatesGuests();
     if (isShared) {
       learnNeighbor(guest, now);

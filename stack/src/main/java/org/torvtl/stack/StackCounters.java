@@ -69,6 +69,8 @@ public final class StackCounters {
     TCP_MEMORY,
     /** A connection of a guest that has left its port of a bridge. */
     GUEST_LEFT,
+    /** A connection whose guest has another MAC address now. */
+    GUEST_MOVED,
     /** A TCP segment of no connection. */
     TCP_NO_CONNECTION,
     /** A question for an address of the host's own, which the host answers itself. */

@@ -44,6 +44,14 @@ final class TcpTable {
   private final TcpSegment segment = new TcpSegment();
   private final ConnectionShares shares;
   private final UnreachableRequests unreachable = new UnreachableRequests();
+  private final MovedGuests moved;
+  private final TimerWheel.Timer moveTimer =
+      new TimerWheel.Timer() {
+        @Override
+        void fire(long nowNanos) {
+          endMoved(nowNanos);
+        }
+      };
 
   TcpTable(
       StackConfig config,
@@ -71,6 +79,7 @@ final class TcpTable {
     this.isnGenerator = isnGenerator;
     this.failures = failures;
     this.shares = new ConnectionShares(config, counters, clock.getAsLong());
+    this.moved = new MovedGuests(config.owners());
   }
 
   /**
@@ -109,6 +118,7 @@ final class TcpTable {
       open(key, packet, frame, nowNanos);
     } else if (admission.admitsAnswer(WorkCost.answer(0), nowNanos)) {
       counters.drop(Drop.TCP_NO_CONNECTION);
+      heard(guest, packet.source(), nowNanos);
       reset(key);
     }
   }
@@ -159,12 +169,42 @@ final class TcpTable {
       frame.getBytes(packet.offset(), syn);
       var connection = new GuestConnection(this, key, segment, syn, nowNanos);
       connections.put(key, connection);
+      heard(key.guest(), key.guestAddress(), nowNanos);
       try {
         connection.settle();
         handler.connection(connection);
       } catch (RuntimeException e) {
         connection.fail(e);
       }
+    }
+  }
+
+  /**
+   * A guest has sent something that is of no open connection: it may have another MAC address now.
+   *
+   * @param address IPv4, network byte order
+   */
+  void heard(long guest, int address, long nowNanos) {
+    if (moved.heard(guest, address, nowNanos) && !moveTimer.isSet()) {
+      timers.set(moveTimer, nowNanos + MovedGuests.SETTLED_NANOS);
+    }
+  }
+
+  /**
+   * Ends the connections of guests that have moved to another MAC address, and tells them there.
+   */
+  private void endMoved(long nowNanos) {
+    for (var connection : List.copyOf(connections.values())) {
+      var move =
+          moved.move(
+              connection.guest(), connection.guestAddress(), connection.receivedNanos(), nowNanos);
+      if (move != null) {
+        counters.drop(Drop.GUEST_MOVED);
+        connection.endAt(move.mac());
+      }
+    }
+    if (moved.settle(nowNanos)) {
+      timers.set(moveTimer, nowNanos + MovedGuests.SETTLED_NANOS);
     }
   }
 
@@ -189,9 +229,14 @@ final class TcpTable {
   }
 
   /** A request was answered by an ICMP error. */
-  void unreachable(GuestConnection.Key key, int sequence) {
+  void unreachable(GuestConnection.Key key, HeldSyn request) {
+    long now = clock.getAsLong();
     unreachable.answered(
-        key, sequence, config.owners().applyAsLong(key.guest()), clock.getAsLong());
+        key,
+        request.sequence(),
+        request.askedNanos(now),
+        config.owners().applyAsLong(key.guest()),
+        now);
   }
 
   void forget(GuestConnection.Key key, ConnectionShares.Place place) {
@@ -218,6 +263,7 @@ final class TcpTable {
 
   /** Ends every connection with a RST. */
   void close() {
+    timers.cancel(moveTimer);
     List.copyOf(connections.values()).forEach(GuestConnection::end);
   }
 

@@ -16,12 +16,13 @@ final class UnreachableRequests {
   static final int CAPACITY = 1024;
 
   /**
-   * The first repetition comes after 1 s, or 3 s (RFC 6298, section 2; RFC 1122, section 4.2.3.1),
-   * of which some have passed before the error.
+   * How long an answer is remembered, besides as long as the guest had asked before: the time
+   * between two SYNs begins with 1 s or 3 s and doubles (RFC 6298, section 5; RFC 1122, section
+   * 4.2.3.1).
    */
   static final long MEMORY_NANOS = TimeUnit.SECONDS.toNanos(10);
 
-  private record Answer(int sequence, long nanos) {}
+  private record Answer(int sequence, long endNanos) {}
 
   private final Map<GuestConnection.Key, Answer> answers = new HashMap<>();
   private final OwnedKeys<GuestConnection.Key> keys = new OwnedKeys<>(CAPACITY);
@@ -30,19 +31,20 @@ final class UnreachableRequests {
    * A request was answered.
    *
    * @param sequence of its SYN
+   * @param askedNanos for how long the guest had asked
    * @param owner whose share the entry counts for
    */
-  void answered(GuestConnection.Key key, int sequence, long owner, long nowNanos) {
+  void answered(GuestConnection.Key key, int sequence, long askedNanos, long owner, long nowNanos) {
     var evicted = keys.use(key, owner);
     if (evicted != null) {
       answers.remove(evicted);
     }
-    answers.put(key, new Answer(sequence, nowNanos));
+    answers.put(key, new Answer(sequence, nowNanos + MEMORY_NANOS + askedNanos));
   }
 
   /** Whether a SYN with this sequence number is a request that was answered just now. */
   boolean isRepeated(GuestConnection.Key key, int sequence, long nowNanos) {
     var answer = answers.get(key);
-    return answer != null && answer.sequence == sequence && nowNanos - answer.nanos < MEMORY_NANOS;
+    return answer != null && answer.sequence == sequence && nowNanos - answer.endNanos < 0;
   }
 }

@@ -628,13 +628,29 @@ class StackTest {
     assertThat(recorder.connections).hasSize(3);
   }
 
+  /** The time between two SYNs doubles. */
+  @Test
+  void theLongerAGuestHasAskedTheLongerItsErrorIsRemembered() {
+    send(tcp(TcpSegment.SYN, 100, 0));
+    for (int seconds : new int[] {1, 2, 4, 8}) {
+      now += TimeUnit.SECONDS.toNanos(seconds);
+      send(tcp(TcpSegment.SYN, 100, 0));
+    }
+    recorder.connections.getLast().unreachable(Icmpv4Message.HOST_UNREACHABLE);
+    expectUnreachable(Icmpv4Message.HOST_UNREACHABLE, FAR_IP);
+    now += TimeUnit.SECONDS.toNanos(16);
+    send(tcp(TcpSegment.SYN, 100, 0));
+    assertThat(receiveTcp().flags()).isEqualTo(TcpSegment.RST | TcpSegment.ACK);
+    assertThat(recorder.connections).hasSize(1);
+  }
+
   @Test
   void errorsOfOneGuestDoNotMakeThoseOfAnotherForgotten() {
     var requests = new UnreachableRequests();
     var key = new GuestConnection.Key(OTHER_GUEST, GUEST_IP, FAR_IP, 1);
-    requests.answered(key, 100, OTHER_GUEST, 0);
+    requests.answered(key, 100, 0, OTHER_GUEST, 0);
     for (int i = 0; i < 2 * UnreachableRequests.CAPACITY; i++) {
-      requests.answered(new GuestConnection.Key(GUEST, GUEST_IP, FAR_IP, i), i, GUEST, 0);
+      requests.answered(new GuestConnection.Key(GUEST, GUEST_IP, FAR_IP, i), i, 0, GUEST, 0);
     }
     assertThat(requests.isRepeated(key, 100, 1)).isTrue();
     assertThat(requests.isRepeated(key, 101, 1)).isFalse();
