@@ -14,7 +14,7 @@ import java.util.concurrent.CountDownLatch;
  * whose kernel repeats the SYNs.
  *
  * <p>Arguments: how many, the port to connect to, the beginning of the addresses, such as {@code
- * 198.51.100.}. Prints {@code connecting}.
+ * 198.51.100.}, or one address. Prints {@code connecting}.
  */
 public final class ConnectFlood {
   private static final int ADDRESSES = 250;
@@ -43,7 +43,8 @@ public final class ConnectFlood {
     for (int i = 0; i < count; i++) {
       var channel = SocketChannel.open();
       channel.configureBlocking(false);
-      channel.connect(new InetSocketAddress(arguments[2] + (1 + i % ADDRESSES), port));
+      var address = arguments[2].endsWith(".") ? arguments[2] + (1 + i % ADDRESSES) : arguments[2];
+      channel.connect(new InetSocketAddress(address, port));
       kept.add(channel);
     }
     System.out.println("connecting");

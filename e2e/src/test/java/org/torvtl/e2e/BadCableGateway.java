@@ -12,6 +12,7 @@ import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import org.torvtl.gateway.FlowConfig;
 import org.torvtl.gateway.GuestDevice;
 import org.torvtl.gateway.PerGuestIsolation;
 import org.torvtl.gateway.TorEgress;
@@ -79,6 +80,7 @@ final class BadCableGateway {
                     List.of(cable),
                     StackConfig.of(StackConfig.DEFAULT_ADDRESS),
                     new PerGuestIsolation(arguments[0], new SecureRandom()))),
+            FlowConfig.DEFAULT,
             new TorEgress(proxy, PeerCheck.ANY),
             new SecureRandom(),
             end::completeExceptionally);

@@ -79,7 +79,12 @@ class SharesTest {
 
   private static RunningCommand flood(NetworkNamespace guest, int count, int port)
       throws Exception {
-    var flood = guest.start(ConnectFlood.command(Machine.PROJECT, count, port, "198.51.100."));
+    return flood(guest, count, port, "198.51.100.");
+  }
+
+  private static RunningCommand flood(NetworkNamespace guest, int count, int port, String addresses)
+      throws Exception {
+    var flood = guest.start(ConnectFlood.command(Machine.PROJECT, count, port, addresses));
     flood.awaitLine("connecting", SOON);
     return flood;
   }
@@ -192,6 +197,38 @@ class SharesTest {
                 .contains("drop.tcp_pending_evicted", "drop.tcp_given_up");
           }
         });
+  }
+
+  /** Every further connection of that guest was dropped for 120 to 130 s. */
+  @Test
+  void aGuestThatGaveUpDoesNotLockItselfOut() throws Exception {
+    try (var gateway = gateway("tap6", 8192);
+        var guest = guest("guest-tap6", "tap6", 2)) {
+      try (var requests = flood(guest, 800, TransferWorld.BLACK_HOLE)) {
+        Waiting.until("its places are taken", SOON, () -> streams() >= 512);
+        assertThat(requests.isRunning()).isTrue();
+      }
+      long start = System.nanoTime();
+      Transfers.down(guest, "192.0.2.1", 10_000);
+      assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(10));
+      assertThat(end(gateway).err()).contains("too many requests at a time");
+    }
+  }
+
+  /** All of one host may be with one lane, which had 16 places for requests of a guest. */
+  @Test
+  void manyLanesLeaveAGuestAsManyRequestsToOneHost() throws Exception {
+    try (var gateway = gateway("tap7", 8192, "--lanes", "16");
+        var guest = guest("guest-tap7", "tap7", 2)) {
+      Transfers.down(guest, "192.0.2.1", 10_000);
+      long start = System.nanoTime();
+      try (var connections = flood(guest, 100, TransferWorld.HOLD, "192.0.2.1")) {
+        Waiting.until("all are open", SOON, () -> established(guest) == 100);
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(5));
+        assertThat(connections.isRunning()).isTrue();
+      }
+      end(gateway);
+    }
   }
 
   // Descriptors.
