@@ -25,6 +25,7 @@ import org.torvtl.link.linux.DeviceLink;
 import org.torvtl.link.linux.HostOnly;
 import org.torvtl.link.linux.LinkTable;
 import org.torvtl.link.linux.NetworkInterface;
+import org.torvtl.link.linux.NetworkNamespace;
 import org.torvtl.link.linux.PacketSocket;
 import org.torvtl.link.linux.Privileges;
 import org.torvtl.link.linux.TunDevice;
@@ -72,6 +73,15 @@ final class Guests {
       paramLabel = "DEV",
       description = "TUN device instead: one guest, IP packets without Ethernet.")
   private @Nullable String tun;
+
+  @Option(
+      names = "--netns",
+      paramLabel = "NAME|PID|PATH",
+      description =
+          "Open the TAP or TUN in this network namespace: the guest's own, a container's, ... One"
+              + " that is made there stays when torvtl ends, with its addresses and routes, and is"
+              + " used again; it goes with the namespace.")
+  private @Nullable String netns;
 
   @Option(
       names = "--route",
@@ -124,6 +134,7 @@ final class Guests {
    * @param offload whether to use the offloads of a TAP or TUN
    * @param lanes how many queues of it to use
    * @param allowHost whether the host stays on the link
+   * @param namespace where the device is; {@code null} for this host's network
    */
   record Place(
       NetworkInterface in,
@@ -133,7 +144,8 @@ final class Guests {
       boolean offload,
       int lanes,
       boolean force,
-      boolean allowHost) {
+      boolean allowHost,
+      @Nullable NetworkNamespace namespace) {
     String name() {
       return in.name();
     }
@@ -143,7 +155,7 @@ final class Guests {
      * several guests. To be asked when it is open.
      */
     IsolationPolicy isolation(SecureRandom random) throws IOException {
-      if (medium == Link.Medium.IP) {
+      if (medium == Link.Medium.IP || namespace != null) {
         return new PerDeviceIsolation(name(), random, () -> false);
       }
       var upper =
@@ -167,6 +179,7 @@ final class Guests {
     /** Whether the host itself takes part in the link while the gateway serves. */
     boolean isSharedWithHost() throws IOException {
       return allowHost
+          && namespace == null
           && medium == Link.Medium.ETHERNET
           && (in != out || HostOnly.isSharedWithHost(in));
     }
@@ -178,6 +191,10 @@ final class Guests {
      * @param teardown closes the links, and the guard after them
      */
     List<Link> open(Teardown teardown) throws IOException, UserException {
+      if (namespace != null) {
+        return openIn(namespace, teardown);
+      }
+      checkElsewhere();
       if (medium == Link.Medium.ETHERNET) {
         for (var each : in == out ? List.of(in) : List.of(in, out)) {
           if (each.exists()) {
@@ -207,6 +224,65 @@ final class Guests {
       } catch (IOException | UserException e) {
         own.forEach(TunDevice::close);
         throw e;
+      }
+    }
+
+    /** The host has no part in the link then, so there is none to keep off it. */
+    private List<Link> openIn(NetworkNamespace there, Teardown teardown)
+        throws IOException, UserException {
+      if (there.call(() -> in.exists() && !isOfOurKind())) {
+        throw new UserException(
+            "cannot use %s in the network namespace %s: it is no %s (choose another name, or leave out --netns)"
+                .formatted(name(), there.name(), medium == Link.Medium.IP ? "TUN" : "TAP"));
+      }
+      var links =
+          there.call(() -> {
+            boolean found = in.exists();
+            var own = tunOrTap();
+            try {
+              if (!found) {
+                own.getFirst().setPersistent(true);
+              }
+              up(in);
+              return links(own);
+            } catch (IOException e) {
+              own.forEach(TunDevice::close);
+              throw e;
+            }
+          });
+      links.forEach(teardown::add);
+      return links;
+    }
+
+    private boolean isOfOurKind() throws IOException {
+      return medium == Link.Medium.IP ? in.isTun() : in.isTap();
+    }
+
+    /**
+     * Refuses to make a second device where one that stays was moved to a guest, which would wait
+     * there for ever.
+     */
+    private void checkElsewhere() throws IOException, UserException {
+      if (in.exists() || !Privileges.has(Privileges.Capability.SYS_ADMIN)) {
+        return;
+      }
+      for (var there : NetworkNamespace.named()) {
+        if (isIdleIn(there)) {
+          throw new UserException(
+              "there is no %s here, but a guest has one in the network namespace %s (serve it there: --netns %2$s; or choose another name)"
+                  .formatted(name(), there.name()));
+        }
+      }
+    }
+
+    /** One that no program is attached to. */
+    private boolean isIdleIn(NetworkNamespace there) {
+      try {
+        return there.call(() -> in.exists() && isOfOurKind() && !in.hasCarrier());
+      } catch (IOException e) {
+        // It has ended meanwhile, or is not to be entered: then nothing of it can be served.
+        log.debug("not looked at for {}", name(), e);
+        return false;
       }
     }
 
@@ -353,6 +429,10 @@ final class Guests {
     if (tun == null && !routes.isEmpty()) {
       throw Arguments.wrong(spec, "--route leads into a TUN: say --tun DEV");
     }
+    if (netns != null && (receive != null || !routes.isEmpty())) {
+      throw Arguments.wrong(
+          spec, "--netns is for one device both ways, without --route: -d DEV, or --tun DEV");
+    }
     if (lanes < 1 || lanes > MAX_LANES) {
       throw Arguments.wrong(spec, "--lanes is from 1 to %d, not %d".formatted(MAX_LANES, lanes));
     }
@@ -398,10 +478,11 @@ final class Guests {
   /** Refuses two devices on one link: a guest there would be answered twice. */
   static void checkSeparate(List<Place> places) throws IOException, UserException {
     var uppers = new HashMap<String, String>();
-    for (var place : places) {
+    var here = places.stream().filter(place -> place.namespace() == null).toList();
+    for (var place : here) {
       uppers.put(place.name(), place.name());
     }
-    for (var place : places) {
+    for (var place : here) {
       for (var upper : UpperDevices.names(place.in())) {
         var other = uppers.putIfAbsent(upper, place.name());
         if (other != null) {
@@ -409,7 +490,7 @@ final class Guests {
         }
       }
     }
-    checkMacvlans(places);
+    checkMacvlans(here);
   }
 
   /** What several stand on is one link. */
@@ -439,7 +520,16 @@ final class Guests {
       NetworkInterface out,
       Link.Medium medium,
       List<Ipv4Network> destinations) {
-    return new Place(in, out, medium, destinations, !noOffload, lanes, force, allowHost);
+    return new Place(
+        in,
+        out,
+        medium,
+        destinations,
+        !noOffload,
+        lanes,
+        force,
+        allowHost,
+        netns == null ? null : NetworkNamespace.of(netns));
   }
 
   private List<Ipv4Network> destinations(CommandSpec spec) {

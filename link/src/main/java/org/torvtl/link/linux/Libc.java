@@ -18,7 +18,7 @@ import java.lang.invoke.VarHandle;
  * negated error number of errno(3). Memory is given by address; the caller keeps it alive.
  */
 final class Libc {
-  static final int O_RDWR = 2, O_NONBLOCK = 0x800, O_CLOEXEC = 0x80000;
+  static final int O_RDONLY = 0, O_RDWR = 2, O_NONBLOCK = 0x800, O_CLOEXEC = 0x80000;
   static final int AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10, AF_NETLINK = 16, AF_PACKET = 17;
   static final int SOCK_STREAM = 1,
       SOCK_DGRAM = 2,
@@ -82,6 +82,8 @@ final class Libc {
           "prctl",
           1,
           FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle SETNS =
+      function("setns", -1, FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
   private static final MethodHandle GETPWNAM_R =
       LINKER.downcallHandle(
           symbol("getpwnam_r"),
@@ -338,6 +340,16 @@ final class Libc {
     var state = STATE.get();
     try {
       return (int) result((int) PRCTL.invokeExact(state, option, value, 0L, 0L, 0L), state);
+    } catch (Throwable e) {
+      throw impossible(e);
+    }
+  }
+
+  /** Has this thread alone in another namespace. setns(2). */
+  static int setns(int fd, int kind) {
+    var state = STATE.get();
+    try {
+      return (int) result((int) SETNS.invokeExact(state, fd, kind), state);
     } catch (Throwable e) {
       throw impossible(e);
     }

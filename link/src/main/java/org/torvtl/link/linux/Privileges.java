@@ -29,7 +29,9 @@ public final class Privileges {
     /** Make and change interfaces. */
     NET_ADMIN(12),
     /** Open packet sockets. */
-    NET_RAW(13);
+    NET_RAW(13),
+    /** Enter other namespaces. */
+    SYS_ADMIN(21);
 
     private final int bit;
 

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package org.torvtl.link.linux;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+
+/**
+ * Another network namespace than the one this process is in. A device that was opened there stays
+ * usable from here. network_namespaces(7).
+ */
+public final class NetworkNamespace {
+  private static final Path NAMED = Path.of("/run/netns");
+  private static final int CLONE_NEWNET = 0x4000_0000;
+
+  private final String name;
+  private final Path file;
+
+  private NetworkNamespace(String name, Path file) {
+    this.name = name;
+    this.file = file;
+  }
+
+  /**
+   * The one that a text names; whether it is there, {@link #call} tells.
+   *
+   * @param text a name as of {@code ip netns list}, else the id of a process that is in it, else a
+   *     path with a slash
+   */
+  public static NetworkNamespace of(String text) {
+    if (text.contains("/")) {
+      return new NetworkNamespace(text, Path.of(text));
+    }
+    var named = NAMED.resolve(text);
+    boolean isProcess = text.matches("\\d{1,9}") && !Files.exists(named);
+    return new NetworkNamespace(text, isProcess ? Path.of("/proc", text, "ns", "net") : named);
+  }
+
+  /** All that have a name, as {@code ip netns list} has them. */
+  public static List<NetworkNamespace> named() throws IOException {
+    if (!Files.isDirectory(NAMED)) {
+      return List.of();
+    }
+    var all = new ArrayList<NetworkNamespace>();
+    try (var files = Files.newDirectoryStream(NAMED)) {
+      files.forEach(each -> all.add(new NetworkNamespace(each.getFileName().toString(), each)));
+    }
+    return all;
+  }
+
+  /** As it was named. */
+  public String name() {
+    return name;
+  }
+
+  /**
+   * Does something in there, on a thread of its own, and waits for it.
+   *
+   * @throws IOException if there is no such namespace, it may not be entered, or the task throws it
+   */
+  public <T> T call(Callable<T> task) throws IOException {
+    var result =
+        new FutureTask<T>(() -> {
+          enter();
+          return task.call();
+        });
+    // A virtual thread would leave its carrier in there.
+    Thread.ofPlatform().name("in namespace " + name).start(result);
+    boolean interrupted = false;
+    try {
+      while (true) {
+        try {
+          return result.get();
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof IOException failure) {
+        throw failure;
+      }
+      throw new IllegalStateException(e.getCause());
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private void enter() throws SystemCallException {
+    String cannot = "cannot enter the network namespace " + name;
+    int fd = Libc.open(file.toString(), Libc.O_RDONLY | Libc.O_CLOEXEC);
+    if (fd < 0) {
+      throw new SystemCallException(
+          cannot,
+          -fd,
+          "it is a name as ip netns list has them, the id of a process, or a path such as /proc/PID/ns/net");
+    }
+    try {
+      int result = Libc.setns(fd, CLONE_NEWNET);
+      if (result < 0) {
+        throw new SystemCallException(
+            cannot,
+            -result,
+            result == -Libc.EINVAL
+                ? file + " is no network namespace"
+                : "run as root, or as who made it");
+      }
+    } finally {
+      Libc.close(fd);
+    }
+  }
+}
