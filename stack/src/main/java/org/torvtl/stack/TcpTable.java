@@ -144,8 +144,7 @@ final class TcpTable {
   }
 
   private void open(GuestConnection.Key key, Ipv4Packet packet, ByteBuf frame, long nowNanos) {
-    if (key.address() == config.address()) {
-      // Nothing listens on the gateway itself.
+    if (key.address() == config.address() && !handler.listens(key.ports() & 0xFFFF)) {
       if (admission.admitsAnswer(WorkCost.answer(0), nowNanos)) {
         reset(key);
       }

@@ -50,6 +50,7 @@ import org.xbill.DNS.Opcode;
 import org.xbill.DNS.PTRRecord;
 import org.xbill.DNS.Rcode;
 import org.xbill.DNS.Record;
+import org.xbill.DNS.SOARecord;
 import org.xbill.DNS.Section;
 import org.xbill.DNS.Type;
 
@@ -63,6 +64,7 @@ class DnsServiceTest {
   private final DnsCounters counters = new DnsCounters();
   private final List<Message> responses = new ArrayList<>();
   private int responseLength;
+  private int nextPort = 1024;
 
   /** Remembers what was asked; the test answers. */
   private final class WayOut implements NameResolver {
@@ -110,8 +112,16 @@ class DnsServiceTest {
   }
 
   private void ask(DnsService of, long owner, String isolationKey, byte[] query) {
+    ask(of, new DnsClient(owner, isolationKey, owner, 1, nextPort++, false), query);
+  }
+
+  private static DnsClient client(int port) {
+    return new DnsClient(1, GUEST, 1, 1, port, false);
+  }
+
+  private void ask(DnsService of, DnsClient client, byte[] query) {
     var buffer = Unpooled.copiedBuffer(query);
-    of.answer(owner, isolationKey, buffer, () -> true, this::accept);
+    of.answer(client, buffer, () -> true, this::accept);
     assertThat(buffer.readerIndex()).isZero();
     assertThat(buffer.refCnt()).isEqualTo(1);
     buffer.release();
@@ -137,6 +147,10 @@ class DnsServiceTest {
     return InetAddress.getByName(literal);
   }
 
+  private static InetAddress loopback() {
+    return InetAddress.getLoopbackAddress();
+  }
+
   private static SocksException refused(SocksReply reply) {
     return SocksException.refused(reply.code());
   }
@@ -144,8 +158,24 @@ class DnsServiceTest {
   private void assertSettled(int rcode, DnsEvent event) {
     assertThat(response().getHeader().getRcode()).isEqualTo(rcode);
     assertThat(response().getSection(Section.ANSWER)).isEmpty();
-    assertThat(response().getSection(Section.AUTHORITY)).isEmpty();
+    boolean negative = rcode == Rcode.NOERROR || rcode == Rcode.NXDOMAIN;
+    assertThat(response().getSection(Section.AUTHORITY)).hasSize(negative ? 1 : 0);
     assertThat(counters.count(event)).isEqualTo(1);
+  }
+
+  private List<Integer> codes() {
+    return responses.stream().map(r -> r.getHeader().getRcode()).toList();
+  }
+
+  private static byte[] query(String name, int type, int id) throws IOException {
+    var message = query(name, type);
+    message.getHeader().setID(id);
+    return message.toWire();
+  }
+
+  private void advance(long seconds) {
+    channel.advanceTimeBy(seconds, TimeUnit.SECONDS);
+    channel.runScheduledPendingTasks();
   }
 
   @Test
@@ -204,8 +234,7 @@ class DnsServiceTest {
         "in-addr.arpa",
         "256.113.0.203.in-addr.arpa",
         "x.7.113.0.203.in-addr.arpa",
-        "1.0.ip6.arpa",
-        "_services._dns-sd._udp.local"
+        "1.0.ip6.arpa"
       })
   void aPointerOfNoAddressIsEmpty(String name) throws Exception {
     ask(query(name, Type.PTR));
@@ -213,13 +242,147 @@ class DnsServiceTest {
     assertThat(wayOut.asked).isEmpty();
   }
 
+  private static final int HTTPS = 65;
+
+  /** Whether the name is there is asked as for A. */
   @ParameterizedTest
   @ValueSource(
-      ints = {Type.AAAA, Type.MX, Type.TXT, Type.SRV, Type.ANY, Type.NS, Type.SOA, 65, 65280})
-  void otherTypesAreHonestlyEmpty(int type) throws Exception {
+      ints = {Type.AAAA, Type.MX, Type.TXT, Type.SRV, Type.NS, Type.SOA, Type.PTR, HTTPS, 65280})
+  void otherTypesOfANameThatIsThereAreEmpty(int type) throws Exception {
     ask(query("www.example.com", type));
+    assertThat(wayOut.asked).containsExactly("guest-1 www.example.com");
+    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
     assertSettled(Rcode.NOERROR, DnsEvent.TYPE_EMPTY);
-    assertThat(wayOut.asked).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {Type.A, Type.AAAA, Type.MX, Type.ANY, HTTPS})
+  void anUnknownNameIsUnknownForEveryType(int type) throws Exception {
+    ask(query("nosuch.example.com", type));
+    wayOut.addresses.getFirst().setFailure(refused(SocksReply.HOST_UNREACHABLE));
+    wayOut.addresses.getLast().setFailure(refused(SocksReply.HOST_UNREACHABLE));
+    assertSettled(Rcode.NXDOMAIN, DnsEvent.NAME_UNKNOWN);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {Type.A, Type.PTR, Type.TXT})
+  void anUnknownAddressIsUnknownForEveryType(int type) throws Exception {
+    ask(query("7.113.0.203.in-addr.arpa", type));
+    wayOut.names.getFirst().setFailure(refused(SocksReply.HOST_UNREACHABLE));
+    wayOut.names.getLast().setFailure(refused(SocksReply.HOST_UNREACHABLE));
+    assertSettled(Rcode.NXDOMAIN, DnsEvent.NAME_UNKNOWN);
+  }
+
+  @Test
+  void otherTypesOfAnAddressThatHasANameAreEmpty() throws Exception {
+    ask(query("7.113.0.203.in-addr.arpa", Type.TXT));
+    wayOut.names.getFirst().setSuccess("host.example.com");
+    assertSettled(Rcode.NOERROR, DnsEvent.TYPE_EMPTY);
+  }
+
+  /** An empty answer told glibc that the name has no address, while A was only not found out. */
+  @Test
+  void aTemporaryFailureOfTheAddressIsOneOfTheOtherTypes() throws Exception {
+    ask(query("www.example.com", Type.A));
+    ask(query("www.example.com", Type.AAAA));
+    assertThat(responses).as("it waits for the same answer").isEmpty();
+    assertThat(wayOut.asked).hasSize(1);
+    wayOut.addresses.getFirst().setFailure(refused(SocksReply.TTL_EXPIRED));
+    assertThat(codes()).containsExactly(Rcode.SERVFAIL, Rcode.SERVFAIL);
+  }
+
+  /** RFC 8482: some records of the name will do. */
+  @Test
+  void anyTypeIsAnsweredWithTheAddress() throws Exception {
+    ask(query("www.example.com", Type.ANY));
+    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
+    assertThat(response().getSection(Section.ANSWER).getFirst().rdataToString())
+        .isEqualTo("203.0.113.7");
+  }
+
+  // What a guest may remember. RFC 2308.
+
+  private SOARecord soa() {
+    return (SOARecord) response().getSection(Section.AUTHORITY).getFirst();
+  }
+
+  /** Tor says the same of a name that could not be looked up: so not for long. */
+  @Test
+  void thatANameIsUnknownMayBeRememberedForAMoment() throws Exception {
+    ask(query("nosuch.example.com", Type.AAAA));
+    wayOut.addresses.getFirst().setFailure(refused(SocksReply.HOST_UNREACHABLE));
+    wayOut.addresses.getLast().setFailure(refused(SocksReply.HOST_UNREACHABLE));
+    assertThat(response().getHeader().getRcode()).isEqualTo(Rcode.NXDOMAIN);
+    assertThat(soa().getName()).isEqualTo(Name.root);
+    assertThat(soa().getTTL()).isEqualTo(10);
+    assertThat(soa().getMinimum()).isEqualTo(10);
+  }
+
+  @Test
+  void thatANameHasNoSuchRecordMayBeRememberedAsLongAsTheAddress() throws Exception {
+    ask(query("www.example.com", Type.AAAA));
+    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
+    assertThat(response().getHeader().getRcode()).isEqualTo(Rcode.NOERROR);
+    assertThat(soa().getName()).isEqualTo(Name.root);
+    assertThat(soa().getTTL()).isEqualTo(60);
+    assertThat(soa().getMinimum()).isEqualTo(60);
+  }
+
+  @Test
+  void aNegativeAnswerOfALongNameFits() throws Exception {
+    var label = "x".repeat(63);
+    var query = query(String.join(".", label, label, label, "y".repeat(61)), Type.MX);
+    query.addRecord(new OPTRecord(4096, 0, 0, 0x8000), Section.ADDITIONAL);
+    ask(query);
+    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
+    assertThat(soa().getMinimum()).isEqualTo(60);
+    assertThat(response().getOPT()).isNotNull();
+    assertThat(responseLength).isLessThanOrEqualTo(512);
+  }
+
+  // The order of responses.
+
+  /** GRUB 2.06 asks for A and AAAA with one identifier, and takes what comes first for both. */
+  @Test
+  void responsesToOneIdentifierLeaveInTheOrderOfTheirQueries() throws Exception {
+    ask(service, client(5000), query("slow.example.com", Type.A, 7));
+    ask(service, client(5000), query("fast.example.com", Type.A, 7));
+    ask(service, client(5000), query("x.onion", Type.A, 7));
+    wayOut.addresses.getLast().setSuccess(address("203.0.113.7"));
+    assertThat(responses).isEmpty();
+    wayOut.addresses.getFirst().setFailure(refused(SocksReply.TTL_EXPIRED));
+    assertThat(codes()).containsExactly(Rcode.SERVFAIL, Rcode.NOERROR, Rcode.NXDOMAIN);
+    assertThat(service.waiting()).isZero();
+  }
+
+  @Test
+  void responsesToOtherIdentifiersAndPortsDoNotWait() throws Exception {
+    ask(service, client(5000), query("slow.example.com", Type.A, 7));
+    ask(service, client(5000), query("x.onion", Type.A, 8));
+    ask(service, client(5001), query("x.onion", Type.A, 7));
+    assertThat(codes()).containsExactly(Rcode.NXDOMAIN, Rcode.NXDOMAIN);
+  }
+
+  @Test
+  void whatWaitsForItsTurnIsBounded() throws Exception {
+    ask(service, client(5000), query("slow.example.com", Type.A, 7));
+    for (int i = 0; i < 100; i++) {
+      ask(service, client(5000), query("x.onion", Type.A, 7));
+    }
+    assertThat(service.waiting()).isEqualTo(AnswerOrder.MOST);
+    assertThat(counters.count(DnsEvent.DROPPED_QUEUE_FULL)).isEqualTo(101 - AnswerOrder.MOST);
+    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
+    assertThat(responses).hasSize(AnswerOrder.MOST);
+    assertThat(service.waiting()).isZero();
+  }
+
+  @Test
+  void whatWaitsForItsTurnLeavesWithItsGuest() throws Exception {
+    ask(service, client(5000), query("slow.example.com", Type.A, 7));
+    ask(service, client(5000), query("x.onion", Type.A, 7));
+    service.forget(1);
+    assertThat(responses).isEmpty();
+    assertThat(service.waiting()).isZero();
   }
 
   @ParameterizedTest
@@ -320,7 +483,8 @@ class DnsServiceTest {
     ask(service, "guest-2", query("www.example.com", Type.A).toWire());
     assertThat(wayOut.asked).containsExactly("guest-1 www.example.com", "guest-2 www.example.com");
     assertThat(counters.count(DnsEvent.COALESCED)).isEqualTo(1);
-    assertThat(service.inFlight()).isEqualTo(3);
+    assertThat(service.inFlight()).isEqualTo(2);
+    assertThat(service.waiting()).isEqualTo(3);
 
     wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
     assertThat(responses).hasSize(2);
@@ -342,17 +506,98 @@ class DnsServiceTest {
   @Test
   void guestsWithManyQueriesKeepNobodyOut() throws Exception {
     for (int guest = 0; guest < 4; guest++) {
-      askMany(service, "flood-" + guest, 0, 1000);
+      askMany(service, "flood-" + guest, 0, 2000);
     }
     assertThat(service.inFlight()).isEqualTo(512);
-    assertThat(counters.count(DnsEvent.OVERLOADED)).isEqualTo(4 * (1000 - 128));
+    assertThat(service.waiting()).isEqualTo(4 * 1024);
+    assertThat(counters.count(DnsEvent.DROPPED_QUEUE_FULL)).isEqualTo(4 * (2000 - 1024));
     assertThat(counters.count(DnsEvent.EVICTED)).isZero();
     askMany(service, GUEST, 0, 10);
     assertThat(service.inFlight()).isEqualTo(512);
+    assertThat(service.waiting()).isBetween(4 * 1024 - 10, 4 * 1024);
     assertThat(counters.count(DnsEvent.EVICTED)).isEqualTo(10);
     assertThat(wayOut.asked.subList(512, 522)).allMatch(asked -> asked.startsWith(GUEST));
     assertThat(wayOut.addresses.getFirst().isCancelled()).as("the oldest lookup").isTrue();
     assertThat(wayOut.addresses.get(511).isCancelled()).as("the newest").isFalse();
+  }
+
+  /** 172 of 300 lookups at once got SERVFAIL. */
+  @Test
+  void aBurstOfNamesWaitsForItsTurn() throws Exception {
+    askMany(service, GUEST, 0, 300);
+    assertThat(service.inFlight()).isEqualTo(128);
+    assertThat(responses).isEmpty();
+    for (int i = 0; i < 300; i++) {
+      wayOut.addresses.get(i).setSuccess(address("203.0.113.7"));
+    }
+    assertThat(codes()).hasSize(300).containsOnly(Rcode.NOERROR);
+    assertThat(service.waiting()).isZero();
+  }
+
+  /** A guest that has many waiting does not delay one with few. */
+  @Test
+  void aFreePlaceGoesToTheOwnerWithFewest() throws Exception {
+    var bounded = service(new DnsLimits(4, 4, Duration.ofSeconds(30)));
+    askMany(bounded, "many", 0, 20);
+    askMany(bounded, "few", 0, 3);
+    assertThat(counters.count(DnsEvent.EVICTED)).as("each has two places now").isEqualTo(2);
+    assertThat(wayOut.asked.getLast()).isEqualTo("few few1.example");
+    wayOut.addresses.getLast().setSuccess(address("203.0.113.7"));
+    assertThat(wayOut.asked.getLast()).isEqualTo("few few2.example");
+    wayOut.addresses.getLast().setSuccess(address("203.0.113.7"));
+    assertThat(wayOut.asked.getLast()).isEqualTo("many many4.example");
+  }
+
+  /** The stub resolver has given up by then, or has asked again. */
+  @Test
+  void whatIsTooLateIsDroppedWithoutAWord() throws Exception {
+    channel.freezeTime();
+    var bounded = service(new DnsLimits(2, 1, Duration.ofSeconds(30)));
+    askMany(bounded, GUEST, 0, 2);
+    advance(4);
+    assertThat(bounded.waiting()).isEqualTo(2);
+    advance(1);
+    assertThat(bounded.waiting()).isEqualTo(1);
+    assertThat(responses).isEmpty();
+    assertThat(counters.count(DnsEvent.DROPPED_TOO_LATE)).isEqualTo(1);
+    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
+    assertThat(wayOut.asked).as("it is not asked for any more").hasSize(1);
+  }
+
+  /** What was asked again while it waited is still worth a lookup. */
+  @Test
+  void aQueryThatIsRepeatedWaitsOn() throws Exception {
+    channel.freezeTime();
+    var bounded = service(new DnsLimits(2, 1, Duration.ofSeconds(30)));
+    askMany(bounded, GUEST, 0, 2);
+    advance(3);
+    askMany(bounded, GUEST, 1, 1);
+    advance(3);
+    assertThat(counters.count(DnsEvent.DROPPED_TOO_LATE)).isEqualTo(1);
+    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
+    assertThat(wayOut.asked).hasSize(2);
+    wayOut.addresses.getLast().setSuccess(address("203.0.113.7"));
+    assertThat(responses).hasSize(2);
+    assertThat(bounded.waiting()).isZero();
+  }
+
+  /** Over TCP no query is repeated, so each has to have a response. */
+  @Test
+  void overTcpNoQueryIsDropped() throws Exception {
+    channel.freezeTime();
+    var bounded = service(new DnsLimits(2, 1, Duration.ofSeconds(30)));
+    var stream = new DnsClient(1, GUEST, 1, 1, 5000, true);
+    for (int i = 0; i < 10; i++) {
+      ask(bounded, stream, query("name" + i + ".example", Type.A, i));
+    }
+    assertThat(codes()).as("no room").containsExactly(Rcode.SERVFAIL, Rcode.SERVFAIL);
+    advance(5);
+    assertThat(codes()).as("too late").hasSize(9).containsOnly(Rcode.SERVFAIL);
+    var query = Unpooled.wrappedBuffer(query("over.example", Type.A, 77));
+    bounded.answer(stream, query, () -> false, this::accept);
+    assertThat(codes()).as("beyond its share").hasSize(10).containsOnly(Rcode.SERVFAIL);
+    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
+    assertThat(responses).hasSize(11);
   }
 
   /** Each eviction cancels a lookup and begins another, so a flood must not cause them. */
@@ -373,8 +618,9 @@ class DnsServiceTest {
     channel.freezeTime();
     var bounded = service(new DnsLimits(32, 16, Duration.ofSeconds(30)));
     askMany(bounded, GUEST, 0, 17);
-    assertThat(counters.count(DnsEvent.OVERLOADED)).isEqualTo(1);
-    channel.advanceTimeBy(5, TimeUnit.SECONDS);
+    assertThat(bounded.inFlight()).isEqualTo(16);
+    advance(5);
+    assertThat(counters.count(DnsEvent.DROPPED_TOO_LATE)).isEqualTo(1);
     askMany(bounded, GUEST, 17, 1);
     assertThat(counters.count(DnsEvent.EVICTED)).isEqualTo(1);
     assertThat(wayOut.addresses.getFirst().isCancelled()).isTrue();
@@ -383,11 +629,11 @@ class DnsServiceTest {
 
   @Test
   void keysOfOneOwnerShareOneShare() throws Exception {
-    for (int key = 0; key < 200; key++) {
+    for (int key = 0; key < 2000; key++) {
       ask(service, 7, "made-up-" + key, query("www.example.com", Type.A).toWire());
     }
     assertThat(service.inFlight()).isEqualTo(128);
-    assertThat(counters.count(DnsEvent.OVERLOADED)).isEqualTo(200 - 128);
+    assertThat(service.waiting()).isEqualTo(1024);
     assertThat(wayOut.asked).as("none shares a lookup with another key").hasSize(128);
   }
 
@@ -404,17 +650,14 @@ class DnsServiceTest {
   void boundsWhatIsInFlight() throws Exception {
     var bounded = service(new DnsLimits(3, 2, Duration.ofSeconds(5)));
     for (var guest : List.of("a", "a", "a", "b", "b", "c")) {
-      ask(bounded, guest, query("www.example.com", Type.A).toWire());
+      askMany(bounded, guest, nextPort, 1);
     }
-    // The last one has none yet, so those of the first give way.
-    assertThat(bounded.inFlight()).isEqualTo(2);
-    assertThat(counters.count(DnsEvent.OVERLOADED)).isEqualTo(2);
-    assertThat(counters.count(DnsEvent.EVICTED)).isEqualTo(2);
-    assertThat(responses).hasSize(4).allMatch(r -> r.getHeader().getRcode() == Rcode.SERVFAIL);
-    wayOut.addresses.forEach(promise -> promise.tryFailure(refused(SocksReply.TTL_EXPIRED)));
-    assertThat(bounded.inFlight()).isZero();
-    ask(bounded, "a", query("www.example.com", Type.A).toWire());
-    assertThat(bounded.inFlight()).isEqualTo(1);
+    assertThat(bounded.inFlight()).isEqualTo(3);
+    // The last one has none yet, so the oldest of the first gives way.
+    assertThat(counters.count(DnsEvent.EVICTED)).isEqualTo(1);
+    assertThat(codes()).containsExactly(Rcode.SERVFAIL);
+    assertThat(wayOut.asked.getLast()).startsWith("c ");
+    assertThat(bounded.waiting()).isEqualTo(5);
   }
 
   /** What it asked would be told to the next guest at its MAC address. */
@@ -526,7 +769,7 @@ class DnsServiceTest {
 
   @Test
   void aQueryMayBeSoLongAndNoLonger() throws Exception {
-    var cookie = query("www.example.com", Type.TXT).toWire();
+    var cookie = query("www.example.onion", Type.TXT).toWire();
     int padding = DnsQuery.MAX_LENGTH - cookie.length - 11;
     for (int longer = 0; longer <= 1; longer++) {
       var padded = Unpooled.buffer().writeBytes(cookie).setShort(10, 1);
@@ -534,7 +777,7 @@ class DnsServiceTest {
       padded.writeShort(padding + longer).writeZero(padding + longer);
       ask(service, GUEST, ByteBufUtil.getBytes(padded));
     }
-    assertThat(counters.count(DnsEvent.TYPE_EMPTY)).isEqualTo(1);
+    assertThat(counters.count(DnsEvent.NAME_ONION)).isEqualTo(1);
     assertThat(counters.count(DnsEvent.TOO_LONG)).isEqualTo(1);
   }
 
@@ -548,6 +791,7 @@ class DnsServiceTest {
     }
     message.writeByte(0).writeShort(Type.TXT).writeShort(DClass.IN);
     ask(service, GUEST, ByteBufUtil.getBytes(message));
+    wayOut.addresses.forEach(promise -> promise.setSuccess(loopback()));
     assertThat(counters.count(event)).isEqualTo(1);
   }
 
@@ -556,8 +800,7 @@ class DnsServiceTest {
   void repeatsTheBytesOfTheQuestion() throws Exception {
     var query = query("wWw.ExAmPle.COM", Type.A).toWire();
     service.answer(
-        1,
-        GUEST,
+        client(5000),
         Unpooled.wrappedBuffer(query),
         () -> true,
         response -> {
@@ -585,44 +828,57 @@ class DnsServiceTest {
     ask(query("www.example.com", Type.A));
     for (var name : List.of("www.example.com", "mail.example.com")) {
       var query = Unpooled.wrappedBuffer(query(name, Type.A).toWire());
-      service.answer(1, GUEST, query, () -> false, this::accept);
+      service.answer(client(nextPort++), query, () -> false, this::accept);
     }
     assertThat(wayOut.asked).hasSize(1);
     assertThat(responses).isEmpty();
-    assertThat(service.inFlight()).isEqualTo(2);
+    assertThat(service.waiting()).isEqualTo(2);
     assertThat(counters.count(DnsEvent.DROPPED_OVER_SHARE)).isEqualTo(1);
   }
 
-  /** The lookup it could have joined gives way to it. */
+  /** A guest that is at its limit may still join a lookup; that takes no place. */
   @Test
-  void aQueryWhoseLookupIsEvictedForItStartsNoneBeyondTheGuestsShare() throws Exception {
+  void aQueryThatJoinsALookupTakesNoPlace() throws Exception {
     channel.freezeTime();
     var bounded = service(new DnsLimits(32, 16, Duration.ofSeconds(30)));
     askMany(bounded, GUEST, 0, 16);
     channel.advanceTimeBy(5, TimeUnit.SECONDS);
-    var oldest = query(GUEST + "0.example", Type.A).toWire();
-    var query = Unpooled.wrappedBuffer(oldest);
-    bounded.answer(GUEST.hashCode(), GUEST, query, () -> false, this::accept);
+    var query = Unpooled.wrappedBuffer(query(GUEST + "0.example", Type.A).toWire());
+    bounded.answer(client(5000), query, () -> false, this::accept);
+    assertThat(counters.count(DnsEvent.DROPPED_OVER_SHARE)).isZero();
+    askMany(bounded, GUEST, 0, 15);
     assertThat(wayOut.asked).hasSize(16);
-    assertThat(counters.count(DnsEvent.DROPPED_OVER_SHARE)).isEqualTo(1);
     assertThat(counters.count(DnsEvent.EVICTED)).isZero();
-    ask(bounded, GUEST, oldest);
-    assertThat(wayOut.asked).as("within its share").hasSize(17);
-    assertThat(counters.count(DnsEvent.EVICTED)).isEqualTo(1);
+    assertThat(counters.count(DnsEvent.COALESCED)).isEqualTo(16);
     assertThat(bounded.inFlight()).isEqualTo(16);
   }
 
+  /** As many at once as there are threads in a program that waits for one name. */
   @Test
-  void boundsHowManyShareALookup() throws Exception {
-    for (int i = 0; i <= DnsService.MAX_WAITERS; i++) {
+  void allWhoWaitForOneNameAreAnsweredSomeAtATime() throws Exception {
+    for (int i = 0; i < 300; i++) {
       ask(query("www.example.com", Type.A));
     }
     assertThat(wayOut.asked).hasSize(1);
-    assertThat(service.inFlight()).isEqualTo(DnsService.MAX_WAITERS);
-    assertThat(counters.count(DnsEvent.OVERLOADED)).isEqualTo(1);
+    assertThat(service.inFlight()).isEqualTo(1);
+    assertThat(service.waiting()).isEqualTo(300);
     wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
-    assertThat(counters.count(DnsEvent.ANSWERED)).isEqualTo(DnsService.MAX_WAITERS);
-    assertThat(service.inFlight()).isZero();
+    assertThat(responses).hasSize(DnsService.MOST_AT_ONCE);
+    channel.runPendingTasks();
+    assertThat(codes()).hasSize(300).containsOnly(Rcode.NOERROR);
+    assertThat(service.waiting()).isZero();
+  }
+
+  @Test
+  void thoseNotAnsweredYetLeaveWithTheirGuest() throws Exception {
+    for (int i = 0; i < 300; i++) {
+      ask(query("www.example.com", Type.A));
+    }
+    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
+    service.forget(GUEST.hashCode());
+    channel.runPendingTasks();
+    assertThat(responses).hasSize(DnsService.MOST_AT_ONCE);
+    assertThat(service.waiting()).isZero();
   }
 
   @Test
@@ -743,7 +999,7 @@ class DnsServiceTest {
       var real = new DnsService(loop, new SocksResolver(client, loop), DnsLimits.DEFAULT, counters);
       Promise<ByteBuf> reply = loop.newPromise();
       var query = Unpooled.wrappedBuffer(query("www.example.com", Type.A).toWire());
-      loop.execute(() -> real.answer(1, GUEST, query, () -> true, reply::setSuccess));
+      loop.execute(() -> real.answer(client(5000), query, () -> true, reply::setSuccess));
       accept(reply.get(10, TimeUnit.SECONDS));
       assertSettled(Rcode.SERVFAIL, DnsEvent.LOOKUP_FAILED);
     } finally {
