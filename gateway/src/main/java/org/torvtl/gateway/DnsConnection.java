@@ -174,6 +174,19 @@ final class DnsConnection implements ConnectionHandler {
 
   private void respond(ByteBuf response) {
     inFlight--;
+    guarded(() -> send(response));
+    if (processing || closed) {
+      return;
+    }
+    if (received.isReadable()) {
+      // The service is not asked from within its answers.
+      lane.loop().execute(() -> guarded(this::process));
+    } else {
+      guarded(this::endIfDone);
+    }
+  }
+
+  private void send(ByteBuf response) {
     try {
       if (closed) {
         return;
@@ -182,22 +195,14 @@ final class DnsConnection implements ConnectionHandler {
       int length = response.readableBytes();
       var message = ByteBufAllocator.DEFAULT.directBuffer(LENGTH + length);
       message.writeShort(length).writeBytes(response);
-      if (!guest.memory().mayHold(message)) {
+      if (guest.memory().mayHold(message)) {
+        guest.send(message);
+      } else {
         message.release();
         guest.abort();
-        return;
       }
-      guest.send(message);
     } finally {
       response.release();
-    }
-    if (!processing) {
-      if (received.isReadable()) {
-        // The service is not asked from within its answers.
-        lane.loop().execute(() -> guarded(this::process));
-      } else {
-        endIfDone();
-      }
     }
   }
 

@@ -230,6 +230,8 @@ final class Lane implements StackHandler {
         answer -> {
           try {
             stack.sendDatagram(flow, answer);
+          } catch (RuntimeException | OutOfMemoryError e) {
+            failed(e);
           } finally {
             answer.release();
           }

@@ -96,9 +96,9 @@ public final class DnsService {
    * @param query one message from reader index to writer index; stays the caller's, unchanged
    * @param mayAsk asked before a new lookup, while the call lasts; if it says no, the query is
    *     dropped
-   * @param reply takes the response, and owns it; called once, at once or later. Over UDP it is
-   *     never called if the query does not deserve a response, or is dropped; over TCP only if it
-   *     is a response itself, has no header, or its owner was forgotten
+   * @param reply takes the response, and owns it; must not throw; called once, at once or later.
+   *     Over UDP it is never called if the query does not deserve a response, or is dropped; over
+   *     TCP only if it is a response itself, has no header, or its owner was forgotten
    */
   public void answer(
       DnsClient client, ByteBuf query, BooleanSupplier mayAsk, Consumer<ByteBuf> reply) {

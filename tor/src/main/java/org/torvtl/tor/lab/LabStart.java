@@ -139,6 +139,7 @@ final class LabStart {
             "refused.lab.test=" + subnet.address(LabSubnet.REFUSED),
             "unreachable.lab.test=" + subnet.address(LabSubnet.UNREACHABLE),
             "blackhole.lab.test=" + subnet.address(LabSubnet.BLACKHOLE),
+            "*.many.lab.test=" + subnet.address(LabSubnet.WEB),
             "dual.lab.test=" + subnet.address(LabSubnet.WEB),
             "dual.lab.test=" + WEB_IPV6,
             "six.lab.test=" + WEB_IPV6));

@@ -49,7 +49,7 @@ final class WorldDns implements AutoCloseable {
    * Starts to answer.
    *
    * @param names host names with their addresses, of either family; the first name of an address is
-   *     what its PTR record says
+   *     what its PTR record says. The first label {@code *} stands for any one: RFC 4592
    */
   static WorldDns open(InetSocketAddress at, Map<String, List<InetAddress>> names)
       throws IOException {
@@ -58,7 +58,9 @@ final class WorldDns implements AutoCloseable {
       var name = Name.fromString(entry.getKey().toLowerCase(Locale.ROOT) + ".");
       dns.addresses.put(name, entry.getValue());
       for (var address : entry.getValue()) {
-        dns.names.putIfAbsent(ReverseMap.fromAddress(address), name);
+        if (!name.isWild()) {
+          dns.names.putIfAbsent(ReverseMap.fromAddress(address), name);
+        }
       }
     }
     Thread.ofPlatform().daemon().name("world-dns").start(dns::serve);
@@ -129,8 +131,9 @@ final class WorldDns implements AutoCloseable {
   private void lookUp(Record asked, Message answer) {
     var name = asked.getName();
     var pointer = names.get(name);
+    var known = addresses.get(addresses.containsKey(name) ? name : name.wild(1));
     boolean any = asked.getType() == Type.ANY;
-    for (var address : addresses.getOrDefault(name, List.of())) {
+    for (var address : known == null ? List.<InetAddress>of() : known) {
       var record = addressRecord(name, address);
       if (any || asked.getType() == record.getType()) {
         answer.addRecord(record, Section.ANSWER);
@@ -140,7 +143,7 @@ final class WorldDns implements AutoCloseable {
       answer.addRecord(new PTRRecord(name, DClass.IN, TTL_SECONDS, pointer), Section.ANSWER);
     }
     if (answer.getSection(Section.ANSWER).isEmpty()) {
-      if (!addresses.containsKey(name) && pointer == null) {
+      if (known == null && pointer == null) {
         answer.getHeader().setRcode(Rcode.NXDOMAIN);
       }
       var root = Name.root;

@@ -44,6 +44,7 @@ class WorldTest {
     var names = new LinkedHashMap<String, List<InetAddress>>();
     names.put("web.lab.test", List.of(InetAddress.ofLiteral("198.18.0.200")));
     names.put("alias.lab.test", List.of(InetAddress.ofLiteral("198.18.0.200")));
+    names.put("*.many.lab.test", List.of(InetAddress.ofLiteral("198.18.0.202")));
     names.put(
         "dual.lab.test",
         List.of(InetAddress.ofLiteral("198.18.0.201"), InetAddress.ofLiteral("2001:db8::80")));
@@ -98,6 +99,12 @@ class WorldTest {
   void knowsTheAddressesOfBothFamilies() throws IOException {
     assertThat(data(ask("dual.lab.test.", Type.A))).containsExactly("198.18.0.201");
     assertThat(data(ask("dual.lab.test.", Type.AAAA))).containsExactly("2001:db8:0:0:0:0:0:80");
+  }
+
+  @Test
+  void knowsAnyNumberOfNames() throws IOException {
+    assertThat(data(ask("name7.many.lab.test.", Type.A))).containsExactly("198.18.0.202");
+    assertThat(ask("many.lab.test.", Type.A).getRcode()).isEqualTo(Rcode.NXDOMAIN);
   }
 
   @Test
