@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -42,6 +43,7 @@ class PortFlagsTest {
   private final Testbed testbed;
   private ClientTor tor;
   private ClientTor automapping;
+  private @Nullable Guest guest;
 
   @SuppressWarnings("NullAway.Init") // start() sets the rest
   PortFlagsTest(Testbed testbed) {
@@ -91,8 +93,7 @@ class PortFlagsTest {
   void noFlagMakesAnAnswerWrong(int port, String web, String dual, String noSuch, String named)
       throws Exception {
     try (var gateway = gateway(port)) {
-      var guest = testbed.guestBehind(gateway);
-      guest.configure("203.0.113.9/24", "203.0.113.1");
+      var guest = configured(gateway);
       for (int i = 0; i < 2; i++) {
         assertThat(outcome(guest, "web.lab.test", "A")).isEqualTo(web);
         assertThat(outcome(guest, "dual.lab.test", "A")).isEqualTo(dual);
@@ -110,7 +111,8 @@ class PortFlagsTest {
             .as("said once")
             .hasSize(1);
       }
-      testbed.remove(guest);
+    } finally {
+      removeGuest();
     }
   }
 
@@ -122,17 +124,31 @@ class PortFlagsTest {
   @Test
   void aProgramHearsThatItMayTryAgain() throws Exception {
     try (var gateway = gateway(2)) {
-      var guest = testbed.guestBehind(gateway);
-      guest.configure("203.0.113.9/24", "203.0.113.1");
-      assertThat(guest.run(DEADLINE, "python3", "-c", GETADDRINFO).orThrow().line())
+      assertThat(configured(gateway).run(DEADLINE, "python3", "-c", GETADDRINFO).orThrow().line())
           .isEqualTo("EAI_AGAIN");
-      testbed.remove(guest);
+    } finally {
+      removeGuest();
     }
   }
 
   private Gateway gateway(int port) throws Exception {
     return testbed.gateway(
         "tap8", "-a", PrivateLab.SOCKS_ADDRESS, "-p", Integer.toString(FIRST_PORT + port));
+  }
+
+  private Guest configured(Gateway gateway) throws Exception {
+    var made = testbed.guestBehind(gateway);
+    guest = made;
+    made.configure("203.0.113.9/24", "203.0.113.1");
+    return made;
+  }
+
+  private void removeGuest() throws Exception {
+    var old = guest;
+    if (old != null) {
+      guest = null;
+      testbed.remove(old);
+    }
   }
 
   /** "A" for an address, "empty" for none, or the response code. */

@@ -554,7 +554,7 @@ class DnsServiceTest {
     channel.freezeTime();
     var bounded = service(new DnsLimits(2, 1, Duration.ofSeconds(30)));
     askMany(bounded, GUEST, 0, 2);
-    advance(4);
+    advance(5);
     assertThat(bounded.waiting()).isEqualTo(2);
     advance(1);
     assertThat(bounded.waiting()).isEqualTo(1);
@@ -570,9 +570,9 @@ class DnsServiceTest {
     channel.freezeTime();
     var bounded = service(new DnsLimits(2, 1, Duration.ofSeconds(30)));
     askMany(bounded, GUEST, 0, 2);
-    advance(3);
+    advance(5);
     askMany(bounded, GUEST, 1, 1);
-    advance(3);
+    advance(1);
     assertThat(counters.count(DnsEvent.DROPPED_TOO_LATE)).isEqualTo(1);
     wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
     assertThat(wayOut.asked).hasSize(2);
@@ -591,7 +591,7 @@ class DnsServiceTest {
       ask(bounded, stream, query("name" + i + ".example", Type.A, i));
     }
     assertThat(codes()).as("no room").containsExactly(Rcode.SERVFAIL, Rcode.SERVFAIL);
-    advance(5);
+    advance(6);
     assertThat(codes()).as("too late").hasSize(9).containsOnly(Rcode.SERVFAIL);
     var query = Unpooled.wrappedBuffer(query("over.example", Type.A, 77));
     bounded.answer(stream, query, () -> false, this::accept);
@@ -619,7 +619,7 @@ class DnsServiceTest {
     var bounded = service(new DnsLimits(32, 16, Duration.ofSeconds(30)));
     askMany(bounded, GUEST, 0, 17);
     assertThat(bounded.inFlight()).isEqualTo(16);
-    advance(5);
+    advance(6);
     assertThat(counters.count(DnsEvent.DROPPED_TOO_LATE)).isEqualTo(1);
     askMany(bounded, GUEST, 17, 1);
     assertThat(counters.count(DnsEvent.EVICTED)).isEqualTo(1);
