@@ -8,7 +8,6 @@ import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
@@ -16,9 +15,6 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
-import java.net.UnknownHostException;
-import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
@@ -54,129 +50,9 @@ import org.xbill.DNS.SOARecord;
 import org.xbill.DNS.Section;
 import org.xbill.DNS.Type;
 
-/** The service on a loop whose clock the test turns, with a way out the test plays. */
-class DnsServiceTest {
+/** What queries are answered. */
+class DnsServiceTest extends DnsServiceWorld {
   private static final int BADVERS = 16;
-  private static final String GUEST = "guest-1";
-
-  private final EmbeddedChannel channel = new EmbeddedChannel();
-  private final WayOut wayOut = new WayOut();
-  private final DnsCounters counters = new DnsCounters();
-  private final List<Message> responses = new ArrayList<>();
-  private int responseLength;
-  private int nextPort = 1024;
-
-  /** Remembers what was asked; the test answers. */
-  private final class WayOut implements NameResolver {
-    final List<String> asked = new ArrayList<>();
-    final List<Promise<InetAddress>> addresses = new ArrayList<>();
-    final List<Promise<String>> names = new ArrayList<>();
-
-    @Override
-    public Future<InetAddress> resolve(String isolationKey, String name) {
-      asked.add(isolationKey + " " + name);
-      addresses.add(channel.eventLoop().newPromise());
-      return addresses.getLast();
-    }
-
-    @Override
-    public Future<String> resolvePtr(String isolationKey, InetAddress address) {
-      asked.add(isolationKey + " " + address.getHostAddress());
-      names.add(channel.eventLoop().newPromise());
-      return names.getLast();
-    }
-  }
-
-  private DnsService service(DnsLimits limits) {
-    return new DnsService(channel.eventLoop(), wayOut, limits, counters);
-  }
-
-  private final DnsService service = service(DnsLimits.DEFAULT);
-
-  private void accept(ByteBuf response) {
-    try {
-      var bytes = new byte[response.readableBytes()];
-      response.readBytes(bytes);
-      responseLength = bytes.length;
-      responses.add(new Message(bytes));
-    } catch (IOException e) {
-      throw new AssertionError("a response nobody can read", e);
-    } finally {
-      response.release();
-    }
-  }
-
-  /** A key of an owner of its own. */
-  private void ask(DnsService of, String guest, byte[] query) {
-    ask(of, guest.hashCode(), guest, query);
-  }
-
-  private void ask(DnsService of, long owner, String isolationKey, byte[] query) {
-    ask(of, new DnsClient(owner, isolationKey, owner, 1, nextPort++, false), query);
-  }
-
-  private static DnsClient client(int port) {
-    return new DnsClient(1, GUEST, 1, 1, port, false);
-  }
-
-  private void ask(DnsService of, DnsClient client, byte[] query) {
-    var buffer = Unpooled.copiedBuffer(query);
-    of.answer(client, buffer, () -> true, this::accept);
-    assertThat(buffer.readerIndex()).isZero();
-    assertThat(buffer.refCnt()).isEqualTo(1);
-    buffer.release();
-  }
-
-  private void ask(Message query) {
-    ask(service, GUEST, query.toWire());
-  }
-
-  private Message response() {
-    assertThat(responses).hasSize(1);
-    return responses.getFirst();
-  }
-
-  private static Message query(String name, int type) throws IOException {
-    var message =
-        Message.newQuery(Record.newRecord(Name.fromString(name, Name.root), type, DClass.IN));
-    message.getHeader().setID(0xBEEF);
-    return message;
-  }
-
-  private static InetAddress address(String literal) throws UnknownHostException {
-    return InetAddress.getByName(literal);
-  }
-
-  private static InetAddress loopback() {
-    return InetAddress.getLoopbackAddress();
-  }
-
-  private static SocksException refused(SocksReply reply) {
-    return SocksException.refused(reply.code());
-  }
-
-  private void assertSettled(int rcode, DnsEvent event) {
-    assertThat(response().getHeader().getRcode()).isEqualTo(rcode);
-    assertThat(response().getSection(Section.ANSWER)).isEmpty();
-    boolean negative = rcode == Rcode.NOERROR || rcode == Rcode.NXDOMAIN;
-    assertThat(response().getSection(Section.AUTHORITY)).hasSize(negative ? 1 : 0);
-    assertThat(counters.count(event)).isEqualTo(1);
-  }
-
-  private List<Integer> codes() {
-    return responses.stream().map(r -> r.getHeader().getRcode()).toList();
-  }
-
-  private static byte[] query(String name, int type, int id) throws IOException {
-    var message = query(name, type);
-    message.getHeader().setID(id);
-    return message.toWire();
-  }
-
-  private void advance(long seconds) {
-    channel.advanceTimeBy(seconds, TimeUnit.SECONDS);
-    channel.runScheduledPendingTasks();
-  }
 
   @Test
   void answersAnAddress() throws Exception {
@@ -340,51 +216,6 @@ class DnsServiceTest {
     assertThat(responseLength).isLessThanOrEqualTo(512);
   }
 
-  // The order of responses.
-
-  /** GRUB 2.06 asks for A and AAAA with one identifier, and takes what comes first for both. */
-  @Test
-  void responsesToOneIdentifierLeaveInTheOrderOfTheirQueries() throws Exception {
-    ask(service, client(5000), query("slow.example.com", Type.A, 7));
-    ask(service, client(5000), query("fast.example.com", Type.A, 7));
-    ask(service, client(5000), query("x.onion", Type.A, 7));
-    wayOut.addresses.getLast().setSuccess(address("203.0.113.7"));
-    assertThat(responses).isEmpty();
-    wayOut.addresses.getFirst().setFailure(refused(SocksReply.TTL_EXPIRED));
-    assertThat(codes()).containsExactly(Rcode.SERVFAIL, Rcode.NOERROR, Rcode.NXDOMAIN);
-    assertThat(service.waiting()).isZero();
-  }
-
-  @Test
-  void responsesToOtherIdentifiersAndPortsDoNotWait() throws Exception {
-    ask(service, client(5000), query("slow.example.com", Type.A, 7));
-    ask(service, client(5000), query("x.onion", Type.A, 8));
-    ask(service, client(5001), query("x.onion", Type.A, 7));
-    assertThat(codes()).containsExactly(Rcode.NXDOMAIN, Rcode.NXDOMAIN);
-  }
-
-  @Test
-  void whatWaitsForItsTurnIsBounded() throws Exception {
-    ask(service, client(5000), query("slow.example.com", Type.A, 7));
-    for (int i = 0; i < 100; i++) {
-      ask(service, client(5000), query("x.onion", Type.A, 7));
-    }
-    assertThat(service.waiting()).isEqualTo(AnswerOrder.MOST);
-    assertThat(counters.count(DnsEvent.DROPPED_QUEUE_FULL)).isEqualTo(101 - AnswerOrder.MOST);
-    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
-    assertThat(responses).hasSize(AnswerOrder.MOST);
-    assertThat(service.waiting()).isZero();
-  }
-
-  @Test
-  void whatWaitsForItsTurnLeavesWithItsGuest() throws Exception {
-    ask(service, client(5000), query("slow.example.com", Type.A, 7));
-    ask(service, client(5000), query("x.onion", Type.A, 7));
-    service.forget(1);
-    assertThat(responses).isEmpty();
-    assertThat(service.waiting()).isZero();
-  }
-
   @ParameterizedTest
   @ValueSource(
       strings = {
@@ -496,147 +327,6 @@ class DnsServiceTest {
     assertThat(wayOut.asked).as("nothing is cached").hasSize(3);
   }
 
-  private void askMany(DnsService of, String guest, int from, int count) throws IOException {
-    for (int i = from; i < from + count; i++) {
-      ask(of, guest, query(guest + i + ".example", Type.A).toWire());
-    }
-  }
-
-  /** Four guests that filled all places kept all others out. */
-  @Test
-  void guestsWithManyQueriesKeepNobodyOut() throws Exception {
-    for (int guest = 0; guest < 4; guest++) {
-      askMany(service, "flood-" + guest, 0, 2000);
-    }
-    assertThat(service.inFlight()).isEqualTo(512);
-    assertThat(service.waiting()).isEqualTo(4 * 1024);
-    assertThat(counters.count(DnsEvent.DROPPED_QUEUE_FULL)).isEqualTo(4 * (2000 - 1024));
-    assertThat(counters.count(DnsEvent.EVICTED)).isZero();
-    askMany(service, GUEST, 0, 10);
-    assertThat(service.inFlight()).isEqualTo(512);
-    assertThat(service.waiting()).isBetween(4 * 1024 - 10, 4 * 1024);
-    assertThat(counters.count(DnsEvent.EVICTED)).isEqualTo(10);
-    assertThat(wayOut.asked.subList(512, 522)).allMatch(asked -> asked.startsWith(GUEST));
-    assertThat(wayOut.addresses.getFirst().isCancelled()).as("the oldest lookup").isTrue();
-    assertThat(wayOut.addresses.get(511).isCancelled()).as("the newest").isFalse();
-  }
-
-  /** 172 of 300 lookups at once got SERVFAIL. */
-  @Test
-  void aBurstOfNamesWaitsForItsTurn() throws Exception {
-    askMany(service, GUEST, 0, 300);
-    assertThat(service.inFlight()).isEqualTo(128);
-    assertThat(responses).isEmpty();
-    for (int i = 0; i < 300; i++) {
-      wayOut.addresses.get(i).setSuccess(address("203.0.113.7"));
-    }
-    assertThat(codes()).hasSize(300).containsOnly(Rcode.NOERROR);
-    assertThat(service.waiting()).isZero();
-  }
-
-  /** A guest that has many waiting does not delay one with few. */
-  @Test
-  void aFreePlaceGoesToTheOwnerWithFewest() throws Exception {
-    var bounded = service(new DnsLimits(4, 4, Duration.ofSeconds(30)));
-    askMany(bounded, "many", 0, 20);
-    askMany(bounded, "few", 0, 3);
-    assertThat(counters.count(DnsEvent.EVICTED)).as("each has two places now").isEqualTo(2);
-    assertThat(wayOut.asked.getLast()).isEqualTo("few few1.example");
-    wayOut.addresses.getLast().setSuccess(address("203.0.113.7"));
-    assertThat(wayOut.asked.getLast()).isEqualTo("few few2.example");
-    wayOut.addresses.getLast().setSuccess(address("203.0.113.7"));
-    assertThat(wayOut.asked.getLast()).isEqualTo("many many4.example");
-  }
-
-  /** The stub resolver has given up by then, or has asked again. */
-  @Test
-  void whatIsTooLateIsDroppedWithoutAWord() throws Exception {
-    channel.freezeTime();
-    var bounded = service(new DnsLimits(2, 1, Duration.ofSeconds(30)));
-    askMany(bounded, GUEST, 0, 2);
-    advance(5);
-    assertThat(bounded.waiting()).isEqualTo(2);
-    advance(1);
-    assertThat(bounded.waiting()).isEqualTo(1);
-    assertThat(responses).isEmpty();
-    assertThat(counters.count(DnsEvent.DROPPED_TOO_LATE)).isEqualTo(1);
-    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
-    assertThat(wayOut.asked).as("it is not asked for any more").hasSize(1);
-  }
-
-  /** What was asked again while it waited is still worth a lookup. */
-  @Test
-  void aQueryThatIsRepeatedWaitsOn() throws Exception {
-    channel.freezeTime();
-    var bounded = service(new DnsLimits(2, 1, Duration.ofSeconds(30)));
-    askMany(bounded, GUEST, 0, 2);
-    advance(5);
-    askMany(bounded, GUEST, 1, 1);
-    advance(1);
-    assertThat(counters.count(DnsEvent.DROPPED_TOO_LATE)).isEqualTo(1);
-    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
-    assertThat(wayOut.asked).hasSize(2);
-    wayOut.addresses.getLast().setSuccess(address("203.0.113.7"));
-    assertThat(responses).hasSize(2);
-    assertThat(bounded.waiting()).isZero();
-  }
-
-  /** Over TCP no query is repeated, so each has to have a response. */
-  @Test
-  void overTcpNoQueryIsDropped() throws Exception {
-    channel.freezeTime();
-    var bounded = service(new DnsLimits(2, 1, Duration.ofSeconds(30)));
-    var stream = new DnsClient(1, GUEST, 1, 1, 5000, true);
-    for (int i = 0; i < 10; i++) {
-      ask(bounded, stream, query("name" + i + ".example", Type.A, i));
-    }
-    assertThat(codes()).as("no room").containsExactly(Rcode.SERVFAIL, Rcode.SERVFAIL);
-    advance(6);
-    assertThat(codes()).as("too late").hasSize(9).containsOnly(Rcode.SERVFAIL);
-    var query = Unpooled.wrappedBuffer(query("over.example", Type.A, 77));
-    bounded.answer(stream, query, () -> false, this::accept);
-    assertThat(codes()).as("beyond its share").hasSize(10).containsOnly(Rcode.SERVFAIL);
-    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
-    assertThat(responses).hasSize(11);
-  }
-
-  /** Each eviction cancels a lookup and begins another, so a flood must not cause them. */
-  @Test
-  void guestsThatFloodDoNotEvictEachOtherForEver() throws Exception {
-    var bounded = service(new DnsLimits(32, 16, Duration.ofSeconds(30)));
-    for (int i = 0; i < 1000; i++) {
-      for (int guest = 0; guest < 5; guest++) {
-        askMany(bounded, "flood-" + guest, i, 1);
-      }
-    }
-    assertThat(bounded.inFlight()).isEqualTo(32);
-    assertThat(counters.count(DnsEvent.EVICTED)).isLessThan(32);
-  }
-
-  @Test
-  void aGuestsOwnStaleLookupMakesRoom() throws Exception {
-    channel.freezeTime();
-    var bounded = service(new DnsLimits(32, 16, Duration.ofSeconds(30)));
-    askMany(bounded, GUEST, 0, 17);
-    assertThat(bounded.inFlight()).isEqualTo(16);
-    advance(6);
-    assertThat(counters.count(DnsEvent.DROPPED_TOO_LATE)).isEqualTo(1);
-    askMany(bounded, GUEST, 17, 1);
-    assertThat(counters.count(DnsEvent.EVICTED)).isEqualTo(1);
-    assertThat(wayOut.addresses.getFirst().isCancelled()).isTrue();
-    assertThat(wayOut.asked).hasSize(17);
-  }
-
-  @Test
-  void keysOfOneOwnerShareOneShare() throws Exception {
-    for (int key = 0; key < 2000; key++) {
-      ask(service, 7, "made-up-" + key, query("www.example.com", Type.A).toWire());
-    }
-    assertThat(service.inFlight()).isEqualTo(128);
-    assertThat(service.waiting()).isEqualTo(1024);
-    assertThat(wayOut.asked).as("none shares a lookup with another key").hasSize(128);
-  }
-
   @Test
   void whatThisSideLacksIsNoFailureOfTheWayOut() throws Exception {
     ask(query("www.example.com", Type.A));
@@ -644,20 +334,6 @@ class DnsServiceTest {
     wayOut.addresses.getFirst().setFailure(SocksException.exhausted(proxy, "Too many open files"));
     assertSettled(Rcode.SERVFAIL, DnsEvent.OVERLOADED);
     assertThat(counters.count(DnsEvent.LOOKUP_FAILED)).isZero();
-  }
-
-  @Test
-  void boundsWhatIsInFlight() throws Exception {
-    var bounded = service(new DnsLimits(3, 2, Duration.ofSeconds(5)));
-    for (var guest : List.of("a", "a", "a", "b", "b", "c")) {
-      askMany(bounded, guest, nextPort, 1);
-    }
-    assertThat(bounded.inFlight()).isEqualTo(3);
-    // The last one has none yet, so the oldest of the first gives way.
-    assertThat(counters.count(DnsEvent.EVICTED)).isEqualTo(1);
-    assertThat(codes()).containsExactly(Rcode.SERVFAIL);
-    assertThat(wayOut.asked.getLast()).startsWith("c ");
-    assertThat(bounded.waiting()).isEqualTo(5);
   }
 
   /** What it asked would be told to the next guest at its MAC address. */
@@ -820,65 +496,6 @@ class DnsServiceTest {
         Section.ADDITIONAL);
     ask(query);
     assertThat(wayOut.asked).hasSize(1);
-  }
-
-  /** A guest beyond its share starts no lookup; it may still join one. */
-  @Test
-  void aQueryBeyondTheGuestsShareIsDropped() throws Exception {
-    ask(query("www.example.com", Type.A));
-    for (var name : List.of("www.example.com", "mail.example.com")) {
-      var query = Unpooled.wrappedBuffer(query(name, Type.A).toWire());
-      service.answer(client(nextPort++), query, () -> false, this::accept);
-    }
-    assertThat(wayOut.asked).hasSize(1);
-    assertThat(responses).isEmpty();
-    assertThat(service.waiting()).isEqualTo(2);
-    assertThat(counters.count(DnsEvent.DROPPED_OVER_SHARE)).isEqualTo(1);
-  }
-
-  /** A guest that is at its limit may still join a lookup; that takes no place. */
-  @Test
-  void aQueryThatJoinsALookupTakesNoPlace() throws Exception {
-    channel.freezeTime();
-    var bounded = service(new DnsLimits(32, 16, Duration.ofSeconds(30)));
-    askMany(bounded, GUEST, 0, 16);
-    channel.advanceTimeBy(5, TimeUnit.SECONDS);
-    var query = Unpooled.wrappedBuffer(query(GUEST + "0.example", Type.A).toWire());
-    bounded.answer(client(5000), query, () -> false, this::accept);
-    assertThat(counters.count(DnsEvent.DROPPED_OVER_SHARE)).isZero();
-    askMany(bounded, GUEST, 0, 15);
-    assertThat(wayOut.asked).hasSize(16);
-    assertThat(counters.count(DnsEvent.EVICTED)).isZero();
-    assertThat(counters.count(DnsEvent.COALESCED)).isEqualTo(16);
-    assertThat(bounded.inFlight()).isEqualTo(16);
-  }
-
-  /** As many at once as there are threads in a program that waits for one name. */
-  @Test
-  void allWhoWaitForOneNameAreAnsweredSomeAtATime() throws Exception {
-    for (int i = 0; i < 300; i++) {
-      ask(query("www.example.com", Type.A));
-    }
-    assertThat(wayOut.asked).hasSize(1);
-    assertThat(service.inFlight()).isEqualTo(1);
-    assertThat(service.waiting()).isEqualTo(300);
-    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
-    assertThat(responses).hasSize(DnsService.MOST_AT_ONCE);
-    channel.runPendingTasks();
-    assertThat(codes()).hasSize(300).containsOnly(Rcode.NOERROR);
-    assertThat(service.waiting()).isZero();
-  }
-
-  @Test
-  void thoseNotAnsweredYetLeaveWithTheirGuest() throws Exception {
-    for (int i = 0; i < 300; i++) {
-      ask(query("www.example.com", Type.A));
-    }
-    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
-    service.forget(GUEST.hashCode());
-    channel.runPendingTasks();
-    assertThat(responses).hasSize(DnsService.MOST_AT_ONCE);
-    assertThat(service.waiting()).isZero();
   }
 
   @Test
