@@ -26,8 +26,13 @@ public final class ClientTor implements Closeable {
     this.command = command;
   }
 
-  /** Starts it and waits until it is bootstrapped. */
-  public static ClientTor start(Machine machine, PrivateLab lab, int socksPort)
+  /**
+   * Starts it and waits until it is bootstrapped.
+   *
+   * @param options further lines of its torrc
+   */
+  public static ClientTor start(
+      Machine machine, PrivateLab lab, int socksPort, List<String> options)
       throws IOException, InterruptedException {
     var folder = "/run/client-tor-" + socksPort;
     machine.script("mkdir -m 700 \"$1\"", folder);
@@ -38,8 +43,14 @@ public final class ClientTor implements Closeable {
         DataDirectory %s/data
         Log notice stdout
         %%include %s
+        %s
         """
-            .formatted(PrivateLab.SOCKS_ADDRESS, socksPort, folder, lab.clientTorrc()));
+            .formatted(
+                PrivateLab.SOCKS_ADDRESS,
+                socksPort,
+                folder,
+                lab.clientTorrc(),
+                String.join("\n", options)));
     var torrc = folder + "/torrc";
     return new ClientTor(machine, socksPort, torrc, launch(machine, torrc));
   }

@@ -140,10 +140,15 @@ public final class Testbed implements Closeable {
     return guest(new Guest(machine, "guest-" + near, far));
   }
 
-  /** A client of the lab that can be killed. */
-  public ClientTor clientTor(int socksPort) throws IOException, InterruptedException {
+  /**
+   * A client of the lab that can be killed.
+   *
+   * @param options further lines of its torrc
+   */
+  public ClientTor clientTor(int socksPort, String... options)
+      throws IOException, InterruptedException {
     torPorts.add(socksPort);
-    return keep(ClientTor.start(machine, lab, socksPort));
+    return keep(ClientTor.start(machine, lab, socksPort, List.of(options)));
   }
 
   /** Ports where a tor listens on loopback now. */

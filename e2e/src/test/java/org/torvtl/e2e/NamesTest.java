@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** DNS over UDP, to whatever server the guest asks. */
+/** DNS over UDP and TCP, to whatever server the guest asks. */
 @OnTestbed
 class NamesTest {
   private static final Duration DEADLINE = Duration.ofSeconds(40);
@@ -39,7 +39,87 @@ class NamesTest {
   @ParameterizedTest
   @ValueSource(strings = {"MX", "TXT", "SRV"})
   void aTypeTorCannotAskForHasAnEmptyAnswer(String type) throws Exception {
-    assertThat(dig("web.lab.test", type)).contains("status: NOERROR").contains("ANSWER: 0");
+    assertThat(dig("web.lab.test", type))
+        .contains("status: NOERROR")
+        .contains("ANSWER: 0")
+        .containsPattern("(?m)^\\.\\s+60\\s+IN\\s+SOA");
+  }
+
+  /** The name server of libraries that ask over TCP only; dig does for ANY. */
+  @ParameterizedTest
+  @ValueSource(strings = {"192.0.2.53", "9.9.9.9", "10.0.0.1"})
+  void anyServerAnswersOverTcp(String server) throws Exception {
+    for (var type : List.of("A", "ANY")) {
+      assertThat(dig("+tcp", "@" + server, "web.lab.test", type))
+          .contains("status: NOERROR")
+          .contains("(TCP)")
+          .containsPattern("web\\.lab\\.test\\.\\s+\\d+\\s+IN\\s+A\\s+198\\.");
+    }
+    assertThat(dig("+tcp", "@" + server, "nosuch.lab.test", "A")).contains("status: NXDOMAIN");
+  }
+
+  /** Many queries on one connection, which is then ended on this side. RFC 7766. */
+  @Test
+  void queriesArePipelinedOverTcp() throws Exception {
+    var script =
+        """
+        import socket, struct
+        def query(i, name):
+            labels = b''.join(bytes([len(l)]) + l.encode() for l in name.split('.'))
+            q = struct.pack('>HHHHHH', i, 0x100, 1, 0, 0, 0) + labels + b'\\0\\0\\1\\0\\1'
+            return struct.pack('>H', len(q)) + q
+        s = socket.create_connection(('192.0.2.53', 53))
+        s.sendall(b''.join(query(i, 'name%d.many.lab.test' % i) for i in range(200)))
+        s.shutdown(socket.SHUT_WR)
+        read = s.makefile('rb')
+        ids = []
+        while head := read.read(2):
+            answer = read.read(struct.unpack('>H', head)[0])
+            i, flags, _, answers = struct.unpack('>HHHH', answer[:8])
+            assert answers == 1 and flags & 15 == 0, (i, flags, answers)
+            ids.append(i)
+        print(len(ids), len(set(ids)))
+        """;
+    assertThat(guest.run(DEADLINE, "python3", "-c", script).orThrow().line()).isEqualTo("200 200");
+  }
+
+  /** A resolver that takes one type's answer for the name must not be told otherwise by another. */
+  @ParameterizedTest
+  @ValueSource(strings = {"A", "AAAA", "MX", "TXT", "TYPE65", "ANY"})
+  void anUnknownNameIsUnknownForEveryType(String type) throws Exception {
+    assertThat(dig("+notcp", "nosuch.lab.test", type))
+        .contains("status: NXDOMAIN")
+        .containsPattern("(?m)^\\.\\s+10\\s+IN\\s+SOA");
+  }
+
+  @Test
+  void theSystemsResolverAgrees() throws Exception {
+    assertThat(guest.run(DEADLINE, "getent", "ahosts", "web.lab.test").orThrow().out())
+        .contains("198.");
+    var unknown = guest.run(DEADLINE, "getent", "ahosts", "nosuch.lab.test");
+    assertThat(unknown.exitStatus()).as("not found").isEqualTo(2);
+  }
+
+  /** Of 300 lookups at once 172 were refused. Each is asked for twice at most, as by a stub. */
+  @Test
+  void aBurstOfNamesIsAnswered() throws Exception {
+    var script =
+        """
+        import socket, threading, collections
+        outcomes = collections.Counter()
+        def ask(i):
+            try:
+                socket.getaddrinfo('name%d.many.lab.test' % i, 80)
+                outcomes['found'] += 1
+            except socket.gaierror as e:
+                outcomes[str(e)] += 1
+        threads = [threading.Thread(target=ask, args=(i,)) for i in range(300)]
+        for t in threads: t.start()
+        for t in threads: t.join()
+        print(dict(outcomes))
+        """;
+    assertThat(guest.run(DEADLINE, "python3", "-c", script).orThrow().line())
+        .isEqualTo("{'found': 300}");
   }
 
   /** A header that promises a question, and a label that ends nowhere. RFC 1035, section 4.1. */

@@ -19,6 +19,7 @@ import java.util.function.ObjLongConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.torvtl.gateway.dns.DnsClient;
 import org.torvtl.gateway.dns.DnsCounters;
 import org.torvtl.gateway.dns.DnsEvent;
 import org.torvtl.gateway.dns.DnsLimits;
@@ -27,6 +28,7 @@ import org.torvtl.gateway.dns.NameResolver;
 import org.torvtl.link.Link;
 import org.torvtl.stack.DatagramFlow;
 import org.torvtl.stack.GuestConnection;
+import org.torvtl.stack.OwnerRates;
 import org.torvtl.stack.Stack;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.stack.StackHandler;
@@ -35,6 +37,9 @@ import org.torvtl.tcp.IsnGenerator;
 /** One event loop, one link with its stack, and the flows whose packets arrive there. */
 final class Lane implements StackHandler {
   private static final int DNS_PORT = 53;
+
+  /** Queries of one owner over TCP. */
+  private static final int DNS_OVER_TCP_PER_SECOND = 500, DNS_OVER_TCP_BURST = 256;
 
   private static final Logger log = LoggerFactory.getLogger(Lane.class);
 
@@ -45,6 +50,7 @@ final class Lane implements StackHandler {
   private final Stack stack;
   private final DnsService dns;
   private final DnsCounters dnsCounters = new DnsCounters();
+  private final OwnerRates dnsOverTcpRates;
   private final LivenessCheck liveness;
   private final FlowCounters flowCounters = new FlowCounters();
   private final FlowConfig flowConfig;
@@ -75,6 +81,8 @@ final class Lane implements StackHandler {
     this.onLinkFailure = onLinkFailure;
     this.pausedFlows = new PausedFlows(loop);
     this.dns = new DnsService(loop, names(), dnsLimits(config), dnsCounters);
+    this.dnsOverTcpRates =
+        new OwnerRates(isolation::ownerOf, DNS_OVER_TCP_PER_SECOND, DNS_OVER_TCP_BURST);
     this.liveness = new LivenessCheck(loop, egress, this::hasConnections);
     var secret = new byte[IsnGenerator.SECRET_LENGTH];
     random.nextBytes(secret);
@@ -193,7 +201,16 @@ final class Lane implements StackHandler {
 
   @Override
   public void connection(GuestConnection pending) {
-    Flow.start(pending, this);
+    if (pending.port() == DNS_PORT) {
+      DnsConnection.start(pending, this);
+    } else {
+      Flow.start(pending, this);
+    }
+  }
+
+  @Override
+  public boolean listens(int port) {
+    return port == DNS_PORT;
   }
 
   @Override
@@ -202,15 +219,22 @@ final class Lane implements StackHandler {
       return false;
     }
     dns.answer(
-        isolation.ownerOf(flow.guest()),
-        isolation.keyOf(
-            new IsolationPolicy.Request(
-                flow.guest(), flow.guestAddress(), flow.address(), flow.port())),
+        new DnsClient(
+            isolation.ownerOf(flow.guest()),
+            isolation.keyOf(
+                new IsolationPolicy.Request(
+                    flow.guest(), flow.guestAddress(), flow.address(), flow.port())),
+            flow.guest(),
+            flow.guestAddress(),
+            flow.guestPort(),
+            false),
         payload,
         stack::admitsRequest,
         answer -> {
           try {
             stack.sendDatagram(flow, answer);
+          } catch (RuntimeException | OutOfMemoryError e) {
+            failed(e);
           } finally {
             answer.release();
           }
@@ -229,6 +253,25 @@ final class Lane implements StackHandler {
     return isolation.keyOf(
         new IsolationPolicy.Request(
             guest.guest(), guest.guestAddress(), guest.address(), guest.port()));
+  }
+
+  /** Who asks over a connection. */
+  DnsClient dnsClient(GuestConnection guest) {
+    return new DnsClient(
+        isolation.ownerOf(guest.guest()),
+        isolationKey(guest),
+        guest.guest(),
+        guest.guestAddress(),
+        guest.guestPort(),
+        true);
+  }
+
+  /**
+   * Whether one more query over TCP may be answered now; if so, it is charged. In bulk, segments
+   * are free, so queries have a rate by owner.
+   */
+  boolean admitsDnsOverTcp(GuestConnection guest) {
+    return dnsOverTcpRates.tryAcquire(guest.guest(), System.nanoTime());
   }
 
   /** The flow wants {@link Flow#flush} to be called once this batch of frames is done. */
@@ -310,6 +353,14 @@ final class Lane implements StackHandler {
 
   Egress egress() {
     return egress;
+  }
+
+  DnsService dns() {
+    return dns;
+  }
+
+  DnsCounters dnsCounters() {
+    return dnsCounters;
   }
 
   LivenessCheck liveness() {

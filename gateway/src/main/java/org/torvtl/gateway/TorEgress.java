@@ -23,6 +23,7 @@ public final class TorEgress implements Egress {
   private static final Duration WATCH = Duration.ofSeconds(60);
 
   private final SocksClient socks;
+  private final SocksPortFlags flags;
 
   /**
    * @param proxy Tor's SOCKS port: an address, not a name, or a Unix domain socket
@@ -30,6 +31,7 @@ public final class TorEgress implements Egress {
    */
   public TorEgress(SocketAddress proxy, PeerCheck peers) {
     this.socks = new SocksClient(proxy, peers);
+    this.flags = new SocksPortFlags(socks);
   }
 
   @Override
@@ -40,12 +42,19 @@ public final class TorEgress implements Egress {
       int port,
       ReadSizes reads,
       ChannelHandler next) {
-    return socks.connect(
-        loop,
-        SocksDestination.ofIpv4(address, port),
-        SocksCredentials.isolation(isolationKey),
-        reads,
-        next);
+    var stream =
+        socks.connect(
+            loop,
+            SocksDestination.ofIpv4(address, port),
+            SocksCredentials.isolation(isolationKey),
+            reads,
+            next);
+    stream.addListener(done -> {
+      if (!done.isSuccess()) {
+        flags.streamFailed(loop, done.cause());
+      }
+    });
+    return stream;
   }
 
   @Override
@@ -76,12 +85,13 @@ public final class TorEgress implements Egress {
 
   @Override
   public Future<InetAddress> resolve(EventLoop loop, String isolationKey, String name) {
-    return socks.resolve(loop, name, SocksCredentials.isolation(isolationKey));
+    return flags.checked(loop, socks.resolve(loop, name, SocksCredentials.isolation(isolationKey)));
   }
 
   @Override
   public Future<String> resolvePtr(EventLoop loop, String isolationKey, InetAddress address) {
-    return socks.resolvePtr(loop, address, SocksCredentials.isolation(isolationKey));
+    return flags.checked(
+        loop, socks.resolvePtr(loop, address, SocksCredentials.isolation(isolationKey)));
   }
 
   @Override

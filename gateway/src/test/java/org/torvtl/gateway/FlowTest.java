@@ -459,7 +459,9 @@ class FlowTest {
   @Test
   void endsAHalfClosedFlowWhoseFarEndDoesNotAnswer() throws Exception {
     try (var world =
-        new LaneWorld(new FlowConfig(SHORT, LaneWorld.LONG, LaneWorld.LONG, Set.of()), 1500)) {
+        new LaneWorld(
+            new FlowConfig(SHORT, LaneWorld.LONG, LaneWorld.LONG, LaneWorld.LONG, Set.of()),
+            1500)) {
       world.proxy.plays(stream -> {
         stream.accept();
         stream.awaitEnd();
@@ -476,7 +478,8 @@ class FlowTest {
   /** As a printer does, or a server of syslog: it took 60 s. */
   @Test
   void endsAnUploadToAPortOfUploadsAtOnce() throws Exception {
-    var config = new FlowConfig(LaneWorld.LONG, LaneWorld.LONG, LaneWorld.LONG, Set.of(80));
+    var config =
+        new FlowConfig(LaneWorld.LONG, LaneWorld.LONG, LaneWorld.LONG, LaneWorld.LONG, Set.of(80));
     try (var world = new LaneWorld(config, 1500)) {
       var received = new CompletableFuture<String>();
       world.proxy.plays(stream -> {
@@ -517,7 +520,8 @@ class FlowTest {
   /** A clean end would be a lie: whether all was taken, nobody knows. */
   @Test
   void cutsAnUploadWhoseEgressIsGone() throws Exception {
-    var config = new FlowConfig(LaneWorld.LONG, LaneWorld.LONG, LaneWorld.LONG, Set.of(80));
+    var config =
+        new FlowConfig(LaneWorld.LONG, LaneWorld.LONG, LaneWorld.LONG, LaneWorld.LONG, Set.of(80));
     try (var world = new LaneWorld(config, 1500)) {
       var taken = new CountDownLatch(1);
       world.proxy.plays(stream -> {
@@ -615,7 +619,9 @@ class FlowTest {
   @Test
   void waitsLessWhereTheFarEndSpokeLast() throws Exception {
     try (var world =
-        new LaneWorld(new FlowConfig(LaneWorld.LONG, SHORT, LaneWorld.LONG, Set.of()), 1500)) {
+        new LaneWorld(
+            new FlowConfig(LaneWorld.LONG, SHORT, LaneWorld.LONG, LaneWorld.LONG, Set.of()),
+            1500)) {
       world.proxy.plays(stream -> {
         stream.accept();
         stream.in().readNBytes(5);
@@ -636,7 +642,8 @@ class FlowTest {
   void doesNotEndAHalfClosedFlowWhoseFarEndGoesOnSpeaking() throws Exception {
     var answer = Duration.ofMillis(400);
     try (var world =
-        new LaneWorld(new FlowConfig(answer, answer, LaneWorld.LONG, Set.of()), 1500)) {
+        new LaneWorld(
+            new FlowConfig(answer, answer, LaneWorld.LONG, LaneWorld.LONG, Set.of()), 1500)) {
       world.proxy.plays(stream -> {
         stream.accept();
         for (int i = 0; i < 20; i++) {
@@ -657,7 +664,8 @@ class FlowTest {
   @Test
   void doesNotTakeAGuestThatIsSlowToReadForAFarEndThatIsSilent() throws Exception {
     try (var world =
-        new LaneWorld(new FlowConfig(SHORT, SHORT, LaneWorld.LONG, Set.of()), 1500, SMALL)) {
+        new LaneWorld(
+            new FlowConfig(SHORT, SHORT, LaneWorld.LONG, LaneWorld.LONG, Set.of()), 1500, SMALL)) {
       int length = 200_000;
       var mayAnswer = new CountDownLatch(1);
       world.proxy.plays(stream -> {
@@ -684,7 +692,8 @@ class FlowTest {
   void doesNotTakeASlowUploadForAFarEndThatIsSilent() throws Exception {
     var answer = Duration.ofMillis(400);
     try (var world =
-        new LaneWorld(new FlowConfig(answer, answer, LaneWorld.LONG, Set.of()), 1500)) {
+        new LaneWorld(
+            new FlowConfig(answer, answer, LaneWorld.LONG, LaneWorld.LONG, Set.of()), 1500)) {
       int length = 2 << 20;
       world.proxy.plays(stream -> {
         stream.accept();
@@ -735,7 +744,7 @@ class FlowTest {
 
   @Test
   void doesNotWaitForEverForAProxyThatTakesNoneOfTheGuestsLastBytes() throws Exception {
-    var timeouts = new FlowConfig(LaneWorld.LONG, LaneWorld.LONG, SHORT, Set.of());
+    var timeouts = new FlowConfig(LaneWorld.LONG, LaneWorld.LONG, SHORT, LaneWorld.LONG, Set.of());
     try (var world = new LaneWorld(timeouts, 1500, SMALL)) {
       var mayEnd = new CountDownLatch(1);
       world.proxy.plays(stream -> {

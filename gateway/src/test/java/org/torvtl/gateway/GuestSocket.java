@@ -8,6 +8,7 @@ import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import io.netty.util.concurrent.ScheduledFuture;
+import java.io.ByteArrayOutputStream;
 import java.nio.CharBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -40,6 +41,7 @@ final class GuestSocket implements ConnectionHandler, SegmentTransmitter {
   private final int port;
   private final MessageDigest digest;
   private final StringBuilder text = new StringBuilder();
+  private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
   private @Nullable TcpConnection tcp;
   private @Nullable ScheduledFuture<?> timer;
   private @Nullable Source source;
@@ -111,6 +113,15 @@ final class GuestSocket implements ConnectionHandler, SegmentTransmitter {
           ByteBufUtil.encodeString(
               ByteBufAllocator.DEFAULT, CharBuffer.wrap(ascii), StandardCharsets.US_ASCII);
       tcp().send(data, System.nanoTime());
+      settle();
+    });
+  }
+
+  void send(byte[] all) throws Exception {
+    host.runOnLoop(() -> {
+      tcp()
+          .send(
+              ByteBufAllocator.DEFAULT.directBuffer(all.length).writeBytes(all), System.nanoTime());
       settle();
     });
   }
@@ -199,6 +210,11 @@ final class GuestSocket implements ConnectionHandler, SegmentTransmitter {
 
   String text() throws Exception {
     return host.onLoop(text::toString);
+  }
+
+  /** The first 64 KiB of what came. */
+  byte[] bytes() throws Exception {
+    return host.onLoop(bytes::toByteArray);
   }
 
   byte[] sha256() throws Exception {
@@ -346,6 +362,9 @@ final class GuestSocket implements ConnectionHandler, SegmentTransmitter {
     received += length;
     if (text.length() < 1024) {
       text.append(data.toString(StandardCharsets.US_ASCII));
+    }
+    if (bytes.size() < 1 << 16) {
+      bytes.writeBytes(ByteBufUtil.getBytes(data));
     }
     data.release();
     unread += length;

@@ -24,7 +24,7 @@ import org.torvtl.tor.socks.PeerCheck;
 /** A lane between a guest and a SOCKS server. Closing it fails if a buffer was not released. */
 final class LaneWorld implements AutoCloseable {
   static final Duration LONG = Duration.ofMinutes(10);
-  static final FlowConfig PATIENT = new FlowConfig(LONG, LONG, LONG, Set.of());
+  static final FlowConfig PATIENT = new FlowConfig(LONG, LONG, LONG, LONG, Set.of());
   private static final int SECONDS = 20;
 
   final SocksServer proxy = new SocksServer();

@@ -15,6 +15,9 @@ final class IcmpResponder {
   private static final int MAX_QUOTE =
       Ipv4Packet.MIN_REASSEMBLY_LENGTH - Ipv4Packet.HEADER_LENGTH - Icmpv4Message.HEADER_LENGTH;
 
+  /** Errors to one owner. An error costs about as much as the packet it is about. */
+  private static final int ERRORS_PER_SECOND = 250, ERRORS_BURST = 100;
+
   private final int address;
   private final PacketWriter writer;
   private final StackCounters counters;
@@ -28,7 +31,7 @@ final class IcmpResponder {
     this.address = config.address();
     this.writer = writer;
     this.counters = counters;
-    this.errors = new OwnerRates(config.owners());
+    this.errors = new OwnerRates(config.owners(), ERRORS_PER_SECOND, ERRORS_BURST);
   }
 
   /**

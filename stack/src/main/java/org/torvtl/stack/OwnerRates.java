@@ -6,12 +6,13 @@ import java.util.Map;
 import java.util.function.LongUnaryOperator;
 
 /**
- * The rate of ICMP errors of each owner. There is no rate in all: a total is what many owners, such
- * as MAC addresses that one guest makes up, would take from the others, and by which a guest could
- * tell what others get. An error costs about as much as the packet it is about.
+ * A rate of each owner, such as that of ICMP errors. There is no rate in all: a total is what many
+ * owners, such as MAC addresses that one guest makes up, would take from the others, and by which a
+ * guest could tell what others get.
  */
-final class OwnerRates {
-  private static final int PER_SECOND = 250, BURST = 100;
+public final class OwnerRates {
+  private final int perSecond;
+  private final int burst;
 
   /** More owners than this forget the limit of the one least recently seen. */
   static final int CAPACITY = 1024;
@@ -28,17 +29,23 @@ final class OwnerRates {
       };
 
   /**
+   * Rates that nothing was taken of.
+   *
    * @param owners who a guest belongs to, by its MAC address
+   * @param perSecond tokens an owner gets in a second
+   * @param burst tokens it may take at once
    */
-  OwnerRates(LongUnaryOperator owners) {
+  public OwnerRates(LongUnaryOperator owners, int perSecond, int burst) {
     this.owners = owners;
+    this.perSecond = perSecond;
+    this.burst = burst;
   }
 
   /** Takes a token of a guest's owner; {@code false} if there is none. */
-  boolean tryAcquire(long guest, long nowNanos) {
+  public boolean tryAcquire(long guest, long nowNanos) {
     return limiters
         .computeIfAbsent(
-            owners.applyAsLong(guest), anew -> new RateLimiter(PER_SECOND, BURST, nowNanos))
+            owners.applyAsLong(guest), anew -> new RateLimiter(perSecond, burst, nowNanos))
         .tryAcquire(nowNanos);
   }
 

@@ -13,6 +13,14 @@ public interface StackHandler {
   void connection(GuestConnection pending);
 
   /**
+   * Whether {@link #connection} takes connections to a port of the gateway's own address, too;
+   * others are refused.
+   */
+  default boolean listens(int port) {
+    return false;
+  }
+
+  /**
    * A guest has sent a UDP datagram.
    *
    * @param payload borrowed for the time of the call

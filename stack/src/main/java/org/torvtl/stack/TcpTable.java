@@ -155,10 +155,10 @@ final class TcpTable {
   }
 
   private void open(GuestConnection.Key key, Ipv4Packet packet, ByteBuf frame, long nowNanos) {
-    if (key.address() == config.address()
-        || unreachable.isRepeated(key, segment.sequence(), nowNanos)) {
-      // Nothing listens on the gateway itself; and a guest that has not heeded an error is told
-      // anew.
+    boolean isNothingThere =
+        key.address() == config.address() && !handler.listens(key.ports() & 0xFFFF);
+    if (isNothingThere || unreachable.isRepeated(key, segment.sequence(), nowNanos)) {
+      // A guest that has not heeded an error is told anew.
       if (admission.admitsAnswer(WorkCost.answer(0), nowNanos)) {
         reset(key);
       }

@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.e2e.WorstPacket;
+import org.torvtl.gateway.dns.DnsClient;
 import org.torvtl.gateway.dns.DnsCounters;
 import org.torvtl.gateway.dns.DnsLimits;
 import org.torvtl.gateway.dns.DnsService;
@@ -229,8 +230,13 @@ final class StackWorld implements AutoCloseable {
         return false;
       }
       dns.answer(
-          flow.guest(),
-          MacAddress.toString(flow.guest()),
+          new DnsClient(
+              flow.guest(),
+              MacAddress.toString(flow.guest()),
+              flow.guest(),
+              flow.guestAddress(),
+              flow.guestPort(),
+              false),
           payload,
           stack::admitsRequest,
           answer -> {

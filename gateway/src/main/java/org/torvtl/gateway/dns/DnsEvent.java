@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.gateway.dns;
 
-/** What can become of a query; also the name it is counted under. */
+/** What can become of a query or a connection; also the name it is counted under. */
 public enum DnsEvent {
   /** Dropped: shorter than a header. */
   DROPPED_TRUNCATED,
@@ -9,6 +9,14 @@ public enum DnsEvent {
   DROPPED_RESPONSE,
   /** Dropped: needs a lookup beyond the guest's share of the lane's time; it will ask again. */
   DROPPED_OVER_SHARE,
+  /** Dropped: it waited for a place until it was too late; the guest has given up or asks again. */
+  DROPPED_TOO_LATE,
+  /** Dropped: too many queries wait; it will ask again. */
+  DROPPED_QUEUE_FULL,
+  /** A connection was reset: a length that no query has, or a response. */
+  CONNECTION_MALFORMED,
+  /** A connection was ended, and counts once more if it had to be reset: no query came for long. */
+  CONNECTION_IDLE,
   /** FORMERR: cannot be read, or has not exactly one question. */
   MALFORMED,
   /** FORMERR: has other records than a question and one OPT. */
@@ -25,14 +33,14 @@ public enum DnsEvent {
   NAME_INVALID,
   /** NXDOMAIN, unasked: a name of an onion service. */
   NAME_ONION,
-  /** NOERROR without records, unasked: a type Tor cannot ask for. */
+  /** NOERROR without records: the name is there, but has none that Tor can tell of that type. */
   TYPE_EMPTY,
   /**
-   * SERVFAIL: too many queries in flight, or of the same question; or the way out could not be
-   * asked at the moment.
+   * SERVFAIL: the way out could not be asked at the moment; or over TCP, where none is dropped, too
+   * many queries wait.
    */
   OVERLOADED,
-  /** SERVFAIL: evicted, for a guest with fewer queries in flight. */
+  /** SERVFAIL: evicted, for a guest with fewer lookups under way. */
   EVICTED,
   /** Joined an equal query under way; counted besides its outcome. */
   COALESCED,

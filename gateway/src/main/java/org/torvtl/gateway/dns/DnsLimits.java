@@ -6,8 +6,8 @@ import java.time.Duration;
 /**
  * What guests can take.
  *
- * @param inFlight queries that wait for an answer from the way out, in all
- * @param inFlightPerOwner the same for one owner
+ * @param inFlight lookups under way at once, in all
+ * @param inFlightPerOwner the same for one owner; further ones wait for a place
  * @param timeout after which a lookup is given up
  */
 public record DnsLimits(int inFlight, int inFlightPerOwner, Duration timeout) {
@@ -17,10 +17,22 @@ public record DnsLimits(int inFlight, int inFlightPerOwner, Duration timeout) {
    */
   public static final DnsLimits DEFAULT = new DnsLimits(512, 128, Duration.ofSeconds(30));
 
-  /** This, with no more than {@code most} queries in flight. */
+  private static final int QUERIES_PER_LOOKUP = 8;
+
+  /** This, with no more than {@code most} lookups under way. */
   public DnsLimits withAtMost(int most) {
     return new DnsLimits(
         Math.min(inFlight, most), Math.min(inFlightPerOwner, Math.max(1, most / 2)), timeout);
+  }
+
+  /** Queries that may wait for a place, an answer or their turn, in all: each holds some 0.7 kB. */
+  int waiting() {
+    return QUERIES_PER_LOOKUP * inFlight;
+  }
+
+  /** The same for one owner. */
+  int waitingPerOwner() {
+    return QUERIES_PER_LOOKUP * inFlightPerOwner;
   }
 
   public DnsLimits {

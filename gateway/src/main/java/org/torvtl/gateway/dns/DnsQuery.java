@@ -24,7 +24,10 @@ final class DnsQuery {
   /** Bytes of UDP payload that pass without fragments on any path; the response says so. */
   private static final int OUR_PAYLOAD = 1232;
 
-  private static final int FLAGS = 2, QDCOUNT = 4, ANCOUNT = 6, ARCOUNT = 10, HEADER = 12;
+  /** Bytes of a header. */
+  static final int HEADER = 12;
+
+  private static final int FLAGS = 2, QDCOUNT = 4, ANCOUNT = 6, ARCOUNT = 10;
   private static final int QR = 0x8000, OPCODE = 0x7800, RD = 0x0100, RA = 0x0080, CD = 0x0010;
   private static final int MAX_LABEL = 63;
 
@@ -42,6 +45,11 @@ final class DnsQuery {
   private static final int POINTER_TO_QUESTION = 0xC000 | HEADER;
 
   private static final int RECORD_HEADER = 12;
+
+  /** Of an SOA record of the root, whose server and mailbox are the root: five numbers. */
+  private static final int SOA_DATA_LENGTH = 22, SOA_LENGTH = 1 + 10 + SOA_DATA_LENGTH;
+
+  private static final int NO_ERROR = 0, NX_DOMAIN = 3;
   private static final byte[] UNREAD = {};
 
   private final int id;
@@ -74,6 +82,12 @@ final class DnsQuery {
   /** The question's bytes as they came: name, type and class; empty if it was not read. */
   byte[] question() {
     return question;
+  }
+
+  /** Whether a record of this type answers the question, or is one that does. RFC 8482. */
+  boolean asksFor(int type) {
+    int asked = (question[question.length - 4] & 0xFF) << 8 | question[question.length - 3] & 0xFF;
+    return asked == type || asked == DnsRecord.ANY;
   }
 
   /** Whether the query has an OPT record; then the response has one too. RFC 6891. */
@@ -188,8 +202,9 @@ final class DnsQuery {
 
   /**
    * The response: the question's bytes as they came, so that the case of its letters is the
-   * guest's, and at most one record of the question's name. It has no more than 512 bytes, which
-   * every guest takes: a name that has a pointer is short, as is the record of a long name.
+   * guest's, and at most one record of the question's name, or the SOA of a negative answer. It has
+   * no more than 512 bytes, which every guest takes: a name that has a pointer is short, as is the
+   * record of a long name.
    *
    * @param outcome what became of the query
    * @param answer the one record, if any
@@ -198,13 +213,15 @@ final class DnsQuery {
     int rcode = rcode(outcome);
     int length = HEADER + question.length;
     length += answer == null ? 0 : RECORD_HEADER + answer.data().length;
+    boolean negative = answer == null && isNegative(rcode);
+    length += negative ? SOA_LENGTH : 0;
     length += edns ? OPT_HEADER : 0;
     var response = Unpooled.buffer(length, length);
     response.writeShort(id);
     response.writeShort(QR | RA | flags & (OPCODE | RD | CD) | rcode & 0xF);
     response.writeShort(question.length == 0 ? 0 : 1);
     response.writeShort(answer == null ? 0 : 1);
-    response.writeShort(0);
+    response.writeShort(negative ? 1 : 0);
     response.writeShort(edns ? 1 : 0);
     response.writeBytes(question);
     if (answer != null) {
@@ -214,6 +231,9 @@ final class DnsQuery {
       response.writeInt(DnsService.TTL_SECONDS);
       response.writeShort(answer.data().length);
       response.writeBytes(answer.data());
+    }
+    if (negative) {
+      writeSoa(response, outcome);
     }
     if (edns) {
       response.writeByte(0);
@@ -227,19 +247,49 @@ final class DnsQuery {
     return response;
   }
 
+  /** Whether it says that something is not there: a guest may remember that. RFC 2308. */
+  private static boolean isNegative(int rcode) {
+    return rcode == NO_ERROR || rcode == NX_DOMAIN;
+  }
+
+  /**
+   * Writes the SOA record of the root, RFC 1035, section 3.3.13. The root is the one ancestor that
+   * every name has for certain, and in the bailiwick of a resolver that asks for all names here.
+   */
+  private static void writeSoa(ByteBuf response, DnsEvent outcome) {
+    int ttl =
+        outcome == DnsEvent.NAME_UNKNOWN ? DnsService.UNKNOWN_TTL_SECONDS : DnsService.TTL_SECONDS;
+    response.writeByte(0);
+    response.writeShort(DnsRecord.SOA);
+    response.writeShort(CLASS_IN);
+    response.writeInt(ttl);
+    response.writeShort(SOA_DATA_LENGTH);
+    response.writeByte(0).writeByte(0);
+    // Serial, refresh, retry, expire: for secondary servers, of which there are none.
+    response.writeInt(1).writeInt(ttl).writeInt(ttl).writeInt(ttl);
+    response.writeInt(ttl);
+  }
+
   /** The response code that an outcome is told with. RFC 1035, section 4.1.1; RFC 6891. */
   private static int rcode(DnsEvent outcome) {
-    final int noError = 0, formErr = 1, servFail = 2, nxDomain = 3, notImp = 4, refused = 5;
+    final int formErr = 1, servFail = 2, notImp = 4, refused = 5;
     final int badVers = 16;
     return switch (outcome) {
       case MALFORMED, EXTRA_RECORDS, TOO_LONG -> formErr;
       case OPCODE_UNKNOWN -> notImp;
       case EDNS_VERSION_UNKNOWN -> badVers;
       case CLASS_REFUSED -> refused;
-      case NAME_INVALID, NAME_ONION, NAME_UNKNOWN -> nxDomain;
-      case TYPE_EMPTY, FAMILY_EMPTY, ANSWERED -> noError;
+      case NAME_INVALID, NAME_ONION, NAME_UNKNOWN -> NX_DOMAIN;
+      case TYPE_EMPTY, FAMILY_EMPTY, ANSWERED -> NO_ERROR;
       case OVERLOADED, EVICTED, LOOKUP_FAILED, LOOKUP_TIMED_OUT, ANSWER_INVALID -> servFail;
-      case DROPPED_TRUNCATED, DROPPED_RESPONSE, DROPPED_OVER_SHARE, COALESCED ->
+      case DROPPED_TRUNCATED,
+          DROPPED_RESPONSE,
+          DROPPED_OVER_SHARE,
+          DROPPED_TOO_LATE,
+          DROPPED_QUEUE_FULL,
+          CONNECTION_MALFORMED,
+          CONNECTION_IDLE,
+          COALESCED ->
           throw new IllegalArgumentException("not an outcome with a response: " + outcome);
     };
   }

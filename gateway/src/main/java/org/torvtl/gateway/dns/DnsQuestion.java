@@ -4,12 +4,15 @@ package org.torvtl.gateway.dns;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 
-/** What a question asks of the gateway: something of the way out, or an answer known beforehand. */
+/**
+ * What a question asks of the gateway: something of the way out, or an answer known beforehand. The
+ * type makes no difference: whether a name is there is found out by the one thing Tor can ask for.
+ */
 sealed interface DnsQuestion {
-  /** An address of a name, lower-case and without the last dot. */
+  /** Of a name, lower-case and without the last dot: its address is asked for. */
   record Address(String name) implements DnsQuestion {}
 
-  /** The name of an address. */
+  /** Of the reverse name of an address: its name is asked for. */
   record Pointer(InetAddress address) implements DnsQuestion {}
 
   /** Nothing: the answer has no records, and {@code reason} is why. */
@@ -23,7 +26,6 @@ sealed interface DnsQuestion {
    * @param question a name without pointers, type and class
    */
   static DnsQuestion of(byte[] question) {
-    int type = unsignedShort(question, question.length - 4);
     if (unsignedShort(question, question.length - 2) != CLASS_IN) {
       return new Settled(DnsEvent.CLASS_REFUSED);
     }
@@ -35,12 +37,12 @@ sealed interface DnsQuestion {
       return new Settled(DnsEvent.TYPE_EMPTY);
     }
     if (name.isIn("in-addr", "arpa") || name.isIn("ip6", "arpa")) {
-      return type == DnsRecord.PTR ? pointer(name) : new Settled(DnsEvent.TYPE_EMPTY);
+      return pointer(name);
     }
     if (!name.isHostName()) {
       return new Settled(DnsEvent.NAME_INVALID);
     }
-    return type == DnsRecord.A ? new Address(name.text()) : new Settled(DnsEvent.TYPE_EMPTY);
+    return new Address(name.text());
   }
 
   private static DnsQuestion pointer(WireName name) {

@@ -3,7 +3,7 @@ package org.torvtl.gateway.dns;
 
 /** A resource record of class IN, without its name and TTL. RFC 1035, section 3.2.1. */
 final class DnsRecord {
-  static final int A = 1, PTR = 12;
+  static final int A = 1, SOA = 6, PTR = 12, ANY = 255;
 
   private final int type;
   private final byte[] data;

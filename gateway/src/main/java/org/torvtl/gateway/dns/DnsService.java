@@ -5,6 +5,8 @@ import io.netty.buffer.ByteBuf;
 import io.netty.util.concurrent.EventExecutor;
 import io.netty.util.concurrent.Future;
 import java.net.Inet4Address;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,10 +26,20 @@ public final class DnsService {
   public static final int TTL_SECONDS = 60;
 
   /**
-   * Queries that share one lookup: what one answer sets off at once is bounded. The response to
-   * each was charged when it came, as that of any datagram; see {@code WorkCost.answer}.
+   * How long a guest may remember that a name is unknown. Tor says the same of a name that could
+   * not be looked up, so it is short: long enough for the types and suffixes that one call of a
+   * program asks for.
    */
-  static final int MAX_WAITERS = 32;
+  public static final int UNKNOWN_TTL_SECONDS = 10;
+
+  /**
+   * After so long a query is not worth a lookup any more: stub resolvers have repeated it, or given
+   * up, after 5 s. With the second more the repeated query finds its lookup still in its place.
+   */
+  static final long TOO_LATE_NANOS = TimeUnit.SECONDS.toNanos(6);
+
+  /** Responses that one answer sets off before other work of the loop has its turn. */
+  static final int MOST_AT_ONCE = 32;
 
   private final EventExecutor loop;
   private final NameResolver resolver;
@@ -35,6 +47,8 @@ public final class DnsService {
   private final DnsCounters counters;
   private final Map<LookupKey, Lookup> lookups = new HashMap<>();
   private final LookupShares shares;
+  private final AnswerOrder order;
+  private final Deque<Answered> answered = new ArrayDeque<>();
 
   record LookupKey(String isolationKey, DnsQuestion question) implements Comparable<LookupKey> {
     /** Any order. A guest can choose names that hash alike; the map compares their keys then. */
@@ -45,7 +59,8 @@ public final class DnsService {
     }
   }
 
-  record Waiter(DnsQuery query, Consumer<ByteBuf> reply) {}
+  /** A lookup that is over, and whose queries have not all got its outcome yet. */
+  private record Answered(Lookup lookup, DnsEvent outcome, @Nullable DnsRecord record) {}
 
   /**
    * A service with nothing in flight.
@@ -60,31 +75,33 @@ public final class DnsService {
     this.resolver = resolver;
     this.limits = limits;
     this.shares = new LookupShares(limits, loop.ticker());
+    this.order = new AnswerOrder(shares::left);
     this.counters = counters;
   }
 
-  /** Queries that wait for the way out. */
+  /** Lookups under way. */
   public int inFlight() {
     return shares.inFlight();
   }
 
+  /** Queries whose response has not left. */
+  public int waiting() {
+    return shares.waiting();
+  }
+
   /**
-   * Answers a query.
+   * Answers a query. Responses to queries of one socket with the same identifier leave in the order
+   * of the queries.
    *
-   * @param owner of the guest that asks, who has one part of what may be in flight
-   * @param isolationKey under which the query goes out; of one owner
    * @param query one message from reader index to writer index; stays the caller's, unchanged
    * @param mayAsk asked before a new lookup, while the call lasts; if it says no, the query is
    *     dropped
-   * @param reply takes the response, and owns it; called once, at once or later, or never if the
-   *     query does not deserve an answer
+   * @param reply takes the response, and owns it; must not throw; called once, at once or later.
+   *     Over UDP it is never called if the query does not deserve a response, or is dropped; over
+   *     TCP only if it is a response itself, has no header, or its owner was forgotten
    */
   public void answer(
-      long owner,
-      String isolationKey,
-      ByteBuf query,
-      BooleanSupplier mayAsk,
-      Consumer<ByteBuf> reply) {
+      DnsClient client, ByteBuf query, BooleanSupplier mayAsk, Consumer<ByteBuf> reply) {
     if (!DnsQuery.hasHeader(query)) {
       counters.add(DnsEvent.DROPPED_TRUNCATED);
       return;
@@ -94,75 +111,150 @@ public final class DnsService {
       return;
     }
     var read = DnsQuery.read(query);
-    var waiter = new Waiter(read, reply);
+    var waiter = new Waiter(client, read, loop.ticker().nanoTime(), reply);
     if (read.defect() != null) {
-      settle(waiter, read.defect(), null);
+      settleAtOnce(waiter, read.defect());
     } else {
       switch (DnsQuestion.of(read.question())) {
-        case DnsQuestion.Settled(DnsEvent reason) -> settle(waiter, reason, null);
+        case DnsQuestion.Settled(DnsEvent reason) -> settleAtOnce(waiter, reason);
         case DnsQuestion question ->
-            await(owner, new LookupKey(isolationKey, question), waiter, mayAsk);
+            await(new LookupKey(client.isolationKey(), question), waiter, mayAsk);
       }
     }
   }
 
+  /** Whether a query may have so many bytes. */
+  public static boolean isQueryLength(int bytes) {
+    return bytes >= DnsQuery.HEADER && bytes <= DnsQuery.MAX_LENGTH;
+  }
+
+  /** Whether a message that {@link #isQueryLength} is a response. */
+  public static boolean isResponse(ByteBuf message) {
+    return DnsQuery.isResponse(message);
+  }
+
+  /** Counts what became of a connection over which queries come. */
+  public void count(DnsEvent event) {
+    counters.add(event);
+  }
+
   /** Gives up the lookups of an owner that has left: nothing of them is answered. */
   public void forget(long owner) {
+    order.forget(owner);
     for (var lookup : List.copyOf(lookups.values())) {
       if (lookup.owner == owner) {
         end(lookup);
       }
     }
+    answered.removeIf(done -> done.lookup.owner == owner);
+    startQueued();
   }
 
   /** Gives up all lookups: their queries are answered SERVFAIL. */
   public void close() {
     for (var lookup : List.copyOf(lookups.values())) {
-      finish(lookup, DnsEvent.LOOKUP_FAILED, null);
+      end(lookup);
+      answered.add(new Answered(lookup, DnsEvent.LOOKUP_FAILED, null));
+    }
+    while (!answered.isEmpty()) {
+      answerSome();
     }
   }
 
-  private void await(long owner, LookupKey key, Waiter waiter, BooleanSupplier mayAsk) {
+  private void await(LookupKey key, Waiter waiter, BooleanSupplier mayAsk) {
+    long owner = waiter.client.owner();
+    if (!lookups.containsKey(key) && !mayAsk.getAsBoolean()) {
+      refuse(waiter, DnsEvent.DROPPED_OVER_SHARE);
+      return;
+    }
+    if (!admit(waiter)) {
+      refuse(waiter, DnsEvent.DROPPED_QUEUE_FULL);
+      return;
+    }
     var joined = lookups.get(key);
-    if (joined != null && joined.waiters.size() >= MAX_WAITERS) {
-      settle(waiter, DnsEvent.OVERLOADED, null);
-      return;
-    }
-    boolean hasPlace = shares.hasPlace(owner);
-    var evicted = hasPlace ? null : shares.toEvict(owner);
-    // A lookup that is evicted for a query cannot be joined by it.
-    var underWay = joined == evicted ? null : joined;
-    if (underWay == null && !mayAsk.getAsBoolean()) {
-      counters.add(DnsEvent.DROPPED_OVER_SHARE);
-      return;
-    }
-    if (!hasPlace && evicted == null) {
-      settle(waiter, DnsEvent.OVERLOADED, null);
-      return;
-    }
-    if (evicted != null) {
-      finish(evicted, DnsEvent.EVICTED, null);
-    }
-    if (underWay != null) {
+    if (joined != null) {
       counters.add(DnsEvent.COALESCED);
-      underWay.waiters.add(waiter);
-      shares.add(underWay);
+      joined.waiters.add(waiter);
       return;
     }
     var lookup = new Lookup(owner, key);
     lookup.waiters.add(waiter);
     lookups.put(key, lookup);
-    shares.add(lookup);
-    start(lookup);
+    shares.enqueue(lookup);
+    var evicted = shares.toEvict(owner);
+    if (evicted != null) {
+      finish(evicted, DnsEvent.EVICTED, null);
+    } else {
+      startQueued();
+    }
+    if (!lookup.isUnderWay && lookups.get(key) == lookup) {
+      dropTooLate(lookup);
+    }
+  }
+
+  /**
+   * Counts a query among those that wait, and puts it in its order; {@code false} if it may not.
+   */
+  private boolean admit(Waiter waiter) {
+    if (!shares.hasRoom(waiter.client.owner())) {
+      var dropped = shares.toDrop(waiter.client.owner());
+      if (dropped == null) {
+        return false;
+      }
+      giveUp(dropped);
+    }
+    // Where the room was taken by queries that only wait for their turn, giving up did not help.
+    if (!shares.hasRoom(waiter.client.owner()) || !order.add(waiter)) {
+      return false;
+    }
+    shares.arrived(waiter);
+    return true;
+  }
+
+  /** Gives a lookup up to make room. */
+  private void giveUp(Lookup lookup) {
+    if (lookup.isUnderWay) {
+      finish(lookup, DnsEvent.EVICTED, null);
+    } else {
+      end(lookup);
+      lookup.waiters.forEach(waiter -> drop(waiter, DnsEvent.DROPPED_QUEUE_FULL));
+    }
+  }
+
+  /** Gives lookups that wait the places that are free. */
+  private void startQueued() {
+    for (var next = shares.next(); next != null; next = shares.next()) {
+      start(next);
+    }
   }
 
   private void start(Lookup lookup) {
+    if (lookup.timer != null) {
+      lookup.timer.cancel(false);
+    }
     lookup.timer =
         loop.schedule(
             () -> finish(lookup, DnsEvent.LOOKUP_TIMED_OUT, null),
             limits.timeout().toNanos(),
             TimeUnit.NANOSECONDS);
     ask(lookup);
+  }
+
+  /**
+   * Drops the queries of a lookup without a place that are too late, and sets a timer for others.
+   */
+  private void dropTooLate(Lookup lookup) {
+    long now = loop.ticker().nanoTime();
+    var waiters = lookup.waiters;
+    while (!waiters.isEmpty() && now - waiters.element().arrivedNanos >= TOO_LATE_NANOS) {
+      drop(waiters.remove(), DnsEvent.DROPPED_TOO_LATE);
+    }
+    if (waiters.isEmpty()) {
+      end(lookup);
+    } else {
+      long left = TOO_LATE_NANOS - (now - waiters.element().arrivedNanos);
+      lookup.timer = loop.schedule(() -> dropTooLate(lookup), left, TimeUnit.NANOSECONDS);
+    }
   }
 
   private void ask(Lookup lookup) {
@@ -249,9 +341,35 @@ public final class DnsService {
     };
   }
 
-  private void finish(Lookup lookup, DnsEvent outcome, @Nullable DnsRecord answer) {
-    if (end(lookup)) {
-      lookup.waiters.forEach(waiter -> settle(waiter, outcome, answer));
+  private void finish(Lookup lookup, DnsEvent outcome, @Nullable DnsRecord record) {
+    if (!end(lookup)) {
+      return;
+    }
+    answered.add(new Answered(lookup, outcome, record));
+    if (answered.size() == 1) {
+      answerSome();
+      answerRest();
+    }
+    startQueued();
+  }
+
+  private void answerRest() {
+    if (!answered.isEmpty()) {
+      loop.execute(() -> {
+        answerSome();
+        answerRest();
+      });
+    }
+  }
+
+  /** Gives lookups that are over to queries that waited for them, to a bounded number. */
+  private void answerSome() {
+    for (int i = 0; i < MOST_AT_ONCE && !answered.isEmpty(); i++) {
+      var first = answered.element();
+      settle(first.lookup.waiters.remove(), first.outcome, first.record);
+      if (first.lookup.waiters.isEmpty()) {
+        answered.remove();
+      }
     }
   }
 
@@ -266,12 +384,55 @@ public final class DnsService {
     if (lookup.answer != null) {
       lookup.answer.cancel(false);
     }
-    shares.remove(lookup, lookup.waiters.size());
+    shares.remove(lookup);
     return true;
   }
 
-  private void settle(Waiter waiter, DnsEvent outcome, @Nullable DnsRecord answer) {
+  // What becomes of a query.
+
+  /** Settles a query that waits. */
+  private void settle(Waiter waiter, DnsEvent outcome, @Nullable DnsRecord record) {
+    boolean isOther = record != null && !waiter.query.asksFor(record.type());
+    decide(waiter, isOther ? DnsEvent.TYPE_EMPTY : outcome, isOther ? null : record);
+    order.settled(waiter);
+  }
+
+  /** Settles a query that has just come. */
+  private void settleAtOnce(Waiter waiter, DnsEvent outcome) {
+    if (!order.hasEarlier(waiter)) {
+      decide(waiter, outcome, null);
+      waiter.leave();
+    } else if (admit(waiter)) {
+      settle(waiter, outcome, null);
+    } else {
+      refuse(waiter, DnsEvent.DROPPED_QUEUE_FULL);
+    }
+  }
+
+  private void decide(Waiter waiter, DnsEvent outcome, @Nullable DnsRecord record) {
     counters.add(outcome);
-    waiter.reply.accept(waiter.query.respond(outcome, answer));
+    waiter.settle(outcome, record);
+  }
+
+  /** Drops a query that waits. */
+  private void drop(Waiter waiter, DnsEvent reason) {
+    if (waiter.client.isStream()) {
+      decide(waiter, DnsEvent.OVERLOADED, null);
+      order.settled(waiter);
+    } else {
+      counters.add(reason);
+      waiter.drop();
+      order.settled(waiter);
+    }
+  }
+
+  /** Drops a query that has just come. */
+  private void refuse(Waiter waiter, DnsEvent reason) {
+    if (waiter.client.isStream()) {
+      decide(waiter, DnsEvent.OVERLOADED, null);
+      waiter.leave();
+    } else {
+      counters.add(reason);
+    }
   }
 }

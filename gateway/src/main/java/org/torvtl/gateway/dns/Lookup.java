@@ -2,17 +2,22 @@
 package org.torvtl.gateway.dns;
 
 import io.netty.util.concurrent.Future;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.ArrayDeque;
 import org.jspecify.annotations.Nullable;
 
-/** One question under way, and those who wait for its answer. */
+/** One question, waiting for a place or under way, and those who wait for its answer. */
 final class Lookup {
   final long owner;
   final DnsService.LookupKey key;
-  final List<DnsService.Waiter> waiters = new ArrayList<>(1);
+
+  /** In the order in which they came. */
+  final ArrayDeque<Waiter> waiters = new ArrayDeque<>(2);
+
   long startedNanos;
+  boolean isUnderWay;
   @Nullable Future<?> answer;
+
+  /** Until it is given up; while it waits for a place, until its first query is too late. */
   @Nullable Future<?> timer;
 
   /** It is not believed at first that a name is unknown. */

@@ -75,6 +75,8 @@ public final class DnsQueryFuzz {
     check((read.getOPT() != null) == query.hasEdns(), "EDNS as the query has it");
     var answers = read.getSection(Section.ANSWER);
     check(answers.size() == (answer == null ? 0 : 1), "so many answers");
+    boolean negative = outcome == DnsEvent.NAME_UNKNOWN;
+    check(!negative || read.getSection(Section.AUTHORITY).size() == 1, "an SOA");
     for (var record : answers) {
       check(record.getName().equals(read.getQuestion().getName()), "a record of another name");
       check(record.getType() == Type.A || record.getType() == Type.PTR, "a record of another type");

@@ -8,7 +8,6 @@ import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
@@ -16,9 +15,6 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
-import java.net.UnknownHostException;
-import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
@@ -50,103 +46,13 @@ import org.xbill.DNS.Opcode;
 import org.xbill.DNS.PTRRecord;
 import org.xbill.DNS.Rcode;
 import org.xbill.DNS.Record;
+import org.xbill.DNS.SOARecord;
 import org.xbill.DNS.Section;
 import org.xbill.DNS.Type;
 
-/** The service on a loop whose clock the test turns, with a way out the test plays. */
-class DnsServiceTest {
+/** What queries are answered. */
+class DnsServiceTest extends DnsServiceWorld {
   private static final int BADVERS = 16;
-  private static final String GUEST = "guest-1";
-
-  private final EmbeddedChannel channel = new EmbeddedChannel();
-  private final WayOut wayOut = new WayOut();
-  private final DnsCounters counters = new DnsCounters();
-  private final List<Message> responses = new ArrayList<>();
-  private int responseLength;
-
-  /** Remembers what was asked; the test answers. */
-  private final class WayOut implements NameResolver {
-    final List<String> asked = new ArrayList<>();
-    final List<Promise<InetAddress>> addresses = new ArrayList<>();
-    final List<Promise<String>> names = new ArrayList<>();
-
-    @Override
-    public Future<InetAddress> resolve(String isolationKey, String name) {
-      asked.add(isolationKey + " " + name);
-      addresses.add(channel.eventLoop().newPromise());
-      return addresses.getLast();
-    }
-
-    @Override
-    public Future<String> resolvePtr(String isolationKey, InetAddress address) {
-      asked.add(isolationKey + " " + address.getHostAddress());
-      names.add(channel.eventLoop().newPromise());
-      return names.getLast();
-    }
-  }
-
-  private DnsService service(DnsLimits limits) {
-    return new DnsService(channel.eventLoop(), wayOut, limits, counters);
-  }
-
-  private final DnsService service = service(DnsLimits.DEFAULT);
-
-  private void accept(ByteBuf response) {
-    try {
-      var bytes = new byte[response.readableBytes()];
-      response.readBytes(bytes);
-      responseLength = bytes.length;
-      responses.add(new Message(bytes));
-    } catch (IOException e) {
-      throw new AssertionError("a response nobody can read", e);
-    } finally {
-      response.release();
-    }
-  }
-
-  /** A key of an owner of its own. */
-  private void ask(DnsService of, String guest, byte[] query) {
-    ask(of, guest.hashCode(), guest, query);
-  }
-
-  private void ask(DnsService of, long owner, String isolationKey, byte[] query) {
-    var buffer = Unpooled.copiedBuffer(query);
-    of.answer(owner, isolationKey, buffer, () -> true, this::accept);
-    assertThat(buffer.readerIndex()).isZero();
-    assertThat(buffer.refCnt()).isEqualTo(1);
-    buffer.release();
-  }
-
-  private void ask(Message query) {
-    ask(service, GUEST, query.toWire());
-  }
-
-  private Message response() {
-    assertThat(responses).hasSize(1);
-    return responses.getFirst();
-  }
-
-  private static Message query(String name, int type) throws IOException {
-    var message =
-        Message.newQuery(Record.newRecord(Name.fromString(name, Name.root), type, DClass.IN));
-    message.getHeader().setID(0xBEEF);
-    return message;
-  }
-
-  private static InetAddress address(String literal) throws UnknownHostException {
-    return InetAddress.getByName(literal);
-  }
-
-  private static SocksException refused(SocksReply reply) {
-    return SocksException.refused(reply.code());
-  }
-
-  private void assertSettled(int rcode, DnsEvent event) {
-    assertThat(response().getHeader().getRcode()).isEqualTo(rcode);
-    assertThat(response().getSection(Section.ANSWER)).isEmpty();
-    assertThat(response().getSection(Section.AUTHORITY)).isEmpty();
-    assertThat(counters.count(event)).isEqualTo(1);
-  }
 
   @Test
   void answersAnAddress() throws Exception {
@@ -204,8 +110,7 @@ class DnsServiceTest {
         "in-addr.arpa",
         "256.113.0.203.in-addr.arpa",
         "x.7.113.0.203.in-addr.arpa",
-        "1.0.ip6.arpa",
-        "_services._dns-sd._udp.local"
+        "1.0.ip6.arpa"
       })
   void aPointerOfNoAddressIsEmpty(String name) throws Exception {
     ask(query(name, Type.PTR));
@@ -213,13 +118,102 @@ class DnsServiceTest {
     assertThat(wayOut.asked).isEmpty();
   }
 
+  private static final int HTTPS = 65;
+
+  /** Whether the name is there is asked as for A. */
   @ParameterizedTest
   @ValueSource(
-      ints = {Type.AAAA, Type.MX, Type.TXT, Type.SRV, Type.ANY, Type.NS, Type.SOA, 65, 65280})
-  void otherTypesAreHonestlyEmpty(int type) throws Exception {
+      ints = {Type.AAAA, Type.MX, Type.TXT, Type.SRV, Type.NS, Type.SOA, Type.PTR, HTTPS, 65280})
+  void otherTypesOfANameThatIsThereAreEmpty(int type) throws Exception {
     ask(query("www.example.com", type));
+    assertThat(wayOut.asked).containsExactly("guest-1 www.example.com");
+    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
     assertSettled(Rcode.NOERROR, DnsEvent.TYPE_EMPTY);
-    assertThat(wayOut.asked).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {Type.A, Type.AAAA, Type.MX, Type.ANY, HTTPS})
+  void anUnknownNameIsUnknownForEveryType(int type) throws Exception {
+    ask(query("nosuch.example.com", type));
+    wayOut.addresses.getFirst().setFailure(refused(SocksReply.HOST_UNREACHABLE));
+    wayOut.addresses.getLast().setFailure(refused(SocksReply.HOST_UNREACHABLE));
+    assertSettled(Rcode.NXDOMAIN, DnsEvent.NAME_UNKNOWN);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {Type.A, Type.PTR, Type.TXT})
+  void anUnknownAddressIsUnknownForEveryType(int type) throws Exception {
+    ask(query("7.113.0.203.in-addr.arpa", type));
+    wayOut.names.getFirst().setFailure(refused(SocksReply.HOST_UNREACHABLE));
+    wayOut.names.getLast().setFailure(refused(SocksReply.HOST_UNREACHABLE));
+    assertSettled(Rcode.NXDOMAIN, DnsEvent.NAME_UNKNOWN);
+  }
+
+  @Test
+  void otherTypesOfAnAddressThatHasANameAreEmpty() throws Exception {
+    ask(query("7.113.0.203.in-addr.arpa", Type.TXT));
+    wayOut.names.getFirst().setSuccess("host.example.com");
+    assertSettled(Rcode.NOERROR, DnsEvent.TYPE_EMPTY);
+  }
+
+  /** An empty answer told glibc that the name has no address, while A was only not found out. */
+  @Test
+  void aTemporaryFailureOfTheAddressIsOneOfTheOtherTypes() throws Exception {
+    ask(query("www.example.com", Type.A));
+    ask(query("www.example.com", Type.AAAA));
+    assertThat(responses).as("it waits for the same answer").isEmpty();
+    assertThat(wayOut.asked).hasSize(1);
+    wayOut.addresses.getFirst().setFailure(refused(SocksReply.TTL_EXPIRED));
+    assertThat(codes()).containsExactly(Rcode.SERVFAIL, Rcode.SERVFAIL);
+  }
+
+  /** RFC 8482: some records of the name will do. */
+  @Test
+  void anyTypeIsAnsweredWithTheAddress() throws Exception {
+    ask(query("www.example.com", Type.ANY));
+    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
+    assertThat(response().getSection(Section.ANSWER).getFirst().rdataToString())
+        .isEqualTo("203.0.113.7");
+  }
+
+  // What a guest may remember. RFC 2308.
+
+  private SOARecord soa() {
+    return (SOARecord) response().getSection(Section.AUTHORITY).getFirst();
+  }
+
+  /** Tor says the same of a name that could not be looked up: so not for long. */
+  @Test
+  void thatANameIsUnknownMayBeRememberedForAMoment() throws Exception {
+    ask(query("nosuch.example.com", Type.AAAA));
+    wayOut.addresses.getFirst().setFailure(refused(SocksReply.HOST_UNREACHABLE));
+    wayOut.addresses.getLast().setFailure(refused(SocksReply.HOST_UNREACHABLE));
+    assertThat(response().getHeader().getRcode()).isEqualTo(Rcode.NXDOMAIN);
+    assertThat(soa().getName()).isEqualTo(Name.root);
+    assertThat(soa().getTTL()).isEqualTo(10);
+    assertThat(soa().getMinimum()).isEqualTo(10);
+  }
+
+  @Test
+  void thatANameHasNoSuchRecordMayBeRememberedAsLongAsTheAddress() throws Exception {
+    ask(query("www.example.com", Type.AAAA));
+    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
+    assertThat(response().getHeader().getRcode()).isEqualTo(Rcode.NOERROR);
+    assertThat(soa().getName()).isEqualTo(Name.root);
+    assertThat(soa().getTTL()).isEqualTo(60);
+    assertThat(soa().getMinimum()).isEqualTo(60);
+  }
+
+  @Test
+  void aNegativeAnswerOfALongNameFits() throws Exception {
+    var label = "x".repeat(63);
+    var query = query(String.join(".", label, label, label, "y".repeat(61)), Type.MX);
+    query.addRecord(new OPTRecord(4096, 0, 0, 0x8000), Section.ADDITIONAL);
+    ask(query);
+    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
+    assertThat(soa().getMinimum()).isEqualTo(60);
+    assertThat(response().getOPT()).isNotNull();
+    assertThat(responseLength).isLessThanOrEqualTo(512);
   }
 
   @ParameterizedTest
@@ -320,7 +314,8 @@ class DnsServiceTest {
     ask(service, "guest-2", query("www.example.com", Type.A).toWire());
     assertThat(wayOut.asked).containsExactly("guest-1 www.example.com", "guest-2 www.example.com");
     assertThat(counters.count(DnsEvent.COALESCED)).isEqualTo(1);
-    assertThat(service.inFlight()).isEqualTo(3);
+    assertThat(service.inFlight()).isEqualTo(2);
+    assertThat(service.waiting()).isEqualTo(3);
 
     wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
     assertThat(responses).hasSize(2);
@@ -332,65 +327,6 @@ class DnsServiceTest {
     assertThat(wayOut.asked).as("nothing is cached").hasSize(3);
   }
 
-  private void askMany(DnsService of, String guest, int from, int count) throws IOException {
-    for (int i = from; i < from + count; i++) {
-      ask(of, guest, query(guest + i + ".example", Type.A).toWire());
-    }
-  }
-
-  /** Four guests that filled all places kept all others out. */
-  @Test
-  void guestsWithManyQueriesKeepNobodyOut() throws Exception {
-    for (int guest = 0; guest < 4; guest++) {
-      askMany(service, "flood-" + guest, 0, 1000);
-    }
-    assertThat(service.inFlight()).isEqualTo(512);
-    assertThat(counters.count(DnsEvent.OVERLOADED)).isEqualTo(4 * (1000 - 128));
-    assertThat(counters.count(DnsEvent.EVICTED)).isZero();
-    askMany(service, GUEST, 0, 10);
-    assertThat(service.inFlight()).isEqualTo(512);
-    assertThat(counters.count(DnsEvent.EVICTED)).isEqualTo(10);
-    assertThat(wayOut.asked.subList(512, 522)).allMatch(asked -> asked.startsWith(GUEST));
-    assertThat(wayOut.addresses.getFirst().isCancelled()).as("the oldest lookup").isTrue();
-    assertThat(wayOut.addresses.get(511).isCancelled()).as("the newest").isFalse();
-  }
-
-  /** Each eviction cancels a lookup and begins another, so a flood must not cause them. */
-  @Test
-  void guestsThatFloodDoNotEvictEachOtherForEver() throws Exception {
-    var bounded = service(new DnsLimits(32, 16, Duration.ofSeconds(30)));
-    for (int i = 0; i < 1000; i++) {
-      for (int guest = 0; guest < 5; guest++) {
-        askMany(bounded, "flood-" + guest, i, 1);
-      }
-    }
-    assertThat(bounded.inFlight()).isEqualTo(32);
-    assertThat(counters.count(DnsEvent.EVICTED)).isLessThan(32);
-  }
-
-  @Test
-  void aGuestsOwnStaleLookupMakesRoom() throws Exception {
-    channel.freezeTime();
-    var bounded = service(new DnsLimits(32, 16, Duration.ofSeconds(30)));
-    askMany(bounded, GUEST, 0, 17);
-    assertThat(counters.count(DnsEvent.OVERLOADED)).isEqualTo(1);
-    channel.advanceTimeBy(5, TimeUnit.SECONDS);
-    askMany(bounded, GUEST, 17, 1);
-    assertThat(counters.count(DnsEvent.EVICTED)).isEqualTo(1);
-    assertThat(wayOut.addresses.getFirst().isCancelled()).isTrue();
-    assertThat(wayOut.asked).hasSize(17);
-  }
-
-  @Test
-  void keysOfOneOwnerShareOneShare() throws Exception {
-    for (int key = 0; key < 200; key++) {
-      ask(service, 7, "made-up-" + key, query("www.example.com", Type.A).toWire());
-    }
-    assertThat(service.inFlight()).isEqualTo(128);
-    assertThat(counters.count(DnsEvent.OVERLOADED)).isEqualTo(200 - 128);
-    assertThat(wayOut.asked).as("none shares a lookup with another key").hasSize(128);
-  }
-
   @Test
   void whatThisSideLacksIsNoFailureOfTheWayOut() throws Exception {
     ask(query("www.example.com", Type.A));
@@ -398,23 +334,6 @@ class DnsServiceTest {
     wayOut.addresses.getFirst().setFailure(SocksException.exhausted(proxy, "Too many open files"));
     assertSettled(Rcode.SERVFAIL, DnsEvent.OVERLOADED);
     assertThat(counters.count(DnsEvent.LOOKUP_FAILED)).isZero();
-  }
-
-  @Test
-  void boundsWhatIsInFlight() throws Exception {
-    var bounded = service(new DnsLimits(3, 2, Duration.ofSeconds(5)));
-    for (var guest : List.of("a", "a", "a", "b", "b", "c")) {
-      ask(bounded, guest, query("www.example.com", Type.A).toWire());
-    }
-    // The last one has none yet, so those of the first give way.
-    assertThat(bounded.inFlight()).isEqualTo(2);
-    assertThat(counters.count(DnsEvent.OVERLOADED)).isEqualTo(2);
-    assertThat(counters.count(DnsEvent.EVICTED)).isEqualTo(2);
-    assertThat(responses).hasSize(4).allMatch(r -> r.getHeader().getRcode() == Rcode.SERVFAIL);
-    wayOut.addresses.forEach(promise -> promise.tryFailure(refused(SocksReply.TTL_EXPIRED)));
-    assertThat(bounded.inFlight()).isZero();
-    ask(bounded, "a", query("www.example.com", Type.A).toWire());
-    assertThat(bounded.inFlight()).isEqualTo(1);
   }
 
   /** What it asked would be told to the next guest at its MAC address. */
@@ -526,7 +445,7 @@ class DnsServiceTest {
 
   @Test
   void aQueryMayBeSoLongAndNoLonger() throws Exception {
-    var cookie = query("www.example.com", Type.TXT).toWire();
+    var cookie = query("www.example.onion", Type.TXT).toWire();
     int padding = DnsQuery.MAX_LENGTH - cookie.length - 11;
     for (int longer = 0; longer <= 1; longer++) {
       var padded = Unpooled.buffer().writeBytes(cookie).setShort(10, 1);
@@ -534,7 +453,7 @@ class DnsServiceTest {
       padded.writeShort(padding + longer).writeZero(padding + longer);
       ask(service, GUEST, ByteBufUtil.getBytes(padded));
     }
-    assertThat(counters.count(DnsEvent.TYPE_EMPTY)).isEqualTo(1);
+    assertThat(counters.count(DnsEvent.NAME_ONION)).isEqualTo(1);
     assertThat(counters.count(DnsEvent.TOO_LONG)).isEqualTo(1);
   }
 
@@ -548,6 +467,7 @@ class DnsServiceTest {
     }
     message.writeByte(0).writeShort(Type.TXT).writeShort(DClass.IN);
     ask(service, GUEST, ByteBufUtil.getBytes(message));
+    wayOut.addresses.forEach(promise -> promise.setSuccess(loopback()));
     assertThat(counters.count(event)).isEqualTo(1);
   }
 
@@ -556,8 +476,7 @@ class DnsServiceTest {
   void repeatsTheBytesOfTheQuestion() throws Exception {
     var query = query("wWw.ExAmPle.COM", Type.A).toWire();
     service.answer(
-        1,
-        GUEST,
+        client(5000),
         Unpooled.wrappedBuffer(query),
         () -> true,
         response -> {
@@ -577,52 +496,6 @@ class DnsServiceTest {
         Section.ADDITIONAL);
     ask(query);
     assertThat(wayOut.asked).hasSize(1);
-  }
-
-  /** A guest beyond its share starts no lookup; it may still join one. */
-  @Test
-  void aQueryBeyondTheGuestsShareIsDropped() throws Exception {
-    ask(query("www.example.com", Type.A));
-    for (var name : List.of("www.example.com", "mail.example.com")) {
-      var query = Unpooled.wrappedBuffer(query(name, Type.A).toWire());
-      service.answer(1, GUEST, query, () -> false, this::accept);
-    }
-    assertThat(wayOut.asked).hasSize(1);
-    assertThat(responses).isEmpty();
-    assertThat(service.inFlight()).isEqualTo(2);
-    assertThat(counters.count(DnsEvent.DROPPED_OVER_SHARE)).isEqualTo(1);
-  }
-
-  /** The lookup it could have joined gives way to it. */
-  @Test
-  void aQueryWhoseLookupIsEvictedForItStartsNoneBeyondTheGuestsShare() throws Exception {
-    channel.freezeTime();
-    var bounded = service(new DnsLimits(32, 16, Duration.ofSeconds(30)));
-    askMany(bounded, GUEST, 0, 16);
-    channel.advanceTimeBy(5, TimeUnit.SECONDS);
-    var oldest = query(GUEST + "0.example", Type.A).toWire();
-    var query = Unpooled.wrappedBuffer(oldest);
-    bounded.answer(GUEST.hashCode(), GUEST, query, () -> false, this::accept);
-    assertThat(wayOut.asked).hasSize(16);
-    assertThat(counters.count(DnsEvent.DROPPED_OVER_SHARE)).isEqualTo(1);
-    assertThat(counters.count(DnsEvent.EVICTED)).isZero();
-    ask(bounded, GUEST, oldest);
-    assertThat(wayOut.asked).as("within its share").hasSize(17);
-    assertThat(counters.count(DnsEvent.EVICTED)).isEqualTo(1);
-    assertThat(bounded.inFlight()).isEqualTo(16);
-  }
-
-  @Test
-  void boundsHowManyShareALookup() throws Exception {
-    for (int i = 0; i <= DnsService.MAX_WAITERS; i++) {
-      ask(query("www.example.com", Type.A));
-    }
-    assertThat(wayOut.asked).hasSize(1);
-    assertThat(service.inFlight()).isEqualTo(DnsService.MAX_WAITERS);
-    assertThat(counters.count(DnsEvent.OVERLOADED)).isEqualTo(1);
-    wayOut.addresses.getFirst().setSuccess(address("203.0.113.7"));
-    assertThat(counters.count(DnsEvent.ANSWERED)).isEqualTo(DnsService.MAX_WAITERS);
-    assertThat(service.inFlight()).isZero();
   }
 
   @Test
@@ -743,7 +616,7 @@ class DnsServiceTest {
       var real = new DnsService(loop, new SocksResolver(client, loop), DnsLimits.DEFAULT, counters);
       Promise<ByteBuf> reply = loop.newPromise();
       var query = Unpooled.wrappedBuffer(query("www.example.com", Type.A).toWire());
-      loop.execute(() -> real.answer(1, GUEST, query, () -> true, reply::setSuccess));
+      loop.execute(() -> real.answer(client(5000), query, () -> true, reply::setSuccess));
       accept(reply.get(10, TimeUnit.SECONDS));
       assertSettled(Rcode.SERVFAIL, DnsEvent.LOOKUP_FAILED);
     } finally {

@@ -52,6 +52,9 @@ final class LabStart {
 
   private static final String WEB_NAME = "web.lab.test";
 
+  /** The IPv6 address of names only: no host has it. RFC 3849. */
+  private static final String WEB_IPV6 = "2001:db8::80";
+
   private final PrivateTorNetwork lab;
   private final LabOptions options;
   private final LabProgress progress;
@@ -135,7 +138,11 @@ final class LabStart {
             "dns.lab.test=" + subnet.address(LabSubnet.DNS),
             "refused.lab.test=" + subnet.address(LabSubnet.REFUSED),
             "unreachable.lab.test=" + subnet.address(LabSubnet.UNREACHABLE),
-            "blackhole.lab.test=" + subnet.address(LabSubnet.BLACKHOLE)));
+            "blackhole.lab.test=" + subnet.address(LabSubnet.BLACKHOLE),
+            "*.many.lab.test=" + subnet.address(LabSubnet.WEB),
+            "dual.lab.test=" + subnet.address(LabSubnet.WEB),
+            "dual.lab.test=" + WEB_IPV6,
+            "six.lab.test=" + WEB_IPV6));
     return lab.step(() -> {
       var process =
           new ProcessBuilder(command)

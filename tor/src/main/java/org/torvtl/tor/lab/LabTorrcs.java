@@ -111,6 +111,8 @@ record LabTorrcs(Path directory, LabSubnet subnet, List<Authority> authorities, 
         .add("SocksPort", 0)
         .add("AssumeReachable", 1)
         .add("ExitRelay", 1)
+        // Its answers to RESOLVE have the IPv6 addresses of a name, too.
+        .add("IPv6Exit", 1)
         // Until it has the consensus itself, some seconds after the network is ready, an exit knows
         // no other relay.
         .add("RefuseUnknownExits", 0)

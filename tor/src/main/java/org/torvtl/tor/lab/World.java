@@ -2,7 +2,6 @@
 package org.torvtl.tor.lab;
 
 import java.io.IOException;
-import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
@@ -43,7 +42,7 @@ public final class World implements AutoCloseable {
    * @throws IOException if one of them cannot listen; none does then
    */
   public static World open(
-      InetAddress dns, List<InetAddress> hosts, Map<String, Inet4Address> names, Ports ports)
+      InetAddress dns, List<InetAddress> hosts, Map<String, List<InetAddress>> names, Ports ports)
       throws IOException {
     var world = new World();
     try {
@@ -96,7 +95,7 @@ public final class World implements AutoCloseable {
    *
    * @param arguments the lab's directory (only to be seen in the command line); the owner's process
    *     id, or 0; the name server's address; then hosts as {@code ADDRESS} and names as {@code
-   *     NAME=ADDRESS}
+   *     NAME=ADDRESS}, once for each address of a name
    */
   public static void main(String[] arguments) throws IOException, InterruptedException {
     if (arguments.length < 3) {
@@ -106,18 +105,18 @@ public final class World implements AutoCloseable {
     }
     long owner = Long.parseLong(arguments[1]);
     var hosts = new ArrayList<InetAddress>();
-    var names = new LinkedHashMap<String, Inet4Address>();
+    var names = new LinkedHashMap<String, List<InetAddress>>();
     for (int i = 3; i < arguments.length; i++) {
       int equals = arguments[i].indexOf('=');
       if (equals < 0) {
-        hosts.add(Inet4Address.ofLiteral(arguments[i]));
+        hosts.add(InetAddress.ofLiteral(arguments[i]));
       } else {
-        names.put(
-            arguments[i].substring(0, equals),
-            Inet4Address.ofLiteral(arguments[i].substring(equals + 1)));
+        names
+            .computeIfAbsent(arguments[i].substring(0, equals), anew -> new ArrayList<>())
+            .add(InetAddress.ofLiteral(arguments[i].substring(equals + 1)));
       }
     }
-    try (var world = open(Inet4Address.ofLiteral(arguments[2]), hosts, names, Ports.STANDARD)) {
+    try (var world = open(InetAddress.ofLiteral(arguments[2]), hosts, names, Ports.STANDARD)) {
       System.out.println("ready");
       System.out.flush();
       if (owner == 0) {

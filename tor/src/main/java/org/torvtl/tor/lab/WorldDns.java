@@ -5,13 +5,16 @@ import java.io.IOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
 import java.net.Inet4Address;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketException;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.xbill.DNS.AAAARecord;
 import org.xbill.DNS.ARecord;
 import org.xbill.DNS.DClass;
 import org.xbill.DNS.Flags;
@@ -35,7 +38,7 @@ final class WorldDns implements AutoCloseable {
   private static final long TTL_SECONDS = 60;
 
   private final DatagramSocket socket;
-  private final Map<Name, Inet4Address> addresses = new LinkedHashMap<>();
+  private final Map<Name, List<InetAddress>> addresses = new LinkedHashMap<>();
   private final Map<Name, Name> names = new LinkedHashMap<>();
 
   private WorldDns(DatagramSocket socket) {
@@ -45,15 +48,20 @@ final class WorldDns implements AutoCloseable {
   /**
    * Starts to answer.
    *
-   * @param names host names with their addresses; the first name of an address is what its PTR
-   *     record says
+   * @param names host names with their addresses, of either family; the first name of an address is
+   *     what its PTR record says. The first label {@code *} stands for any one: RFC 4592
    */
-  static WorldDns open(InetSocketAddress at, Map<String, Inet4Address> names) throws IOException {
+  static WorldDns open(InetSocketAddress at, Map<String, List<InetAddress>> names)
+      throws IOException {
     var dns = new WorldDns(new DatagramSocket(at));
     for (var entry : names.entrySet()) {
       var name = Name.fromString(entry.getKey().toLowerCase(Locale.ROOT) + ".");
       dns.addresses.put(name, entry.getValue());
-      dns.names.putIfAbsent(ReverseMap.fromAddress(entry.getValue()), name);
+      for (var address : entry.getValue()) {
+        if (!name.isWild()) {
+          dns.names.putIfAbsent(ReverseMap.fromAddress(address), name);
+        }
+      }
     }
     Thread.ofPlatform().daemon().name("world-dns").start(dns::serve);
     return dns;
@@ -122,15 +130,20 @@ final class WorldDns implements AutoCloseable {
 
   private void lookUp(Record asked, Message answer) {
     var name = asked.getName();
-    var address = addresses.get(name);
     var pointer = names.get(name);
+    var known = addresses.get(addresses.containsKey(name) ? name : name.wild(1));
     boolean any = asked.getType() == Type.ANY;
-    if (address != null && (any || asked.getType() == Type.A)) {
-      answer.addRecord(new ARecord(name, DClass.IN, TTL_SECONDS, address), Section.ANSWER);
-    } else if (pointer != null && (any || asked.getType() == Type.PTR)) {
+    for (var address : known == null ? List.<InetAddress>of() : known) {
+      var record = addressRecord(name, address);
+      if (any || asked.getType() == record.getType()) {
+        answer.addRecord(record, Section.ANSWER);
+      }
+    }
+    if (pointer != null && (any || asked.getType() == Type.PTR)) {
       answer.addRecord(new PTRRecord(name, DClass.IN, TTL_SECONDS, pointer), Section.ANSWER);
-    } else {
-      if (address == null && pointer == null) {
+    }
+    if (answer.getSection(Section.ANSWER).isEmpty()) {
+      if (known == null && pointer == null) {
         answer.getHeader().setRcode(Rcode.NXDOMAIN);
       }
       var root = Name.root;
@@ -138,6 +151,12 @@ final class WorldDns implements AutoCloseable {
           new SOARecord(root, DClass.IN, TTL_SECONDS, root, root, 1, 3600, 600, 86400, TTL_SECONDS),
           Section.AUTHORITY);
     }
+  }
+
+  private static Record addressRecord(Name name, InetAddress address) {
+    return address instanceof Inet4Address
+        ? new ARecord(name, DClass.IN, TTL_SECONDS, address)
+        : new AAAARecord(name, DClass.IN, TTL_SECONDS, address);
   }
 
   private static byte[] formatError(byte[] query) {

@@ -5,6 +5,7 @@ import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFactory;
 import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
 import io.netty.channel.IoEventLoop;
@@ -48,6 +49,9 @@ public final class SocksClient {
 
   private static final Socks5CommandType RESOLVE = new Socks5CommandType(0xF0, "RESOLVE");
   private static final Socks5CommandType RESOLVE_PTR = new Socks5CommandType(0xF1, "RESOLVE_PTR");
+
+  private static final SocksCredentials PROBE = SocksCredentials.isolation("torvtl");
+  private static final ReadSizes PROBE_READS = new ReadSizes(1448, 1448);
 
   private final SocksExchange.Proxy proxy;
   private final SocketAddress connectAddress;
@@ -174,6 +178,35 @@ public final class SocksClient {
     Promise<String> promise = loop.newPromise();
     var request = request(RESOLVE_PTR, address, 0);
     return start(loop, new SocksExchange.ResolvePtr(proxy, request, credentials, promise));
+  }
+
+  /**
+   * Asks whether Tor's port takes no streams to such a destination, by the flags of its SocksPort:
+   * {@code NoDNSRequest} refuses names, {@code NoIPv4Traffic} IPv4 addresses, and {@code
+   * OnionTrafficOnly} both. A lookup does not tell: Tor refuses one as if the name were unknown.
+   *
+   * <p>What is asked for is port 0, which Tor refuses too, after it has looked at the flags, with
+   * another code. So nothing leaves the proxy.
+   *
+   * @param destination with port 0
+   */
+  public Future<Boolean> refuses(EventLoop loop, SocksDestination destination) {
+    if (destination.port() != 0) {
+      throw new IllegalArgumentException("a stream would be opened to " + destination);
+    }
+    Promise<Boolean> refuses = loop.newPromise();
+    connect(loop, destination, PROBE, PROBE_READS, new ChannelInboundHandlerAdapter())
+        .addListener((Future<Channel> done) -> {
+          if (done.isSuccess()) {
+            done.getNow().close();
+            refuses.setSuccess(false);
+          } else if (done.cause() instanceof SocksException.Refused refused) {
+            refuses.setSuccess(refused.reply() == SocksReply.NOT_ALLOWED);
+          } else {
+            refuses.setFailure(done.cause());
+          }
+        });
+    return refuses;
   }
 
   /**

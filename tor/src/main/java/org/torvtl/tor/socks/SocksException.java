@@ -49,7 +49,8 @@ public abstract sealed class SocksException extends IOException {
     return new Exhausted(proxy, reason, null);
   }
 
-  private static String text(SocketAddress proxy) {
+  /** A proxy's address as messages have it. */
+  public static String text(SocketAddress proxy) {
     return switch (proxy) {
       case InetSocketAddress inet -> NetUtil.toSocketAddressString(inet);
       case UnixDomainSocketAddress unix -> "unix:" + unix;

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
-import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
@@ -42,9 +41,13 @@ class WorldTest {
   private final HttpClient client = HttpClient.newHttpClient();
 
   private static World open() {
-    var names = new LinkedHashMap<String, Inet4Address>();
-    names.put("web.lab.test", Inet4Address.ofLiteral("198.18.0.200"));
-    names.put("alias.lab.test", Inet4Address.ofLiteral("198.18.0.200"));
+    var names = new LinkedHashMap<String, List<InetAddress>>();
+    names.put("web.lab.test", List.of(InetAddress.ofLiteral("198.18.0.200")));
+    names.put("alias.lab.test", List.of(InetAddress.ofLiteral("198.18.0.200")));
+    names.put("*.many.lab.test", List.of(InetAddress.ofLiteral("198.18.0.202")));
+    names.put(
+        "dual.lab.test",
+        List.of(InetAddress.ofLiteral("198.18.0.201"), InetAddress.ofLiteral("2001:db8::80")));
     try {
       return World.open(LOOPBACK, List.of(LOOPBACK), names, new World.Ports(0, 0, 0, 0, 0));
     } catch (IOException e) {
@@ -90,6 +93,18 @@ class WorldTest {
     assertThat(data(ask("web.lab.test.", Type.A))).containsExactly("198.18.0.200");
     assertThat(data(ask("ALIAS.lab.Test.", Type.A))).containsExactly("198.18.0.200");
     assertThat(data(ask("200.0.18.198.in-addr.arpa.", Type.PTR))).containsExactly("web.lab.test.");
+  }
+
+  @Test
+  void knowsTheAddressesOfBothFamilies() throws IOException {
+    assertThat(data(ask("dual.lab.test.", Type.A))).containsExactly("198.18.0.201");
+    assertThat(data(ask("dual.lab.test.", Type.AAAA))).containsExactly("2001:db8:0:0:0:0:0:80");
+  }
+
+  @Test
+  void knowsAnyNumberOfNames() throws IOException {
+    assertThat(data(ask("name7.many.lab.test.", Type.A))).containsExactly("198.18.0.202");
+    assertThat(ask("many.lab.test.", Type.A).getRcode()).isEqualTo(Rcode.NXDOMAIN);
   }
 
   @Test

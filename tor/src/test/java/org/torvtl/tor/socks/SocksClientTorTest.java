@@ -18,6 +18,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.torvtl.tor.control.ControlAuthentication;
 import org.torvtl.tor.control.RealTor;
 import org.torvtl.tor.control.TorControl;
@@ -93,6 +95,28 @@ class SocksClientTorTest {
     assertRefused(
         client.resolvePtr(group.next(), InetAddress.getByName("192.0.2.1"), GUEST),
         SocksReply.HOST_UNREACHABLE);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "ExtendedErrors, false, false",
+    "NoIPv6Traffic PreferIPv6, false, false",
+    "NoDNSRequest, true, false",
+    "NoIPv4Traffic, false, true",
+    "OnionTrafficOnly, true, true"
+  })
+  void tellsWhatTheFlagsOfAPortRefuse(String flags, boolean names, boolean addresses)
+      throws Exception {
+    var own = Files.createDirectory(directory.resolve(flags.replace(' ', '-')));
+    try (var other = RealTor.stranded(own, "SocksPort auto " + flags, "SocksTimeout 2")) {
+      var asked = new SocksClient(loopback(other.port("Socks")), PeerCheck.ANY);
+      assertThat(refuses(asked, new SocksDestination.Name("www.example.com", 0))).isEqualTo(names);
+      assertThat(refuses(asked, SocksDestination.ofIpv4(0xC0000201, 0))).isEqualTo(addresses);
+    }
+  }
+
+  private static boolean refuses(SocksClient asked, SocksDestination destination) throws Exception {
+    return asked.refuses(group.next(), destination).get(30, TimeUnit.SECONDS);
   }
 
   /** Tor's own view of a stream that waits for a circuit, and of its end when we cancel. */
