@@ -68,9 +68,6 @@ final class Arguments {
 
   /** The proxy's address. A name is not looked up: that would tell a resolver what runs here. */
   static InetSocketAddress proxy(CommandSpec spec, String host, int port) {
-    if (port < 1 || port > 0xFFFF) {
-      throw wrong(spec, port + " is no TCP port (1 to 65535)");
-    }
     byte @Nullable [] bytes =
         NetUtil.createByteArrayFromIpAddressString(host.equals("localhost") ? "127.0.0.1" : host);
     if (bytes == null) {

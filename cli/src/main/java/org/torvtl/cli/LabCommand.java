@@ -61,12 +61,14 @@ final class LabCommand implements Runnable {
       @Option(
               names = "--socks-port",
               paramLabel = "PORT",
+              converter = PortConverter.OrAny.class,
               defaultValue = "19050",
               description = "SOCKS port on 127.0.0.1; 0 for any. Default: ${DEFAULT-VALUE}")
           int socksPort,
       @Option(
               names = "--control-port",
               paramLabel = "PORT",
+              converter = PortConverter.OrAny.class,
               defaultValue = "19051",
               description = "Control port on 127.0.0.1; 0 for any. Default: ${DEFAULT-VALUE}")
           int controlPort,
@@ -115,9 +117,6 @@ final class LabCommand implements Runnable {
 
   /** Tells at once what tor would tell at the end: that a port is taken. */
   private void requireFree(int port, LabOptions options) throws IOException, UserException {
-    if (port < 0 || port > 0xFFFF) {
-      throw Arguments.wrong(spec, port + " is no TCP port (0 to 65535)");
-    }
     try (var socket = new ServerSocket()) {
       socket.setReuseAddress(true);
       socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));

@@ -35,6 +35,7 @@ public final class Gateway implements AutoCloseable {
   private final MultiThreadIoEventLoopGroup group;
   private final List<Served> devices;
   private final GatewayListener listener;
+  private final EgressOutage outage;
   private final AtomicInteger serving;
   private final AtomicBoolean failed = new AtomicBoolean();
   private final AtomicBoolean closing = new AtomicBoolean();
@@ -54,6 +55,7 @@ public final class Gateway implements AutoCloseable {
         new MultiThreadIoEventLoopGroup(
             lanes, new DefaultThreadFactory("lane"), LastingEpollIoHandler.newFactory());
     this.listener = listener;
+    this.outage = new EgressOutage(listener::egressGone, listener::egressBack);
     this.serving = new AtomicInteger(devices.size());
     this.devices =
         devices.stream().map(device -> served(device, devices.size(), egress, random)).toList();
@@ -77,6 +79,7 @@ public final class Gateway implements AutoCloseable {
               device.isolation(),
               random,
               FlowTimeouts.DEFAULT,
+              outage,
               cause -> linkFailed(served, cause)));
     }
     return served;

@@ -88,6 +88,7 @@ final class LaneWorld implements AutoCloseable {
             new PerGuestIsolation("cable0", new SecureRandom()),
             new SecureRandom(),
             timeouts,
+            new EgressOutage(() -> {}, away -> {}),
             linkFailure::complete);
     guest = new GuestHost(cable, guestTcp);
     lane.loop().submit(lane::start).get(SECONDS, TimeUnit.SECONDS);

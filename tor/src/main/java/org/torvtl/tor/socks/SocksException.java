@@ -49,7 +49,7 @@ public abstract sealed class SocksException extends IOException {
     return new Exhausted(proxy, reason, null);
   }
 
-  private static String text(SocketAddress proxy) {
+  static String text(SocketAddress proxy) {
     return switch (proxy) {
       case InetSocketAddress inet -> NetUtil.toSocketAddressString(inet);
       case UnixDomainSocketAddress unix -> "unix:" + unix;
