@@ -64,7 +64,7 @@ final class DoctorCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    var chosen = device == null ? null : Arguments.networkInterface(spec, device);
+    var chosen = device == null ? null : Arguments.networkInterface(spec, "-d", device);
     var external = proxy == null ? null : proxy.address(spec);
     privileges();
     descriptors();
@@ -133,7 +133,7 @@ final class DoctorCommand implements Callable<Integer> {
           "TUN device",
           String.valueOf(e.getMessage()).replaceFirst(" \\(.*", ""),
           Files.exists(Path.of("/dev/net/tun"))
-              ? "run as root; in a container, give it the device (docker run --device /dev/net/tun)"
+              ? String.valueOf(e.getMessage()).replaceFirst(".* \\(([^()]*)\\)$", "$1")
               : "modprobe tun; in a container, give it the device (docker run --device /dev/net/tun)");
     }
   }
@@ -277,7 +277,7 @@ final class DoctorCommand implements Callable<Integer> {
     }
     var objections = HostOnly.objections(chosen, allowHost);
     for (var objection : objections) {
-      problem(name, objection.reason(), objection.mend());
+      problem(name, objection.reason(), objection.fix());
     }
     if (objections.isEmpty()) {
       ok(name, chosen.isTap() ? "a TAP" : "host-only: nothing there leads to another network");

@@ -63,14 +63,14 @@ final class ProxyOptions {
     try {
       path = Path.of(text);
     } catch (InvalidPathException e) {
-      throw Arguments.wrong(spec, "'" + text + "' is no path: " + e.getReason());
+      throw Arguments.wrong(spec, "-a: '" + text + "' is no path: " + e.getReason());
     }
     var absolute = path.toAbsolutePath();
     int length = absolute.toString().getBytes(StandardCharsets.UTF_8).length;
     if (text.isEmpty() || length > UnixSockets.MOST_PATH_BYTES) {
       throw Arguments.wrong(
           spec,
-          "'%s' is no path of a socket (1 to %d bytes; link to it by a shorter one)"
+          "-a: '%s' is no path of a socket (1 to %d bytes; link to it by a shorter one)"
               .formatted(text, UnixSockets.MOST_PATH_BYTES));
     }
     return UnixDomainSocketAddress.of(absolute);

@@ -110,7 +110,7 @@ final class RunCommand implements Callable<Integer> {
   public Integer call() throws IOException, UserException, InterruptedException {
     Logs.configure(verbose);
     var places = guests.places(spec);
-    int gatewayAddress = Arguments.ipv4Address(spec, address);
+    int gatewayAddress = Arguments.ipv4Address(spec, "--address", address);
     var external = proxy == null ? null : proxy.address(spec);
     if (external != null && torrc != null) {
       throw Arguments.wrong(spec, "--torrc is for torvtl's own tor, which -a and -p replace");

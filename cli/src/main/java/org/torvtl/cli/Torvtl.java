@@ -10,6 +10,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The command line. */
@@ -58,6 +59,8 @@ public final class Torvtl implements Runnable {
     var asked = COMMANDS.stream().filter(command -> isAskedFor(command, arguments)).toList();
     (asked.isEmpty() ? COMMANDS : asked).forEach(line::addSubcommand);
     tellVersion(line);
+    line.registerConverter(int.class, Torvtl::wholeNumber);
+    line.registerConverter(Integer.class, Torvtl::wholeNumber);
     return line.setUsageHelpAutoWidth(true)
         .setParameterExceptionHandler(Torvtl::wrongUsage)
         .setExecutionExceptionHandler(Torvtl::report)
@@ -79,6 +82,14 @@ public final class Torvtl implements Runnable {
   private static void tellVersion(CommandLine command) {
     command.getCommandSpec().versionProvider(new Version());
     command.getSubcommands().values().forEach(Torvtl::tellVersion);
+  }
+
+  private static int wholeNumber(String text) {
+    try {
+      return Integer.parseInt(text);
+    } catch (NumberFormatException e) {
+      throw new TypeConversionException("'%s' is not a whole number".formatted(text));
+    }
   }
 
   private static int wrongUsage(ParameterException thrown, String[] arguments) {

@@ -588,9 +588,9 @@ class LinkChoiceTest {
     return machine.start(command).await(DEADLINE);
   }
 
-  private static void finds(CommandResult result, String problem, String mend) {
+  private static void finds(CommandResult result, String problem, String fix) {
     assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
     assertThat(result.out()).containsPattern("problem .*\\Q" + problem + "\\E");
-    assertThat(result.out()).containsPattern("mend: .*\\Q" + mend + "\\E");
+    assertThat(result.out()).containsPattern("fix: .*\\Q" + fix + "\\E");
   }
 }

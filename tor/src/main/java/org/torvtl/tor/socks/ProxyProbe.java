@@ -28,17 +28,25 @@ public final class ProxyProbe {
 
   private static final byte[] GREETING = {5, 1, 2};
   private static final byte[] CREDENTIALS = credentials();
+
+  /** For no destination. Tor's HTTPTunnelPort answers no other method, nor a malformed line. */
   private static final byte[] HTTP_REQUEST =
-      "GET / HTTP/1.0\r\n\r\n".getBytes(StandardCharsets.US_ASCII);
+      "CONNECT : HTTP/1.0\r\n\r\n".getBytes(StandardCharsets.US_ASCII);
 
   /** CONNECT to port 0 of 0.0.0.0, with an empty user name. */
   private static final byte[] SOCKS4_REQUEST = {4, 1, 0, 0, 0, 0, 0, 0, 0};
 
-  /** The header of a query without a question, which is answered by "format error". RFC 1035. */
-  private static final byte[] DNS_QUERY = {0x54, 0x56, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+  /** For the TXT record of the root in the class CHAOS, which no server passes on. RFC 1035. */
+  private static final byte[] DNS_QUERY = {
+    0x54, 0x56, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 3
+  };
+
+  private static final int DNS_HEADER = 12;
 
   /** What only a SOCKS port of Tor's answers to an HTTP request. */
   private static final String TOR_IS_NO_HTTP_PROXY = "Tor is not an HTTP Proxy";
+
+  private static final String TORS_CONTROL_PORT = "Tor ControlPort";
 
   private static final Duration SHORT = Duration.ofSeconds(1);
   private static final Duration REST = Duration.ofMillis(200);
@@ -179,15 +187,14 @@ public final class ProxyProbe {
     if (isSocks4(answer)) {
       return socks4();
     }
+    if (text.contains(TORS_CONTROL_PORT) || text.startsWith("514 Authentication required")) {
+      return finding(Kind.CONTROL, "%s is Tor's control port, and no SOCKS port", GIVE_SOCKS_PORT);
+    }
     if (text.startsWith("HTTP/")) {
       return finding(
           Kind.HTTP,
           "%s is an HTTP port, such as that of an HTTP proxy or Tor's HTTPTunnelPort, and no SOCKS port",
           GIVE_SOCKS_PORT);
-    }
-    // A reply of Tor's control protocol: three digits. Mail and file servers begin with 220.
-    if (text.startsWith("514 Authentication required")) {
-      return finding(Kind.CONTROL, "%s is Tor's control port, and no SOCKS port", GIVE_SOCKS_PORT);
     }
     if (answer.length > 1 && (answer[0] == 0x15 || answer[0] == 0x16) && answer[1] == 3) {
       return finding(
@@ -230,7 +237,7 @@ public final class ProxyProbe {
         socket.send(new DatagramPacket(DNS_QUERY, DNS_QUERY.length));
         var answer = new DatagramPacket(new byte[512], 512);
         socket.receive(answer);
-        return answer.getLength() >= DNS_QUERY.length
+        return answer.getLength() >= DNS_HEADER
             && answer.getData()[0] == DNS_QUERY[0]
             && answer.getData()[1] == DNS_QUERY[1];
       }

@@ -16,6 +16,7 @@ import java.net.SocketTimeoutException;
 import java.net.UnixDomainSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.Test;
@@ -193,10 +194,15 @@ class ProxyProbeTest {
 
   @Test
   void torsControlPortIsNamed() throws Exception {
-    var finding = look(socket -> answerLine(socket, "514 Authentication required.\r\n"));
-    assertThat(finding.kind()).as("%s", finding).isEqualTo(Kind.CONTROL);
-    assertThat(finding.text()).contains("Tor's control port");
-    assertThat(finding.fix()).contains("SocksPort");
+    for (var answer :
+        List.of(
+            "514 Authentication required.\r\n",
+            "HTTP/1.0 501 Tor ControlPort is not an HTTP proxy\r\n")) {
+      var finding = look(socket -> answerLine(socket, answer));
+      assertThat(finding.kind()).as("%s", finding).isEqualTo(Kind.CONTROL);
+      assertThat(finding.text()).contains("Tor's control port");
+      assertThat(finding.fix()).contains("SocksPort");
+    }
   }
 
   @Test
