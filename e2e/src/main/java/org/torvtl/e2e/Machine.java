@@ -54,6 +54,9 @@ public final class Machine implements Closeable {
         mount -t overlay overlay "$folder" \
           -o "lowerdir=$folder,upperdir=$3$folder/changes,workdir=$3$folder/work"
       done
+      # This computer's guests and guards are not the machine's. A directory that is there already
+      # would be copied where its changes are kept, by the first namespace, and stay.
+      rm -rf /etc/netns /var/lib/torvtl
       mount -t sysfs sysfs /sys
       ip link set lo up
       # Where the kernel has br_netfilter built in, it is on in a new namespace.
