@@ -89,7 +89,7 @@ final class CaptureOptions {
     }
     var match = SIZE.matcher(size);
     if (!match.matches()) {
-      throw Arguments.wrong(spec, "'" + size + "' is no size (such as 100M)");
+      throw Arguments.wrong(spec, "--pcap-size: '" + size + "' is no size, such as 100M");
     }
     int shift =
         switch (match.group(2)) {

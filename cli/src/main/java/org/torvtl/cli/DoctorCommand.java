@@ -3,6 +3,7 @@ package org.torvtl.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.net.SocketAddress;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -20,16 +21,18 @@ import org.torvtl.tor.lab.Command;
 import org.torvtl.tor.process.PrivateDirectory;
 import org.torvtl.tor.process.SupervisedTor;
 import picocli.CommandLine;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** Looks at this host, changes nothing, and names each problem with its mend. */
+/** Looks at this host, changes nothing, and names each problem with its fix. */
 @CommandLine.Command(
     name = "doctor",
     mixinStandardHelpOptions = true,
     description = {
       "Looks at this host for what torvtl needs, and names each problem with what to do about it.",
+      "With -a and -p, it greets the Tor proxy that torvtl run would use, in place of its own tor.",
       "Changes nothing. Exit status 1 if there is a problem.",
       ""
     })
@@ -48,6 +51,9 @@ final class DoctorCommand implements Callable<Integer> {
           "Look at it as torvtl run --allow-host would use it: with this host on the link.")
   private boolean allowHost;
 
+  @ArgGroup(exclusive = false)
+  private @Nullable ProxyOptions proxy;
+
   @Spec private CommandSpec spec;
 
   private int problems;
@@ -58,12 +64,17 @@ final class DoctorCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    var chosen = device == null ? null : Arguments.networkInterface(spec, device);
+    var chosen = device == null ? null : Arguments.networkInterface(spec, "-d", device);
+    var external = proxy == null ? null : proxy.address(spec);
     privileges();
     descriptors();
     tunDriver();
-    tor();
-    runDirectory();
+    if (external == null) {
+      tor();
+      runDirectory();
+    } else {
+      proxy(external);
+    }
     iproute();
     nftables();
     if (chosen == null) {
@@ -122,7 +133,7 @@ final class DoctorCommand implements Callable<Integer> {
           "TUN device",
           String.valueOf(e.getMessage()).replaceFirst(" \\(.*", ""),
           Files.exists(Path.of("/dev/net/tun"))
-              ? "run as root; in a container, give it the device (docker run --device /dev/net/tun)"
+              ? String.valueOf(e.getMessage()).replaceFirst(".* \\(([^()]*)\\)$", "$1")
               : "modprobe tun; in a container, give it the device (docker run --device /dev/net/tun)");
     }
   }
@@ -137,6 +148,15 @@ final class DoctorCommand implements Callable<Integer> {
           String.valueOf(e.getMessage()),
           "apt-get install tor, or name a proxy that is there already: -a ADDR -p PORT, or -a"
               + " unix:PATH");
+    }
+  }
+
+  private void proxy(SocketAddress external) {
+    var found = ProxyOptions.look(external);
+    if (found.isUsable()) {
+      ok("Tor proxy", found.text());
+    } else {
+      problem("Tor proxy", found.text(), found.fix());
     }
   }
 
@@ -257,7 +277,7 @@ final class DoctorCommand implements Callable<Integer> {
     }
     var objections = HostOnly.objections(chosen, allowHost);
     for (var objection : objections) {
-      problem(name, objection.reason(), objection.mend());
+      problem(name, objection.reason(), objection.fix());
     }
     if (objections.isEmpty()) {
       ok(name, chosen.isTap() ? "a TAP" : "host-only: nothing there leads to another network");
@@ -313,8 +333,8 @@ final class DoctorCommand implements Callable<Integer> {
     out().printf("note     %s: %s%n", what, text);
   }
 
-  private void problem(String what, String text, String mend) {
+  private void problem(String what, String text, String fix) {
     problems++;
-    out().printf("problem  %s: %s%n         mend: %s%n", what, text, mend);
+    out().printf("problem  %s: %s%n         fix: %s%n", what, text, fix);
   }
 }

@@ -400,7 +400,7 @@ final class Guests {
                 .formatted(
                     each.name(),
                     objections.stream()
-                        .map(objection -> objection.reason() + " (" + objection.mend())
+                        .map(objection -> objection.reason() + " (" + objection.fix())
                         .collect(Collectors.joining("); "))));
       }
     }
@@ -440,7 +440,7 @@ final class Guests {
       throw Arguments.wrong(spec, "--lanes is for one device both ways: -d DEV, or --tun DEV");
     }
     if (tun != null) {
-      var networkInterface = Arguments.networkInterface(spec, tun);
+      var networkInterface = Arguments.networkInterface(spec, "--tun", tun);
       return List.of(place(networkInterface, networkInterface, Link.Medium.IP, destinations(spec)));
     }
     return receive == null || transmit == null
@@ -449,8 +449,8 @@ final class Guests {
   }
 
   private Place pair(CommandSpec spec, String receive, String transmit) {
-    var in = Arguments.networkInterface(spec, receive);
-    var out = Arguments.networkInterface(spec, transmit);
+    var in = Arguments.networkInterface(spec, "-r", receive);
+    var out = Arguments.networkInterface(spec, "-t", transmit);
     if (out.name().equals(in.name())) {
       throw Arguments.wrong(spec, "-r and -t name the same device: say -d " + in.name());
     }
@@ -460,7 +460,7 @@ final class Guests {
   private List<Place> ofDevices(CommandSpec spec) {
     var places = new ArrayList<Place>();
     for (var device : devices) {
-      var networkInterface = Arguments.networkInterface(spec, device);
+      var networkInterface = Arguments.networkInterface(spec, "-d", device);
       if (places.stream().anyMatch(place -> place.name().equals(device))) {
         throw Arguments.wrong(spec, "-d %s is there twice".formatted(device));
       }
@@ -533,6 +533,9 @@ final class Guests {
   }
 
   private List<Ipv4Network> destinations(CommandSpec spec) {
-    return routes.stream().map(text -> Arguments.destination(spec, text)).distinct().toList();
+    return routes.stream()
+        .map(text -> Arguments.destination(spec, "--route", text))
+        .distinct()
+        .toList();
   }
 }

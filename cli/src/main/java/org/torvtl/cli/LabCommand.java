@@ -8,6 +8,7 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.time.Duration;
+import org.torvtl.link.linux.Privileges;
 import org.torvtl.tor.lab.LabOptions;
 import org.torvtl.tor.lab.PrivateTorNetwork;
 import picocli.CommandLine.Command;
@@ -25,6 +26,9 @@ import picocli.CommandLine.Spec;
           + " way out. Behind its exits is a small world: web.lab.test and others."
     })
 final class LabCommand implements Runnable {
+  /** The fewest that agree on a consensus if one of them fails. */
+  private static final int AUTHORITIES = 3;
+
   /** Which lab. */
   static final class Name {
     @Option(
@@ -61,12 +65,14 @@ final class LabCommand implements Runnable {
       @Option(
               names = "--socks-port",
               paramLabel = "PORT",
+              converter = PortConverter.OrAny.class,
               defaultValue = "19050",
               description = "SOCKS port on 127.0.0.1; 0 for any. Default: ${DEFAULT-VALUE}")
           int socksPort,
       @Option(
               names = "--control-port",
               paramLabel = "PORT",
+              converter = PortConverter.OrAny.class,
               defaultValue = "19051",
               description = "Control port on 127.0.0.1; 0 for any. Default: ${DEFAULT-VALUE}")
           int controlPort,
@@ -80,13 +86,20 @@ final class LabCommand implements Runnable {
           int relays)
       throws IOException, UserException, InterruptedException {
     Logs.configure(false);
-    LabOptions options;
-    try {
-      options =
-          named(name.value).withPorts(socksPort, controlPort).withNodes(3, relays).asDetached();
-    } catch (IllegalArgumentException e) {
-      throw Arguments.wrong(spec, e.getMessage());
+    if (relays < 0 || relays > LabOptions.MOST_NODES - AUTHORITIES) {
+      throw Arguments.wrong(
+          spec,
+          "--relays is from 0 to %d, not %d"
+              .formatted(LabOptions.MOST_NODES - AUTHORITIES, relays));
     }
+    if (!Privileges.isRoot()) {
+      throw new UserException("cannot make network namespaces: not root (run it as root)");
+    }
+    var options =
+        named(name.value)
+            .withPorts(socksPort, controlPort)
+            .withNodes(AUTHORITIES, relays)
+            .asDetached();
     requireFree(socksPort, options);
     requireFree(controlPort, options);
     long begun = System.nanoTime();
@@ -115,9 +128,6 @@ final class LabCommand implements Runnable {
 
   /** Tells at once what tor would tell at the end: that a port is taken. */
   private void requireFree(int port, LabOptions options) throws IOException, UserException {
-    if (port < 0 || port > 0xFFFF) {
-      throw Arguments.wrong(spec, port + " is no TCP port (0 to 65535)");
-    }
     try (var socket = new ServerSocket()) {
       socket.setReuseAddress(true);
       socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
@@ -176,7 +186,7 @@ final class LabCommand implements Runnable {
     try {
       return LabOptions.named(name);
     } catch (IllegalArgumentException e) {
-      throw Arguments.wrong(spec, e.getMessage());
+      throw Arguments.wrong(spec, "--name: " + e.getMessage());
     }
   }
 

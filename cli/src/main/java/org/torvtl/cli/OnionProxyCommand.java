@@ -57,6 +57,8 @@ final class OnionProxyCommand implements Callable<Integer> {
   /** Longer ones have no address that stands for all. */
   private static final int MAX_PREFIX = 31;
 
+  private static final String INTERFACE = "--router-interface";
+
   private static final String DEFAULT_LOGS = "/run/torvtl/onion-DEV";
 
   @Option(
@@ -84,11 +86,11 @@ final class OnionProxyCommand implements Callable<Integer> {
   private String address = "";
 
   @Option(
-      names = "--router-interface",
+      names = INTERFACE,
       paramLabel = "IF[=ADDR]",
       description =
           "The next router's way to the world: an interface of this host, and its address if it"
-              + " has several. Once for each router that shall have one.")
+              + " has several. Repeat it once per router.")
   private List<String> interfaces = new ArrayList<>();
 
   @Option(
@@ -118,7 +120,8 @@ final class OnionProxyCommand implements Callable<Integer> {
   public Integer call() throws IOException, UserException, InterruptedException {
     Logs.configure(false);
     if (routers < 1 || routers > MAX_ROUTERS) {
-      throw Arguments.wrong(spec, "%d is not 1 to %d routers".formatted(routers, MAX_ROUTERS));
+      throw Arguments.wrong(
+          spec, "--routers is from 1 to %d, not %d".formatted(MAX_ROUTERS, routers));
     }
     if (interfaces.size() > routers) {
       throw Arguments.wrong(
@@ -126,8 +129,8 @@ final class OnionProxyCommand implements Callable<Integer> {
           "%d interfaces are too many for %d routers: each has one at most"
               .formatted(interfaces.size(), routers));
     }
-    var networkInterface = Arguments.networkInterface(spec, device);
-    var network = hostIn(Arguments.ipv4Network(spec, address));
+    var networkInterface = Arguments.networkInterface(spec, "--dev", device);
+    var network = hostIn(Arguments.ipv4Network(spec, "--address", address));
     var ways = ways();
     var user = ServiceUser.choose(userName);
     var outcome = new CompletableFuture<Void>();
@@ -160,7 +163,7 @@ final class OnionProxyCommand implements Callable<Integer> {
         && (network.address() == network.first() || network.address() == network.last())) {
       throw Arguments.wrong(
           spec,
-          "%s is no host's address: it stands for all of %s"
+          "--address: %s is no host's address: it stands for all of %s"
               .formatted(Ipv4Address.toString(network.address()), network.range()));
     }
     return network;
@@ -220,9 +223,17 @@ final class OnionProxyCommand implements Callable<Integer> {
   /** As the option says; an address may have its prefix length, as ip(8) shows it. */
   private RouterInterface way(String text) throws IOException, UserException {
     int at = text.indexOf('=');
-    var name = Arguments.networkInterface(spec, at < 0 ? text : text.substring(0, at)).name();
+    var networkInterface =
+        Arguments.networkInterface(spec, INTERFACE, at < 0 ? text : text.substring(0, at));
+    var name = networkInterface.name();
+    if (!networkInterface.exists()) {
+      throw new UserException(
+          "no router can use %s: there is no such interface (ip link lists those there are)"
+              .formatted(name));
+    }
     var has = LocalAddresses.of(name);
-    Integer wanted = at < 0 ? null : Arguments.ipv4Network(spec, text.substring(at + 1)).address();
+    Integer wanted =
+        at < 0 ? null : Arguments.ipv4Network(spec, INTERFACE, text.substring(at + 1)).address();
     @Nullable Integer own = wanted == null ? has.stream().findFirst().orElse(null) : wanted;
     if (own == null || !has.contains(own)) {
       throw new UserException(

@@ -3,6 +3,7 @@ package org.torvtl.cli;
 
 import java.io.IOException;
 import java.util.List;
+import org.torvtl.link.linux.Privileges;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -61,28 +62,31 @@ final class OnionRouteCommand implements Runnable {
 
     OnionRoute route(CommandSpec spec) {
       if (table < 1 || (table >= FIRST_RESERVED_TABLE && table <= LAST_RESERVED_TABLE)) {
-        throw Arguments.wrong(spec, table + " is a table of the kernel's own (take another)");
+        throw Arguments.wrong(
+            spec, "--table %d is a table of the kernel's own (take another)".formatted(table));
       }
       if (priority < 1 || priority >= MAIN_RULE_PRIORITY) {
         throw Arguments.wrong(
             spec,
-            "a rule of priority %d would not come before the main table's (1 to %d)"
+            "--priority %d would not come before the main table's (1 to %d)"
                 .formatted(priority, MAIN_RULE_PRIORITY - 1));
       }
       // nft takes a star for "any that begins like this", and has no way to say a quotation mark.
       if (!device.matches("[A-Za-z0-9_.@+-]+")) {
         throw Arguments.wrong(
             spec,
-            "'%s' cannot be named in a packet filter (take a simpler name)".formatted(device));
+            "--dev: '%s' cannot be named in a packet filter (take a simpler name)"
+                .formatted(device));
       }
-      var networks = to.stream().map(net -> Arguments.destination(spec, net)).distinct().toList();
+      var networks =
+          to.stream().map(net -> Arguments.destination(spec, "--to", net)).distinct().toList();
       if (networks.stream().anyMatch(network -> network.prefixLength() == 0)) {
         throw Arguments.wrong(spec, "--to cannot be everything (say 0.0.0.0/1,128.0.0.0/1)");
       }
       return new OnionRoute(
-          Arguments.ipv4Address(spec, from),
+          Arguments.ipv4Address(spec, "--from", from),
           networks,
-          Arguments.networkInterface(spec, device),
+          Arguments.networkInterface(spec, "--dev", device),
           table,
           priority);
     }
@@ -116,8 +120,16 @@ final class OnionRouteCommand implements Runnable {
       })
   void up(@Mixin Which which) throws IOException, UserException, InterruptedException {
     var route = which.route(spec);
+    checkPrivileges();
     route.up();
     spec.commandLine().getOut().println("up: " + route);
+  }
+
+  private static void checkPrivileges() throws IOException, UserException {
+    if (!Privileges.has(Privileges.Capability.NET_ADMIN)) {
+      throw new UserException(
+          "cannot change routes and packet filters: CAP_NET_ADMIN is missing (run as root)");
+    }
   }
 
   @Command(
@@ -131,6 +143,7 @@ final class OnionRouteCommand implements Runnable {
       })
   void down(@Mixin Which which) throws IOException, UserException, InterruptedException {
     var route = which.route(spec);
+    checkPrivileges();
     route.down();
     spec.commandLine().getOut().println("down: " + route);
   }

@@ -71,6 +71,17 @@ final class ProgressBar implements AutoCloseable {
     out.flush();
   }
 
+  /**
+   * A line of something else comes: on a terminal, it takes the bar's place, which is shown anew.
+   */
+  synchronized void interrupt() {
+    if (terminal && !last.isEmpty()) {
+      out.print(CLEAR_LINE);
+      out.flush();
+      last = "";
+    }
+  }
+
   /** Leaves the last state on the screen and goes to the next line. */
   @Override
   public synchronized void close() {

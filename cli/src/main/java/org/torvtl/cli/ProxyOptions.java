@@ -4,7 +4,6 @@ package org.torvtl.cli;
 import io.netty.util.NetUtil;
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.net.Socket;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.nio.charset.StandardCharsets;
@@ -15,6 +14,8 @@ import org.jspecify.annotations.Nullable;
 import org.torvtl.gateway.ProxyOwner;
 import org.torvtl.link.linux.UnixSockets;
 import org.torvtl.tor.socks.PeerCheck;
+import org.torvtl.tor.socks.ProxyFinding;
+import org.torvtl.tor.socks.ProxyProbe;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
@@ -35,6 +36,7 @@ final class ProxyOptions {
   @Option(
       names = {"-p", "--proxy-port"},
       paramLabel = "PORT",
+      converter = PortConverter.class,
       description =
           "Its TCP port; none for unix:PATH. Without -a and -p, torvtl runs a tor of its own.")
   private @Nullable Integer port;
@@ -61,17 +63,22 @@ final class ProxyOptions {
     try {
       path = Path.of(text);
     } catch (InvalidPathException e) {
-      throw Arguments.wrong(spec, "'" + text + "' is no path: " + e.getReason());
+      throw Arguments.wrong(spec, "-a: '" + text + "' is no path: " + e.getReason());
     }
     var absolute = path.toAbsolutePath();
     int length = absolute.toString().getBytes(StandardCharsets.UTF_8).length;
     if (text.isEmpty() || length > UnixSockets.MOST_PATH_BYTES) {
       throw Arguments.wrong(
           spec,
-          "'%s' is no path of a socket (1 to %d bytes; link to it by a shorter one)"
+          "-a: '%s' is no path of a socket (1 to %d bytes; link to it by a shorter one)"
               .formatted(text, UnixSockets.MOST_PATH_BYTES));
     }
     return UnixDomainSocketAddress.of(absolute);
+  }
+
+  /** What listens there. */
+  static ProxyFinding look(SocketAddress proxy) {
+    return ProxyProbe.look(proxy, TIMEOUT);
   }
 
   /** As on the command line. */
@@ -82,19 +89,20 @@ final class ProxyOptions {
   }
 
   /**
-   * Connects to the proxy, and notes whose it is if it is on this host.
+   * Makes sure that the proxy isolates streams, and notes whose it is if it is on this host. It is
+   * not waited for: a service manager that starts torvtl with tor starts it again.
    *
-   * @throws UserException if it is not there
+   * @throws UserException if it is not there, or something else is
    */
   static PeerCheck reach(SocketAddress proxy, Teardown teardown) throws UserException {
+    var found = look(proxy);
+    if (!found.isUsable()) {
+      throw new UserException("%s (%s)".formatted(found.text(), found.fix()));
+    }
     try {
-      if (proxy instanceof InetSocketAddress inet && !ProxyOwner.isLocal(inet.getAddress())) {
-        try (var socket = new Socket()) {
-          socket.connect(inet, Math.toIntExact(TIMEOUT.toMillis()));
-        }
-        return PeerCheck.ANY;
-      }
-      return teardown.add(ProxyOwner.find(proxy, TIMEOUT));
+      return proxy instanceof InetSocketAddress inet && !ProxyOwner.isLocal(inet.getAddress())
+          ? PeerCheck.ANY
+          : teardown.add(ProxyOwner.find(proxy, TIMEOUT));
     } catch (IOException e) {
       throw new UserException(
           "cannot reach the Tor proxy %s: %s (is tor running with that SocksPort? without -a and -p torvtl runs its own)"

@@ -12,10 +12,9 @@ import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executors;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import org.torvtl.gateway.Gateway;
 import org.torvtl.gateway.GatewayListener;
 import org.torvtl.gateway.GuestDevice;
@@ -50,16 +49,19 @@ import picocli.CommandLine.Spec;
       "",
       "A network namespace as guest:",
       "  ip netns add guest",
+      "  ip -n guest link set lo up",
       "  ip link set tap0 netns guest",
       "  ip -n guest addr add 10.0.0.2/8 dev tap0",
       "  ip -n guest link set tap0 up",
       "  ip -n guest route add default via 10.0.0.1",
       "",
+      "Signals: INT (Ctrl-C) and TERM end it, and open this host again; HUP, of a terminal that was"
+          + " closed, ends it and leaves the packet filters and routes in force. USR1 writes its"
+          + " counters, QUIT the stacks of its threads, and it goes on; USR2 does nothing.",
+      "",
       "docs/guests has pages for VMware, Xen, QEMU and libvirt, VirtualBox and containers."
     })
 final class RunCommand implements Callable<Integer> {
-  private static final Logger log = LoggerFactory.getLogger(RunCommand.class);
-
   /** What every host must be able to receive: RFC 791, section 3.2. */
   private static final int MIN_MTU = Ipv4Packet.MIN_REASSEMBLY_LENGTH;
 
@@ -110,7 +112,7 @@ final class RunCommand implements Callable<Integer> {
   public Integer call() throws IOException, UserException, InterruptedException {
     Logs.configure(verbose);
     var places = guests.places(spec);
-    int gatewayAddress = Arguments.ipv4Address(spec, address);
+    int gatewayAddress = Arguments.ipv4Address(spec, "--address", address);
     var external = proxy == null ? null : proxy.address(spec);
     if (external != null && torrc != null) {
       throw Arguments.wrong(spec, "--torrc is for torvtl's own tor, which -a and -p replace");
@@ -153,9 +155,19 @@ final class RunCommand implements Callable<Integer> {
       }
       var gateway =
           new Gateway(
-              devices, flows, new TorEgress(socks, peers), new SecureRandom(), listener(end));
+              devices,
+              flows,
+              new TorEgress(socks, peers),
+              new SecureRandom(),
+              listener(end, external));
       teardown.add(gateway);
-      teardown.add(() -> log.info("{}", gateway.counters()));
+      var counters = new CounterReport(gateway, spec.commandLine().getErr());
+      teardown.add(() -> {
+        if (verbose) {
+          counters.write();
+        }
+      });
+      Signals.handle("USR1", counters::write);
       gateway.start();
       (capture.takesStandardOutput() ? spec.commandLine().getErr() : spec.commandLine().getOut())
           .printf(
@@ -200,7 +212,11 @@ final class RunCommand implements Callable<Integer> {
         place.isolation(new SecureRandom()));
   }
 
-  private GatewayListener listener(CompletableFuture<Void> end) {
+  /**
+   * @param external a tor that runs already; {@code null} for torvtl's own, of which {@link
+   *     TorReport} tells
+   */
+  private GatewayListener listener(CompletableFuture<Void> end, @Nullable SocketAddress external) {
     return new GatewayListener() {
       @Override
       public void failed(IOException cause) {
@@ -215,6 +231,29 @@ final class RunCommand implements Callable<Integer> {
                 "torvtl: %s is not served any more: %s; the other devices are%n",
                 device, cause.getMessage())
             .flush();
+      }
+
+      @Override
+      public void egressGone() {
+        if (external != null) {
+          tell(
+              "torvtl: the Tor proxy %s does not answer any more; connections fail until it does"
+                  .formatted(ProxyOptions.text(external)));
+        }
+      }
+
+      @Override
+      public void egressBack(Duration away) {
+        if (external != null) {
+          tell(
+              "torvtl: the Tor proxy %s answers again, after %s"
+                  .formatted(ProxyOptions.text(external), TorReport.seconds(away.toNanos())));
+        }
+      }
+
+      private void tell(String line) {
+        spec.commandLine().getErr().println(line);
+        spec.commandLine().getErr().flush();
       }
     };
   }
@@ -235,13 +274,15 @@ final class RunCommand implements Callable<Integer> {
   }
 
   /** A tor of our own, and where it tells how far it is. */
-  private record OwnTor(SupervisedTor tor, ProgressBar bar) {
+  private record OwnTor(SupervisedTor tor, TorReport report) {
     /** Starts it, and returns its SOCKS port once it carries streams. */
     SocketAddress start() throws IOException, InterruptedException, ExecutionException {
-      try (bar) {
+      try {
         tor.start();
         tor.bootstrapped().get();
         return tor.socksAddress();
+      } finally {
+        report.endBar();
       }
     }
   }
@@ -249,25 +290,19 @@ final class RunCommand implements Callable<Integer> {
   /** What takes root, or the user's files. */
   private OwnTor prepareTor(Teardown teardown, String name, @Nullable User user)
       throws IOException, InterruptedException {
-    var out = spec.commandLine().getErr();
-    var bar = new ProgressBar("tor");
+    var report =
+        teardown.add(
+            new TorReport(
+                spec.commandLine().getErr(),
+                new ProgressBar("tor"),
+                Executors.newSingleThreadScheduledExecutor(
+                    Thread.ofPlatform().daemon().name("tor-report").factory()),
+                System::nanoTime));
     var tor =
         SupervisedTor.prepare(
             SupervisedTor.Options.forDevice(name, torrc),
-            event -> {
-              switch (event) {
-                case SupervisedTor.Event.Up up -> log.debug("tor listens at {}", up.socks());
-                case SupervisedTor.Event.Bootstrap(int percent, String summary) ->
-                    bar.show(percent, summary);
-                case SupervisedTor.Event.Down(String reason, Duration next) -> {
-                  out.printf(
-                      "%s; no traffic passes; starting it again in %.1f s%n",
-                      reason, next.toMillis() / 1000.0);
-                  out.flush();
-                }
-              }
-            },
+            report,
             user == null ? null : new FileOwner(user.uid(), user.gid()));
-    return new OwnTor(teardown.add(tor), bar);
+    return new OwnTor(teardown.add(tor), report);
   }
 }

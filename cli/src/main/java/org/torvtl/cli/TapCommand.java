@@ -48,7 +48,7 @@ final class TapCommand implements Runnable {
                       + " (default: who makes it)")
           @Nullable String user)
       throws SystemCallException, UserException {
-    var networkInterface = Arguments.networkInterface(spec, name);
+    var networkInterface = Arguments.networkInterface(spec, "NAME", name);
     var owner = user == null ? null : named(user);
     try (var device =
         multiQueue
@@ -65,7 +65,7 @@ final class TapCommand implements Runnable {
 
   private static User named(String name) throws SystemCallException, UserException {
     return User.named(name)
-        .orElseThrow(() -> new UserException("there is no user '%s'".formatted(name)));
+        .orElseThrow(() -> new UserException("--user: there is no user '%s'".formatted(name)));
   }
 
   @Command(name = "delete", mixinStandardHelpOptions = true, description = "Deletes a TAP device.")
@@ -73,7 +73,7 @@ final class TapCommand implements Runnable {
       @Parameters(paramLabel = "NAME", description = "name of the interface, such as tap1")
           String name)
       throws SystemCallException, UserException {
-    var networkInterface = Arguments.networkInterface(spec, name);
+    var networkInterface = Arguments.networkInterface(spec, "NAME", name);
     if (!networkInterface.exists()) {
       throw new UserException("cannot delete %s: there is no such interface".formatted(name));
     }

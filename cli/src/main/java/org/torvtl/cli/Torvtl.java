@@ -10,6 +10,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The command line. */
@@ -46,6 +47,9 @@ public final class Torvtl implements Runnable {
   /** Runs one command and ends the process with its exit status. */
   public static void main(String[] arguments) {
     ServiceUser.prepareToStartPrograms();
+    // It asks for a report, of every process of this program where it is sent by name. One that has
+    // none to give must not end of it, as it does by default.
+    Signals.handle("USR1", () -> {});
     System.exit(execute(arguments));
   }
 
@@ -55,6 +59,8 @@ public final class Torvtl implements Runnable {
     var asked = COMMANDS.stream().filter(command -> isAskedFor(command, arguments)).toList();
     (asked.isEmpty() ? COMMANDS : asked).forEach(line::addSubcommand);
     tellVersion(line);
+    line.registerConverter(int.class, Torvtl::wholeNumber);
+    line.registerConverter(Integer.class, Torvtl::wholeNumber);
     return line.setUsageHelpAutoWidth(true)
         .setParameterExceptionHandler(Torvtl::wrongUsage)
         .setExecutionExceptionHandler(Torvtl::report)
@@ -76,6 +82,14 @@ public final class Torvtl implements Runnable {
   private static void tellVersion(CommandLine command) {
     command.getCommandSpec().versionProvider(new Version());
     command.getSubcommands().values().forEach(Torvtl::tellVersion);
+  }
+
+  private static int wholeNumber(String text) {
+    try {
+      return Integer.parseInt(text);
+    } catch (NumberFormatException e) {
+      throw new TypeConversionException("'%s' is not a whole number".formatted(text));
+    }
   }
 
   private static int wrongUsage(ParameterException thrown, String[] arguments) {

@@ -6,7 +6,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 
-/** Something a user can mend. The message is all they see: what happened, to what, what to do. */
+/** Something a user can fix. The message is all they see: what happened, to what, what to do. */
 final class UserException extends Exception {
   private static final long serialVersionUID = 1L;
 

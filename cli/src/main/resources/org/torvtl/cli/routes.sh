@@ -10,7 +10,7 @@
 # The judge of what is missing is the kernel, which refuses to add what is there. It is asked again
 # when a listing shows another text than when it last found nothing missing.
 
-trap '' HUP INT TERM
+trap '' HUP INT TERM USR1 USR2
 table=$1 protocol=$2 filter=$3 status=0 known=
 shift 3
 take() {

@@ -54,6 +54,9 @@ public final class Machine implements Closeable {
         mount -t overlay overlay "$folder" \
           -o "lowerdir=$folder,upperdir=$3$folder/changes,workdir=$3$folder/work"
       done
+      # This computer's guests and guards are not the machine's. A directory that is there already
+      # would be copied where its changes are kept, by the first namespace, and stay.
+      rm -rf /etc/netns /var/lib/torvtl
       mount -t sysfs sysfs /sys
       ip link set lo up
       # Where the kernel has br_netfilter built in, it is on in a new namespace.
@@ -66,6 +69,23 @@ public final class Machine implements Closeable {
       ip netns delete first
       echo up
       while read -r _; do :; done
+      """;
+
+  private static final String LISTENER =
+      """
+      import socket, sys, threading
+      def serve(connection):
+        if connection.recv(3) == bytes([5, 1, 2]):
+          connection.sendall(bytes([5, 2]))
+          if connection.recv(1024):
+            connection.sendall(bytes([1, 0]))
+        while connection.recv(65536):
+          pass
+      family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET
+      listener = socket.create_server((sys.argv[1], int(sys.argv[2])), family=family, backlog=128)
+      print('Listening')
+      while True:
+        threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
       """;
 
   private final RunningCommand init;
@@ -151,12 +171,17 @@ public final class Machine implements Closeable {
     return start(whole);
   }
 
+  /** The command of {@link #startListener}; prints "Listening" when it does. */
+  public static List<String> listener(String address, String port) {
+    return List.of("/usr/bin/python3", "-u", "-c", LISTENER, address, port);
+  }
+
   /**
-   * Starts what accepts connections as a proxy does, and never answers; returns when it listens.
+   * Starts what answers the greeting of SOCKS5 and any username and password, as Tor does, and
+   * never a request; returns when it listens.
    */
   public void startListener(String address, String port) throws IOException, InterruptedException {
-    start(List.of("nc", "-lkv", address, port))
-        .awaitOutput("'Listening'", text -> text.contains("istening"), Duration.ofSeconds(30));
+    start(listener(address, port)).awaitLine("Listening", Duration.ofSeconds(30));
   }
 
   /** Runs a command on the machine to its end, whatever its exit status. */

@@ -12,6 +12,8 @@ public enum Signal {
   HUP,
   KILL,
   USR1,
+  USR2,
+  QUIT,
   STOP,
   CONT;
 

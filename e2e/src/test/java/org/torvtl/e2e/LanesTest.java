@@ -89,7 +89,7 @@ class LanesTest {
 
   /** A counter as the gateway tells it at its end. */
   private static long counter(String log, String name) {
-    var counter = Pattern.compile("[{ ]" + Pattern.quote(name) + "=(\\d+)").matcher(log);
+    var counter = Pattern.compile("(?m)^ +" + Pattern.quote(name) + " +(\\d+)$").matcher(log);
     return counter.find() ? Long.parseLong(counter.group(1)) : 0;
   }
 

@@ -77,6 +77,39 @@ class LifecycleTest {
     }
   }
 
+  /** As an administrator asks a program for a report; USR2 is the JVM's own. */
+  @Test
+  void tellsItsCountersWhenAskedAndAtTheEnd() throws Exception {
+    try (var gateway =
+        testbed.gateway(
+            DEVICE, "-v", "-a", PrivateLab.SOCKS_ADDRESS, "-p", "" + PrivateLab.SOCKS_PORT)) {
+      var guest = testbed.guestBehind(gateway);
+      guest.configure("10.0.0.3/8", "10.0.0.1");
+      guest.curl(SOON.multipliedBy(2), "--fail", "http://web.lab.test/").orThrow();
+      for (int times = 1; times <= 2; times++) {
+        int expected = times;
+        Signal.USR1.to(gateway.process());
+        Waiting.until("the counters", SOON, () -> tables(gateway.log()) == expected);
+      }
+      assertThat(gateway.log())
+          .containsPattern("(?m)^  flow\\.requested +1$")
+          .containsPattern("(?m)^  link\\.received_frames +\\d+$")
+          .doesNotContain("flow.egress_lost");
+      Signal.USR2.to(gateway.process());
+      Signal.QUIT.to(gateway.process());
+      Waiting.until("the stacks", SOON, () -> gateway.log().contains("Full thread dump"));
+      guest.curl(SOON.multipliedBy(2), "--fail", "http://web.lab.test/").orThrow();
+      testbed.remove(guest);
+      var ended = gateway.stop(Signal.TERM);
+      assertThat(tables(ended.err())).isEqualTo(3);
+      assertThat(ended.err()).containsPattern("(?m)^  flow\\.requested +2$");
+    }
+  }
+
+  private static long tables(String log) {
+    return log.lines().filter("counters:"::equals).count();
+  }
+
   @Test
   void startsAgainAfterItWasKilled() throws Exception {
     var before = machine.traces();

@@ -38,10 +38,7 @@ class LinkChoiceTest {
         sysctl -q -w net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
         sysctl -q -w net.ipv4.conf.vmnet1.arp_ignore=1
         """);
-    listener =
-        machine.start(
-            List.of("setpriv", "--reuid=105", "--clear-groups", "nc", "-lkv", "127.0.0.1", "9055"));
-    listener.awaitOutput("'Listening'", text -> text.contains("istening"), DEADLINE);
+    listener = listenAs(105, "127.0.0.1", "9055");
   }
 
   @AfterEach
@@ -284,13 +281,12 @@ class LinkChoiceTest {
     assertThat(machine.script("ip rule; ip -4 route show table all").out()).isEqualTo(before);
   }
 
-  private RunningCommand listenAs(int user, String... arguments) throws Exception {
+  private RunningCommand listenAs(int user, String address, String port) throws Exception {
     var words = new ArrayList<>(List.of("setpriv", "--reuid=" + user, "--clear-groups"));
-    words.addAll(List.of("nc", "-nlkv"));
-    words.addAll(List.of(arguments));
-    var nc = machine.start(words);
-    nc.awaitOutput("'Listening'", text -> text.contains("istening"), DEADLINE);
-    return nc;
+    words.addAll(Machine.listener(address, port));
+    var listening = machine.start(words);
+    listening.awaitLine("Listening", DEADLINE);
+    return listening;
   }
 
   private void exempts(int user, int... others) throws Exception {
@@ -592,9 +588,9 @@ class LinkChoiceTest {
     return machine.start(command).await(DEADLINE);
   }
 
-  private static void finds(CommandResult result, String problem, String mend) {
+  private static void finds(CommandResult result, String problem, String fix) {
     assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
     assertThat(result.out()).containsPattern("problem .*\\Q" + problem + "\\E");
-    assertThat(result.out()).containsPattern("mend: .*\\Q" + mend + "\\E");
+    assertThat(result.out()).containsPattern("fix: .*\\Q" + fix + "\\E");
   }
 }

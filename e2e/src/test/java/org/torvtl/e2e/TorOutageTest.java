@@ -46,10 +46,14 @@ class TorOutageTest {
       assertThat(whileDown.exitStatus()).as("%s", whileDown).isEqualTo(7);
       assertThat(whileDown.err()).containsPattern("(?i)refused|no route|unreachable");
       assertThat(whileDown.took()).isLessThan(PROMPTLY);
+      assertThat(lines(gateway, "does not answer any more")).isEqualTo(1);
+      assertThat(lines(gateway, "answers again")).isZero();
 
       tor.restart();
       Waiting.until("the network to be back", RECOVERY, () -> fetch(guest).exitStatus() == 0);
       assertThat(gateway.isRunning()).isTrue();
+      Waiting.until("a line of it", PROMPTLY, () -> lines(gateway, "answers again, after ") == 1);
+      assertThat(lines(gateway, "does not answer any more")).isEqualTo(1);
       testbed.remove(guest);
     } finally {
       tor.close();
@@ -74,8 +78,15 @@ class TorOutageTest {
       Waiting.until("the network to be back", RECOVERY, () -> fetch(guest).exitStatus() == 0);
       assertThat(gateway.isRunning()).isTrue();
       assertThat(gateway.tor()).get().isNotEqualTo(tor);
+      assertThat(lines(gateway, "no traffic passes")).isEqualTo(1);
+      assertThat(lines(gateway, "carries traffic again, after ")).isEqualTo(1);
+      assertThat(lines(gateway, "does not answer any more")).isZero();
       testbed.remove(guest);
     }
+  }
+
+  private static long lines(Gateway gateway, String words) {
+    return gateway.log().lines().filter(line -> line.contains(words)).count();
   }
 
   private static CommandResult fetch(Guest guest) throws Exception {

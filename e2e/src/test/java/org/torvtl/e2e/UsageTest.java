@@ -160,7 +160,30 @@ class UsageTest {
       value = {
         "run tap7 | torvtl run: 'tap7' belongs to no option",
         "run -d tap7 -a 127.0.0.1 | torvtl run: Missing required argument(s): --proxy-port=PORT",
-        "lab up --socks-port 70000 | torvtl lab up: 70000 is no TCP port"
+        "lab up --socks-port 70000 | torvtl lab up: Invalid value for option '--socks-port': '70000' is no TCP port (0 to 65535)",
+        "run -d tap7 -a 127.0.0.1 -p x | torvtl run: Invalid value for option '--proxy-port': 'x' is no TCP port (1 to 65535)",
+        "run -d tap7 -a ::1 -p 0 | torvtl run: Invalid value for option '--proxy-port': '0' is no TCP port (1 to 65535)",
+        "doctor -a 127.0.0.1 -p many | torvtl doctor: Invalid value for option '--proxy-port': 'many' is no TCP port (1 to 65535)",
+        "run -d tap7 -a localhostx -p 1 | torvtl run: -a: 'localhostx' is not an IP address",
+        "run -d tap7 --lanes x | torvtl run: Invalid value for option '--lanes': 'x' is not a whole number",
+        "run -d tap7 --address 10.0.0.1/8 | torvtl run: --address: '10.0.0.1/8' is not an IPv4 address, such as 10.0.0.1",
+        "run -d tap7 --address 127.0.0.1 | torvtl run: --address: 127.0.0.1 is no address a host can have on a link",
+        "run -d a/b | torvtl run: -d: 'a/b' cannot be the name of a network interface",
+        "run -r a/b -t c | torvtl run: -r: 'a/b' cannot be the name of a network interface",
+        "run --tun tun7 --route x | torvtl run: --route: 'x' is no destination, such as 203.0.113.0/24",
+        "run --tun tun7 --route 1.2.3.4/8 | torvtl run: --route: '1.2.3.4/8' has bits behind the first 8 (say 1.0.0.0/8)",
+        "run -d tap7 --pcap /tmp/x --pcap-size x | torvtl run: --pcap-size: 'x' is no size, such as 100M",
+        "tap create a/b | torvtl tap create: NAME: 'a/b' cannot be the name of a network interface",
+        "lab up --relays x | torvtl lab up: Invalid value for option '--relays': 'x' is not a whole number",
+        "lab up --relays 1000 | torvtl lab up: --relays is from 0 to ",
+        "lab up --name .. | torvtl lab up: --name: not a lab's name: '..'",
+        "onion proxy --routers 65 | torvtl onion proxy: --routers is from 1 to 64, not 65",
+        "onion proxy --address x | torvtl onion proxy: --address: 'x' is not an IPv4 address and the length of its prefix",
+        "onion proxy --router-interface lo=x | torvtl onion proxy: --router-interface: 'x' is not an IPv4 address",
+        "onion route up --from x --to 18.0.0.0/8 --dev tun1 | torvtl onion route up: --from: 'x' is not an IPv4 address, such as",
+        "onion route up --from 10.0.0.1 --to x --dev tun1 | torvtl onion route up: --to: 'x' is no destination, such as",
+        "onion route up --from 10.0.0.1 --to 18.0.0.0/8 --dev tun1 --table x | torvtl onion route up: Invalid value for option '--table': 'x' is not a whole number",
+        "onion route up --from 10.0.0.1 --to 18.0.0.0/8 --dev tun1 --table 254 | torvtl onion route up: --table 254 is a table of the kernel's own"
       })
   void wrongUsageIsTwoLines(String arguments, String message) throws Exception {
     var lines = torvtl(arguments.split(" ")).err().lines().toList();
@@ -207,6 +230,72 @@ class UsageTest {
     var result = torvtl("run", "-d", "lo", "-a", "127.0.0.1", "-p", "1");
     assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
     assertThat(result.err().strip()).matches(ONE_LINE).contains("lo");
+  }
+
+  /** Each was called another cause's name before: a program that is attached, a missing address. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "tap delete lo | not a TAP",
+        "tap create lo --multi-queue | not a TAP",
+        "run --tun lo --lanes 2 -a 127.0.0.1 -p 1 | not a TUN",
+        "onion proxy --router-interface nosuch | there is no such interface",
+        "onion proxy --log-dir /proc/x | no such file or folder"
+      })
+  void whatCannotBeUsedIsCalledWhatItIs(String arguments, String cause) throws Exception {
+    var result = torvtl(arguments.split(" "));
+    assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+    assertThat(result.err().strip()).matches(ONE_LINE).contains(cause).doesNotContain("attached");
+  }
+
+  private static final List<String> AS_NOBODY =
+      List.of("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups");
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "lab up | cannot make network namespaces: not root (run it as root)",
+        "onion route down --from 10.0.0.1 --to 18.0.0.0/8 --dev tun1 | CAP_NET_ADMIN is missing (run as root)"
+      })
+  void withoutRootItIsOneLine(String arguments, String cause) throws Exception {
+    openHome();
+    var result = withWrapper(AS_NOBODY, arguments.split(" "));
+    assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+    assertThat(result.err().strip()).matches(ONE_LINE).contains(cause);
+  }
+
+  /** Capabilities do not open a file. */
+  @Test
+  void theDriversFileThatIsClosedIsOneLine() throws Exception {
+    openHome();
+    machine.script(
+        """
+        mknod -m 600 /run/tun c 10 200
+        mount --bind /run/tun /dev/net/tun
+        """);
+    try {
+      var capable = new ArrayList<>(AS_NOBODY);
+      capable.addAll(
+          List.of("--inh-caps=+net_admin,+net_raw", "--ambient-caps=+net_admin,+net_raw"));
+      var result = withWrapper(capable, "tap", "create", "tap7");
+      assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
+      assertThat(result.err().strip())
+          .matches(ONE_LINE)
+          .contains("/dev/net/tun: Permission denied", "chmod a+rw /dev/net/tun");
+      var doctor = withWrapper(capable, "doctor");
+      assertThat(doctor.out())
+          .contains("problem  TUN device: cannot open /dev/net/tun: Permission denied")
+          .contains("fix: the file is closed to this user");
+    } finally {
+      machine.script("umount /dev/net/tun; rm /run/tun");
+    }
+  }
+
+  /** Others than root may run the program: it is root's home. */
+  private static void openHome() throws Exception {
+    machine.script("chmod 755 \"$1\"", Machine.HOME);
   }
 
   @Test

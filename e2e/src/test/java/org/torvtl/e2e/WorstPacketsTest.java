@@ -4,6 +4,7 @@ package org.torvtl.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -105,12 +106,10 @@ class WorstPacketsTest {
   @BeforeAll
   void start() throws Exception {
     machine = Machine.boot();
-    // What accepts as a proxy does, and never answers.
-    machine
-        .start(
-            List.of(
-                "setpriv", "--reuid=105", "--clear-groups", "nc", "-lkv", NOT_TOR, NOT_TOR_PORT))
-        .awaitOutput("'Listening'", text -> text.contains("istening"), DEADLINE);
+    // What greets as a proxy does, and never answers a request.
+    var words = new ArrayList<>(List.of("setpriv", "--reuid=105", "--clear-groups"));
+    words.addAll(Machine.listener(NOT_TOR, NOT_TOR_PORT));
+    machine.start(words).awaitLine("Listening", DEADLINE);
     gateway = Gateway.start(machine, "tap0", "-v", "-a", NOT_TOR, "-p", NOT_TOR_PORT);
     machine.script(
         """
@@ -138,8 +137,8 @@ class WorstPacketsTest {
     var last = machine;
     try (last) {
       assertThat(gateway.stop(Signal.TERM).toString())
-          .contains("drop.over_share=", "dns.too_long=")
-          .doesNotContain("drop.failed=");
+          .contains("drop.over_share ", "dns.too_long ")
+          .doesNotContain("drop.failed ");
     }
   }
 

@@ -35,6 +35,7 @@ public final class Gateway implements AutoCloseable {
   private final MultiThreadIoEventLoopGroup group;
   private final List<Served> devices;
   private final GatewayListener listener;
+  private final EgressOutage outage;
   private final AtomicInteger serving;
   private final AtomicBoolean failed = new AtomicBoolean();
   private final AtomicBoolean closing = new AtomicBoolean();
@@ -58,6 +59,7 @@ public final class Gateway implements AutoCloseable {
         new MultiThreadIoEventLoopGroup(
             lanes, new DefaultThreadFactory("lane"), LastingEpollIoHandler.newFactory());
     this.listener = listener;
+    this.outage = new EgressOutage(listener::egressGone, listener::egressBack);
     this.serving = new AtomicInteger(devices.size());
     this.devices =
         devices.stream()
@@ -86,6 +88,7 @@ public final class Gateway implements AutoCloseable {
               random,
               flows,
               controlConnections,
+              outage,
               cause -> linkFailed(served, cause)));
     }
     return served;

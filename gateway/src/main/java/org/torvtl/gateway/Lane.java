@@ -71,6 +71,7 @@ final class Lane implements StackHandler {
       SecureRandom random,
       FlowConfig flowConfig,
       ControlConnections controlConnections,
+      EgressOutage outage,
       Consumer<IOException> onLinkFailure) {
     this.loop = loop;
     this.link = link;
@@ -83,7 +84,7 @@ final class Lane implements StackHandler {
     this.dns = new DnsService(loop, names(), dnsLimits(config), dnsCounters);
     this.dnsOverTcpRates =
         new OwnerRates(isolation::ownerOf, DNS_OVER_TCP_PER_SECOND, DNS_OVER_TCP_BURST);
-    this.liveness = new LivenessCheck(loop, egress, this::hasConnections);
+    this.liveness = new LivenessCheck(loop, egress, outage, this::hasConnections);
     var secret = new byte[IsnGenerator.SECRET_LENGTH];
     random.nextBytes(secret);
     this.stack = new Stack(link, config, this, System::nanoTime, this::setAlarm, secret);
@@ -172,14 +173,24 @@ final class Lane implements StackHandler {
     return new NameResolver() {
       @Override
       public Future<InetAddress> resolve(String isolationKey, String name) {
-        return egress.resolve(loop, isolationKey, name);
+        return noting(egress.resolve(loop, isolationKey, name));
       }
 
       @Override
       public Future<String> resolvePtr(String isolationKey, InetAddress address) {
-        return egress.resolvePtr(loop, isolationKey, address);
+        return noting(egress.resolvePtr(loop, isolationKey, address));
       }
     };
+  }
+
+  /** A lookup that finds no egress is the first to know, where guests have no connections. */
+  private <T> Future<T> noting(Future<T> lookup) {
+    return lookup.addListener((Future<T> done) -> {
+      var cause = done.cause();
+      if (cause != null && !done.isCancelled() && egress.isGone(cause)) {
+        liveness.noteGone(System.nanoTime());
+      }
+    });
   }
 
   private void setAlarm(long deadlineNanos) {

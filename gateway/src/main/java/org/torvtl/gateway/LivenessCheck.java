@@ -15,6 +15,8 @@ import org.slf4j.LoggerFactory;
  * Asks whether the egress is there on behalf of many streams at once. An answer counts only for
  * those that asked before the question was put: one more question at most is waiting.
  *
+ * <p>Once it was found to be gone, it is asked every second until it is back.
+ *
  * <p>As long as there are streams it also watches the egress, so that one that dies while none of
  * them can tell is not taken for the same when it is back.
  */
@@ -26,6 +28,7 @@ final class LivenessCheck {
 
   private final EventLoop loop;
   private final Egress egress;
+  private final EgressOutage outage;
   private final BooleanSupplier hasStreams;
   private boolean watching;
   private List<Consumer<Boolean>> waiting = new ArrayList<>();
@@ -35,9 +38,10 @@ final class LivenessCheck {
   private long questions;
   private long failedQuestions;
 
-  LivenessCheck(EventLoop loop, Egress egress, BooleanSupplier hasStreams) {
+  LivenessCheck(EventLoop loop, Egress egress, EgressOutage outage, BooleanSupplier hasStreams) {
     this.loop = loop;
     this.egress = egress;
+    this.outage = outage;
     this.hasStreams = hasStreams;
   }
 
@@ -105,6 +109,25 @@ final class LivenessCheck {
   void noteGone(long nowNanos) {
     everGone = true;
     goneNanos = nowNanos;
+    if (outage.begin(nowNanos)) {
+      lookAgainAfterPause();
+    }
+  }
+
+  /** Until it is back: guests that have given up do not ask. */
+  private void lookAgainAfterPause() {
+    var unused =
+        loop.schedule(
+            () ->
+                ask(alive -> {
+                  if (alive) {
+                    outage.end(System.nanoTime());
+                  } else {
+                    lookAgainAfterPause();
+                  }
+                }),
+            PAUSE_NANOS,
+            TimeUnit.NANOSECONDS);
   }
 
   /** Whether the egress was found not to be there after the given time. */

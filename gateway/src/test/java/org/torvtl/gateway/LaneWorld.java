@@ -90,6 +90,7 @@ final class LaneWorld implements AutoCloseable {
             new SecureRandom(),
             timeouts,
             new ControlConnections(),
+            new EgressOutage(() -> {}, away -> {}),
             linkFailure::complete);
     guest = new GuestHost(cable, guestTcp);
     lane.loop().submit(lane::start).get(SECONDS, TimeUnit.SECONDS);

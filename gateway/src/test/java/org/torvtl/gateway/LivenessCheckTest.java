@@ -24,8 +24,13 @@ class LivenessCheckTest {
   private boolean hasStreams = true;
   private final EmbeddedChannel channel = new EmbeddedChannel();
   private final Asked egress = new Asked();
+  private final List<String> told = new ArrayList<>();
   private final LivenessCheck check =
-      new LivenessCheck(channel.eventLoop(), egress, () -> hasStreams);
+      new LivenessCheck(
+          channel.eventLoop(),
+          egress,
+          new EgressOutage(() -> told.add("gone"), away -> told.add("back after " + away)),
+          () -> hasStreams);
   private final List<String> heard = new ArrayList<>();
 
   private static final class Asked implements Egress {
@@ -165,6 +170,39 @@ class LivenessCheckTest {
     assertThat(check.wasGoneSince(100)).isFalse();
     check.noteGone(200);
     assertThat(check.wasGoneSince(150)).isTrue();
+  }
+
+  @Test
+  void anOutageIsToldOnceAndLookedAtUntilItsEnd() {
+    channel.freezeTime();
+    ask("a");
+    egress.questions.getLast().setSuccess(false);
+    check.noteGone(System.nanoTime());
+    assertThat(told).containsExactly("gone");
+    for (int i = 2; i <= 4; i++) {
+      pass(999);
+      assertThat(egress.questions).hasSize(i - 1);
+      pass(1);
+      assertThat(egress.questions).hasSize(i);
+      egress.questions.getLast().setSuccess(i == 4);
+    }
+    assertThat(told).hasSize(2);
+    assertThat(told.getLast()).startsWith("back after PT");
+    pass(5000);
+    assertThat(egress.questions).hasSize(4);
+    check.noteGone(System.nanoTime());
+    assertThat(told).hasSize(3).last().isEqualTo("gone");
+  }
+
+  /** Lanes share it. */
+  @Test
+  void anOutageOfWhichOneHasToldIsNotToldAgain() {
+    var outage = new EgressOutage(() -> told.add("gone"), away -> told.add("back after " + away));
+    assertThat(outage.begin(1_000_000_000L)).isTrue();
+    assertThat(outage.begin(2_000_000_000L)).isFalse();
+    outage.end(4_000_000_000L);
+    outage.end(5_000_000_000L);
+    assertThat(told).containsExactly("gone", "back after PT3S");
   }
 
   @Test

@@ -51,9 +51,9 @@ public final class HostOnly {
    * Why it is not.
    *
    * @param reason a clause that begins with the interface's name
-   * @param mend what to do about it
+   * @param fix what to do about it
    */
-  public record Objection(String reason, String mend) {}
+  public record Objection(String reason, String fix) {}
 
   /** What tells the driver of an interface, as {@link NetworkInterface#driver}. */
   interface Drivers {

@@ -25,7 +25,14 @@ final class Libc {
       SOCK_RAW = 3,
       SOCK_NONBLOCK = 0x800,
       SOCK_CLOEXEC = 0x80000;
-  static final int EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, EIO = 5, ENXIO = 6, EAGAIN = 11;
+  static final int EPERM = 1,
+      ENOENT = 2,
+      ESRCH = 3,
+      EINTR = 4,
+      EIO = 5,
+      ENXIO = 6,
+      EAGAIN = 11,
+      EACCES = 13;
   static final int EBUSY = 16, ENODEV = 19, EINVAL = 22, ERANGE = 34, ENOSYS = 38, EBADFD = 77;
   static final int ETIMEDOUT = 110;
   static final int EOPNOTSUPP = 95, EADDRINUSE = 98, ENETDOWN = 100, ENOBUFS = 105;

@@ -82,7 +82,7 @@ public final class NetlinkSocket implements AutoCloseable {
       throw new SystemCallException(
           "cannot open a netlink socket",
           -result,
-          result == -Libc.EPERM ? Privileges.NET_ADMIN_MEND : "");
+          result == -Libc.EPERM ? Privileges.NET_ADMIN_FIX : "");
     }
   }
 

@@ -231,13 +231,13 @@ public final class NetworkInterface {
 
   static void check(int result, String what) throws SystemCallException {
     if (result < 0) {
-      throw new SystemCallException(what, -result, mend(-result));
+      throw new SystemCallException(what, -result, fix(-result));
     }
   }
 
-  private static String mend(int errno) {
+  private static String fix(int errno) {
     return switch (errno) {
-      case Libc.EPERM -> Privileges.NET_ADMIN_MEND;
+      case Libc.EPERM -> Privileges.NET_ADMIN_FIX;
       case Libc.ENODEV -> "there is no such interface; ip link lists those there are";
       default -> "";
     };

@@ -120,7 +120,7 @@ public final class PacketSocket implements Device {
     }
     int fd = Libc.socket(Libc.AF_PACKET, Libc.SOCK_RAW | Libc.SOCK_NONBLOCK | Libc.SOCK_CLOEXEC, 0);
     if (fd < 0) {
-      throw new SystemCallException(cannot, -fd, -fd == Libc.EPERM ? Privileges.NET_RAW_MEND : "");
+      throw new SystemCallException(cannot, -fd, -fd == Libc.EPERM ? Privileges.NET_RAW_FIX : "");
     }
     var socket = new PacketSocket(fd, networkInterface);
     try (var arena = Arena.ofConfined()) {

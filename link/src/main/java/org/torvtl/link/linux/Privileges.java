@@ -11,8 +11,8 @@ import java.util.random.RandomGenerator;
 
 /** What the process may do, and giving it away. credentials(7). */
 public final class Privileges {
-  static final String NET_ADMIN_MEND = "run as root, or grant CAP_NET_ADMIN";
-  static final String NET_RAW_MEND = "run as root, or grant CAP_NET_RAW";
+  static final String NET_ADMIN_FIX = "run as root, or grant CAP_NET_ADMIN";
+  static final String NET_RAW_FIX = "run as root, or grant CAP_NET_RAW";
 
   private static final Path STATUS = Path.of("/proc/self/status");
   private static final Path UID_MAP = Path.of("/proc/self/uid_map");

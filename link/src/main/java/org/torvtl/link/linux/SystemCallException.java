@@ -3,7 +3,7 @@ package org.torvtl.link.linux;
 
 import java.io.IOException;
 
-/** A system call failed. The message says what was tried, the system's word for it, and a mend. */
+/** A system call failed. The message says what was tried, the system's word for it, and a fix. */
 public final class SystemCallException extends IOException {
   private static final long serialVersionUID = 1L;
 
@@ -12,10 +12,10 @@ public final class SystemCallException extends IOException {
   /**
    * @param what what was tried and on what, such as {@code cannot open tap0}
    * @param errno the error number, positive
-   * @param mend what to do about it; empty where there is nothing to say
+   * @param fix what to do about it; empty where there is nothing to say
    */
-  SystemCallException(String what, int errno, String mend) {
-    super(what + ": " + Libc.message(errno) + (mend.isEmpty() ? "" : " (" + mend + ")"));
+  SystemCallException(String what, int errno, String fix) {
+    super(what + ": " + Libc.message(errno) + (fix.isEmpty() ? "" : " (" + fix + ")"));
     this.errno = errno;
   }
 

@@ -38,7 +38,7 @@ public final class TunDevice implements Device {
   private static final short IFF_TUN = 1, IFF_TAP = 2, IFF_NO_PI = 0x1000, IFF_VNET_HDR = 0x4000;
   private static final short IFF_MULTI_QUEUE = 0x100;
   private static final int NO_PROGRAM = -1;
-  private static final String BUSY_MEND =
+  private static final String BUSY_FIX =
       "another program is attached to it; end that, or choose another name";
   private static final int NO_OFFLOADS = 0, CHECKSUM = 1, TCP_IPV4 = 2, TCP_IPV6 = 4, TCP_ECN = 8;
   private static final int UDP_IPV4 = 0x20, UDP_IPV6 = 0x40;
@@ -153,8 +153,7 @@ public final class TunDevice implements Device {
   private static void checkAlone(NetworkInterface networkInterface, int queues)
       throws SystemCallException {
     if (tun(networkInterface).queues() != queues) {
-      throw new SystemCallException(
-          "cannot open " + networkInterface.name(), Libc.EBUSY, BUSY_MEND);
+      throw new SystemCallException("cannot open " + networkInterface.name(), Libc.EBUSY, BUSY_FIX);
     }
   }
 
@@ -192,9 +191,10 @@ public final class TunDevice implements Device {
 
   /** A program that is attached to a queue does not keep others from attaching to more. */
   private static void checkUnused(NetworkInterface networkInterface) throws SystemCallException {
-    if (networkInterface.exists() && networkInterface.hasCarrier()) {
-      throw new SystemCallException(
-          "cannot open " + networkInterface.name(), Libc.EBUSY, BUSY_MEND);
+    if (networkInterface.exists()
+        && (networkInterface.isTap() || networkInterface.isTun())
+        && networkInterface.hasCarrier()) {
+      throw new SystemCallException("cannot open " + networkInterface.name(), Libc.EBUSY, BUSY_FIX);
     }
   }
 
@@ -228,7 +228,7 @@ public final class TunDevice implements Device {
         throw new SystemCallException(
             "cannot open " + name,
             -result,
-            attachMend(-result, networkInterface, medium, steering != null));
+            attachFix(-result, networkInterface, medium, steering != null));
       }
       var device = new TunDevice(fd, networkInterface, medium, prefixed, queue, steering);
       try {
@@ -314,29 +314,35 @@ public final class TunDevice implements Device {
   private static int openDriver(String cannot) throws SystemCallException {
     int fd = Libc.open(PATH, Libc.O_RDWR | Libc.O_NONBLOCK | Libc.O_CLOEXEC);
     if (fd < 0) {
-      throw new SystemCallException(cannot, -fd, openMend(-fd));
+      throw new SystemCallException(cannot, -fd, openFix(-fd));
     }
     return fd;
   }
 
-  private static String openMend(int errno) {
+  private static String openFix(int errno) {
     return switch (errno) {
       case Libc.ENOENT, Libc.ENODEV -> "load the driver: modprobe tun";
-      default -> Privileges.NET_ADMIN_MEND;
-    };
-  }
-
-  private static String attachMend(
-      int errno, NetworkInterface networkInterface, Link.Medium medium, boolean severalQueues) {
-    return switch (errno) {
-      case Libc.EPERM -> Privileges.NET_ADMIN_MEND;
-      case Libc.EBUSY -> BUSY_MEND;
-      case Libc.EINVAL -> kindMend(networkInterface, medium, severalQueues);
+      case Libc.EACCES ->
+          "the file is closed to this user: run as root, or open it to all, chmod a+rw "
+              + PATH
+              + ", and grant CAP_NET_ADMIN";
+      // By the file's mode it is open: it is kept from this container.
+      case Libc.EPERM -> "give the container the device: docker run --device " + PATH;
       default -> "";
     };
   }
 
-  private static String kindMend(
+  private static String attachFix(
+      int errno, NetworkInterface networkInterface, Link.Medium medium, boolean severalQueues) {
+    return switch (errno) {
+      case Libc.EPERM -> Privileges.NET_ADMIN_FIX;
+      case Libc.EBUSY -> BUSY_FIX;
+      case Libc.EINVAL -> kindFix(networkInterface, medium, severalQueues);
+      default -> "";
+    };
+  }
+
+  private static String kindFix(
       NetworkInterface networkInterface, Link.Medium medium, boolean severalQueues) {
     boolean isTap = medium == Link.Medium.ETHERNET;
     try {

@@ -8,7 +8,7 @@
 exec 3<&0 </dev/null 2>/dev/null
 # A service manager ends all processes of a service; this one ends behind the gateway.
 # Nor does it end when nobody reads its answers any more.
-trap '' HUP INT TERM PIPE
+trap '' HUP INT TERM PIPE USR1 USR2
 # No word is the name of a file, whatever an interface is called.
 set -f
 LC_ALL=C

@@ -198,7 +198,7 @@ class QueuesTest {
   }
 
   @Test
-  void anInterfaceForOneQueueIsRefusedWithAMend() throws Exception {
+  void anInterfaceForOneQueueIsRefusedWithAFix() throws Exception {
     try (var device = TunDevice.open(networkInterface, Link.Medium.ETHERNET)) {
       device.setPersistent(true);
     }

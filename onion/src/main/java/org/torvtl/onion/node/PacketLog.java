@@ -5,9 +5,11 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -73,11 +75,17 @@ public final class PacketLog implements AutoCloseable {
       return begin(path, who);
     } catch (FileSystemException e) {
       throw new IOException(
-          "cannot write %s: %s (choose another directory)"
-              .formatted(
-                  path, e.getReason() == null ? e.getClass().getSimpleName() : e.getReason()),
-          e);
+          "cannot write %s: %s (choose another directory)".formatted(path, reason(e)), e);
     }
+  }
+
+  private static String reason(FileSystemException failure) {
+    return switch (failure) {
+      case NoSuchFileException _ -> "no such file or folder";
+      case AccessDeniedException _ -> "permission denied";
+      default ->
+          failure.getReason() == null ? failure.getClass().getSimpleName() : failure.getReason();
+    };
   }
 
   /** One whose owner is another user, or a link of another's, would let that user swap files. */

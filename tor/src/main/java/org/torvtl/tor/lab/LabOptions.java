@@ -29,6 +29,9 @@ public record LabOptions(
   /** Where labs are, unless said otherwise. */
   public static final Path DEFAULT_BASE = Path.of("/run/torvtl");
 
+  /** Authorities and relays together. */
+  public static final int MOST_NODES = LabSubnet.MOST_NODES;
+
   /** Checks what can be checked without looking at the system. */
   public LabOptions {
     if (!name.matches("[A-Za-z0-9][A-Za-z0-9_-]{0,31}")) {

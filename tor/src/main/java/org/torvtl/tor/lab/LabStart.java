@@ -382,6 +382,7 @@ final class LabStart {
             switch (TorLog.parse(line).orElse(null)) {
               case TorLog.Entry.Bootstrap b -> percent = b.percent();
               case TorLog.Entry.Listener l -> noteListener(l);
+              case TorLog.Entry.Problem _ -> {}
               case null -> {}
             }
           }

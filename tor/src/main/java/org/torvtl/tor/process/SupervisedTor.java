@@ -103,8 +103,16 @@ public final class SupervisedTor implements AutoCloseable {
     /** Its SOCKS port is open. Streams wait there until tor has bootstrapped. */
     record Up(UnixDomainSocketAddress socks) implements Event {}
 
-    /** It is on its way into the network; {@code percent} is 100 when it carries streams. */
-    record Bootstrap(int percent, String summary) implements Event {}
+    /**
+     * It is on its way into the network; {@code percent} is 100 when it carries streams.
+     *
+     * @param tag the phase's name for programs, such as {@code conn_dir}; empty if tor tells none
+     * @param summary the phase in words
+     */
+    record Bootstrap(int percent, String tag, String summary) implements Event {}
+
+    /** Something that keeps it from its work, in its own words; it may repeat that. */
+    record Warning(String text) implements Event {}
 
     /** It died unasked, or could not be started again; the next try is after {@code next}. */
     record Down(String reason, Duration next) implements Event {}
@@ -332,11 +340,12 @@ public final class SupervisedTor implements AutoCloseable {
           if (listens) {
             opened.complete(null);
           }
-          listener.event(new Event.Bootstrap(b.percent(), b.summary()));
+          listener.event(new Event.Bootstrap(b.percent(), b.tag(), b.summary()));
           if (b.percent() == 100) {
             bootstrapped.complete(null);
           }
         }
+        case TorLog.Entry.Problem p -> listener.event(new Event.Warning(p.text()));
       }
     }
   }
@@ -385,7 +394,7 @@ public final class SupervisedTor implements AutoCloseable {
             if (closing.isDone()) {
               return;
             }
-            LOG.warn("{}; starting it again in {} ms", reason, delay.toMillis());
+            LOG.debug("{}; starting it again in {} ms", reason, delay.toMillis());
             listener.event(new Event.Down(reason, delay));
             if (closesWithin(delay)) {
               return;

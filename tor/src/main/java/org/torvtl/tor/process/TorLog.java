@@ -33,6 +33,9 @@ public final class TorLog {
      * OR}. The address is an {@link InetSocketAddress} or a {@link UnixDomainSocketAddress}.
      */
     record Listener(String kind, SocketAddress address) implements Entry {}
+
+    /** A warning or an error, in tor's own words, if it is not one that is usual here. */
+    record Problem(String text) implements Entry {}
   }
 
   private final ArrayDeque<String> tail = new ArrayDeque<>();
@@ -56,6 +59,10 @@ public final class TorLog {
               listener.group(4) != null
                   ? UnixDomainSocketAddress.of(listener.group(4))
                   : new InetSocketAddress(listener.group(2), Integer.parseInt(listener.group(3)))));
+    }
+    var problem = PROBLEM.matcher(line);
+    if (problem.find() && !isUsual(problem.group(2))) {
+      return Optional.of(new Entry.Problem(problem.group(2)));
     }
     return Optional.empty();
   }
@@ -111,6 +118,8 @@ public final class TorLog {
     return warning.startsWith("You are running Tor as root")
         || warning.startsWith("TestingTorNetwork is set")
         || warning.startsWith("You have used DirAuthority")
-        || warning.startsWith("Your log may contain sensitive information");
+        || warning.startsWith("Your log may contain sensitive information")
+        // A guest that asks for a name has been given its address, by Tor.
+        || warning.startsWith("Your application (using socks");
   }
 }

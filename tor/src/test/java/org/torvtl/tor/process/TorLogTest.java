@@ -36,8 +36,20 @@ class TorLogTest {
   }
 
   @Test
+  void understandsWarnings() {
+    assertThat(TorLog.parse("Nov 21 [warn] something said \"Bootstrapped 100%\""))
+        .contains(new TorLog.Entry.Problem("something said \"Bootstrapped 100%\""));
+    assertThat(TorLog.parse("Nov 21 [err] Out of memory"))
+        .contains(new TorLog.Entry.Problem("Out of memory"));
+  }
+
+  @Test
   void ignoresOtherLines() {
-    assertThat(TorLog.parse("Nov 21 [warn] something said \"Bootstrapped 100%\"")).isEmpty();
+    assertThat(TorLog.parse("Nov 21 [notice] Delaying directory fetches: no route")).isEmpty();
+    assertThat(
+            TorLog.parse(
+                "Nov 21 [warn] You are running Tor as root. You don't need to, and you probably shouldn't."))
+        .isEmpty();
     assertThat(TorLog.parse("")).isEmpty();
   }
 
