@@ -34,7 +34,7 @@ public enum WorstPacket {
   SYN("TCP request"),
   /** A byte that is out of an open connection's window. */
   REPEATED("TCP, byte out of window"),
-  /** A query for a name of 126 labels. */
+  /** A query for a name of 126 labels, answered at once: the last is a number. */
   DNS_LABELS("DNS, 126 labels"),
   /** A query for an address of a name, another one each time. */
   DNS_LOOKUP("DNS, another name"),
@@ -53,6 +53,10 @@ public enum WorstPacket {
   private static final int MORE_FRAGMENTS = 0x2000;
   private static final int LONG_PAYLOAD = 65_500, FRAGMENT_PAYLOAD = 1480;
   private static final int DNS_PORT = 53, CLOSED_PORT = 9;
+
+  /** Others than those of lookups, behind which their responses would have to wait. */
+  private static final int LABELS_ID = 0xBEEF, POINTERS_ID = 0xBEF0;
+
   private static final int SYN_FLAG = 0x02, ACK_FLAG = 0x10;
 
   private final String title;
@@ -88,7 +92,7 @@ public enum WorstPacket {
         switch (this) {
           case FRAGMENTS -> udp(CLOSED_PORT, LONG_PAYLOAD);
           case LONG_ECHO -> echo(LONG_PAYLOAD);
-          case DNS_POINTERS -> dns(name(0), 3_401, pointers());
+          case DNS_POINTERS -> dns(POINTERS_ID, name(0), 3_401, pointers());
           default -> new byte[0];
         };
     int each = this == FRAGMENTS ? 8 : FRAGMENT_PAYLOAD;
@@ -150,8 +154,10 @@ public enum WorstPacket {
         var segment = tcp(guestAddress, guestPort, 80, number * 65_537, ACK_FLAG, 0, 1);
         yield ipv4(source, gateway, guestAddress, REMOTE_ADDRESS, TCP, number, 0, 0, segment);
       }
-      case DNS_LABELS -> udpFrame(source, gateway, number, dns(labels(), 0, new byte[0]));
-      case DNS_LOOKUP -> udpFrame(source, gateway, number, dns(name(number), 0, new byte[0]));
+      case DNS_LABELS ->
+          udpFrame(source, gateway, number, dns(LABELS_ID, labels(), 0, new byte[0]));
+      case DNS_LOOKUP ->
+          udpFrame(source, gateway, number, dns(number, name(number), 0, new byte[0]));
       case NONE, FRAGMENTS, LONG_ECHO, DNS_POINTERS ->
           throw new IllegalStateException("no packet of one frame: " + this);
     };
@@ -264,18 +270,19 @@ public enum WorstPacket {
         .array();
   }
 
-  private static byte[] dns(byte[] question, int records, byte[] more) {
+  private static byte[] dns(int id, byte[] question, int records, byte[] more) {
     var message = ByteBuffer.allocate(12 + question.length + more.length);
-    message.putShort((short) 0xBEEF).putShort((short) 0x0100).putShort((short) 1);
+    message.putShort((short) id).putShort((short) 0x0100).putShort((short) 1);
     message.putShort((short) records).putInt(0).put(question).put(more);
     return udp(DNS_PORT, message.array());
   }
 
   private static byte[] labels() {
     var question = ByteBuffer.allocate(126 * 2 + 5);
-    for (int i = 0; i < 126; i++) {
+    for (int i = 0; i < 125; i++) {
       question.put((byte) 1).put((byte) ('a' + i % 26));
     }
+    question.put((byte) 1).put((byte) '7');
     return question.put((byte) 0).putShort((short) 16).putShort((short) 1).array();
   }
 
