@@ -98,6 +98,15 @@ public final class Machine implements Closeable {
 
   /** Boots a machine. Without root or one of the commands it needs: one line that says so. */
   public static Machine boot() throws IOException, InterruptedException {
+    return boot("");
+  }
+
+  /**
+   * Boots a machine on another computer than this one.
+   *
+   * @param changes a script that changes how this computer's files look to the machine, by mounts
+   */
+  static Machine boot(String changes) throws IOException, InterruptedException {
     Prerequisites.require();
     var init =
         RunningCommand.start(
@@ -113,7 +122,7 @@ public final class Machine implements Closeable {
                 "--mount-proc",
                 "bash",
                 "-c",
-                INIT,
+                changes + INIT,
                 "init",
                 project().toString(),
                 PROJECT,

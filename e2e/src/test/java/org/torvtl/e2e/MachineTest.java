@@ -49,6 +49,29 @@ class MachineTest {
     }
   }
 
+  /** Such as those of this computer's own guests: what a test compares is its own doing. */
+  @Test
+  void startsWithoutThisComputersNamespaces() throws Exception {
+    var computer =
+        """
+        mount -t tmpfs tmpfs /mnt
+        mkdir /mnt/changes /mnt/work
+        mount -t overlay overlay /etc -o lowerdir=/etc,upperdir=/mnt/changes,workdir=/mnt/work
+        mkdir -p /etc/netns/another
+        """;
+    try (var machine = Machine.boot(computer)) {
+      var before = machine.traces();
+      machine.script(
+          """
+          [ ! -e /etc/netns/another ]
+          mkdir -p /etc/netns/guest
+          rmdir /etc/netns/guest
+          rmdir --ignore-fail-on-non-empty /etc/netns
+          """);
+      assertThat(machine.traces()).isEqualTo(before);
+    }
+  }
+
   @Test
   void takesEverythingAlongWhenItGoes() throws Exception {
     ProcessHandle orphan;

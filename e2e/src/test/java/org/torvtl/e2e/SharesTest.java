@@ -24,8 +24,9 @@ class SharesTest {
   /** Lines of a log that tell, but do not flood. */
   private static final int FEW_LINES = 12;
 
-  /** What {@code -v} adds, which the counters at the end take. */
-  private static final Predicate<String> VERBOSE = Pattern.compile(" (DEBUG|INFO) ").asPredicate();
+  /** What {@code -v} adds, with the table of counters at the end. */
+  private static final Predicate<String> VERBOSE =
+      Pattern.compile(" (DEBUG|INFO) |^  \\S+ +\\d+$|^$").asPredicate();
 
   private Machine machine;
   private RunningCommand world;
