@@ -118,7 +118,7 @@ final class RunCommand implements Callable<Integer> {
       throw Arguments.wrong(spec, "--torrc is for torvtl's own tor, which -a and -p replace");
     }
     var flows = halfClose.flows(spec);
-    capture.check(spec, places.stream().mapToInt(Guests.Place::lanes).sum());
+    capture.check(spec, places.stream().mapToInt(GuestPlace::lanes).sum());
     var user = ServiceUser.choose(userName);
     var end = new CompletableFuture<Void>();
     try (var teardown = new Teardown()) {
@@ -172,7 +172,7 @@ final class RunCommand implements Callable<Integer> {
       (capture.takesStandardOutput() ? spec.commandLine().getErr() : spec.commandLine().getOut())
           .printf(
               "ready: %s %s through Tor at %s; the gateway is %s; Ctrl-C ends it%n",
-              places.stream().map(Guests.Place::name).collect(Collectors.joining(", ")),
+              places.stream().map(GuestPlace::name).collect(Collectors.joining(", ")),
               places.size() == 1 ? "goes" : "go",
               ProxyOptions.text(socks),
               Ipv4Address.toString(gatewayAddress))
@@ -195,7 +195,7 @@ final class RunCommand implements Callable<Integer> {
    * @param recordedAs what tells its captures from those of other devices
    */
   private GuestDevice open(
-      Guests.Place place, int gatewayAddress, @Nullable String recordedAs, Teardown teardown)
+      GuestPlace place, int gatewayAddress, @Nullable String recordedAs, Teardown teardown)
       throws IOException, UserException {
     var links = place.open(teardown);
     int mtu = links.getFirst().mtu();
@@ -258,7 +258,7 @@ final class RunCommand implements Callable<Integer> {
     };
   }
 
-  private static StackConfig config(Guests.Place place, int gatewayAddress)
+  private static StackConfig config(GuestPlace place, int gatewayAddress)
       throws IOException, UserException {
     var config = StackConfig.of(gatewayAddress);
     if (!place.isSharedWithHost()) {
