@@ -32,6 +32,10 @@
  * which is then open after one round trip: to ask costs little more than the stream would have cost
  * itself.
  *
+ * <p><b>What listens there.</b> Before the first stream, {@link org.torvtl.tor.socks.ProxyProbe}
+ * greets the proxy with an isolation key of its own, and names what answers otherwise: a port that
+ * is Tor's, but no SOCKS port, would else cost each stream its whole timeout.
+ *
  * <p><b>What Tor really sends.</b> Three things are not in RFC 1928. Failed {@code RESOLVE}s carry
  * address type 0 followed by four bytes. A failed {@code RESOLVE} is always "host unreachable" (4),
  * whether the name does not exist or Tor gave up after its {@code SocksTimeout}. And the codes 0xF0
