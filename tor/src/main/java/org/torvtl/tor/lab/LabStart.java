@@ -124,7 +124,6 @@ final class LabStart {
             "-Xmx96m",
             "-XX:+UseSerialGC",
             "-Xshare:auto",
-            "-Dsun.net.httpserver.nodelay=true",
             "-cp",
             classPath(),
             World.class.getName(),

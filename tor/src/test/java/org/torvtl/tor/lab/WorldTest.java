@@ -180,6 +180,57 @@ class WorldTest {
     assertThat(http("/bytes/-1", HttpRequest.newBuilder()).statusCode()).isEqualTo(400);
   }
 
+  /** GRUB 2.06 reads {@code Content-Length} in this spelling only. */
+  @Test
+  void headersAreSpelledAsMostServersDo() throws Exception {
+    for (var path : List.of("/bytes/10", "/")) {
+      try (var socket = new Socket(LOOPBACK, world.addresses().get(1).getPort())) {
+        socket
+            .getOutputStream()
+            .write(("GET " + path + " HTTP/1.0\r\n\r\n").getBytes(StandardCharsets.US_ASCII));
+        var answer =
+            new String(socket.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1);
+        assertThat(answer).contains("\r\nContent-Length: ", "\r\nContent-Type: ");
+      }
+    }
+  }
+
+  @Test
+  void requestsThatComeTogetherAreAnsweredInTheirOrder() throws Exception {
+    try (var socket = new Socket(LOOPBACK, world.addresses().get(1).getPort())) {
+      var requests =
+          """
+          GET /sha256/1000000 HTTP/1.1\r
+          Host: a\r
+          \r
+          POST /sink HTTP/1.1\r
+          Host: a\r
+          Content-Length: 3\r
+          \r
+          abcGET /nowhere HTTP/1.1\r
+          Host: a\r
+          Connection: close\r
+          \r
+          """;
+      socket.getOutputStream().write(requests.getBytes(StandardCharsets.US_ASCII));
+      var answers = new String(socket.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
+      assertThat(answers)
+          .containsSubsequence(
+              SampleBytes.sha256(1_000_000),
+              "3 " + sha256("abc".getBytes(StandardCharsets.US_ASCII)),
+              " 404 ");
+    }
+  }
+
+  @Test
+  void whatIsNoRequestIsRefused() throws Exception {
+    try (var socket = new Socket(LOOPBACK, world.addresses().get(1).getPort())) {
+      socket.getOutputStream().write("what?\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+      assertThat(new String(socket.getInputStream().readAllBytes(), StandardCharsets.US_ASCII))
+          .contains(" 400 ");
+    }
+  }
+
   @Test
   void aSwapOfTwoPiecesIsSeen() {
     var first = new byte[4096];
