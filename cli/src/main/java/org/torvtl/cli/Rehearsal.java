@@ -43,7 +43,7 @@ final class Rehearsal {
       }
       System.exit(0);
     } catch (IOException e) {
-      System.err.println("the rehearsal's proxy failed: " + e.getMessage());
+      System.err.println("the rehearsal's proxy failed: " + e);
       System.exit(1);
     }
   }
@@ -64,7 +64,10 @@ final class Rehearsal {
       in.skipNBytes(in.readUnsignedByte());
       in.skipNBytes(in.readUnsignedByte());
       out.write(LOGGED_IN);
-      in.skipNBytes(REQUEST_LENGTH);
+      if (in.read() < 0) {
+        return false;
+      }
+      in.skipNBytes(REQUEST_LENGTH - 1);
       out.write(CONNECTED);
       // A line, which the guest waits for.
       for (int b = in.read(); b >= 0; b = in.read()) {

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.tor.lab;
 
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
+import io.netty.handler.codec.ByteToMessageDecoder;
+import io.netty.handler.codec.http.HttpServerCodec;
+import io.netty.handler.stream.ChunkedWriteHandler;
+import io.netty.resolver.AddressResolver;
+import io.netty.util.concurrent.Future;
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
@@ -39,6 +46,20 @@ import org.xbill.DNS.Message;
 
 /** The start of a lab, once, step by step; see the package's description for why these steps. */
 final class LabStart {
+  /** One class of each library that the world needs. */
+  private static final List<Class<?>> PARTS_OF_THE_WORLD =
+      List.of(
+          World.class,
+          Message.class,
+          LoggerFactory.class,
+          Future.class,
+          ByteBuf.class,
+          AddressResolver.class,
+          Channel.class,
+          ByteToMessageDecoder.class,
+          ChunkedWriteHandler.class,
+          HttpServerCodec.class);
+
   private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(40);
   private static final int HTTP_TIMEOUT_MILLIS = 3000;
   private static final int PROBE_TIMEOUT_MILLIS = 10_000;
@@ -124,6 +145,7 @@ final class LabStart {
             "-Xmx96m",
             "-XX:+UseSerialGC",
             "-Xshare:auto",
+            "-Dio.netty.noUnsafe=true",
             "-cp",
             classPath(),
             World.class.getName(),
@@ -163,7 +185,7 @@ final class LabStart {
    */
   private static String classPath() throws IOException {
     var entries = new LinkedHashSet<String>();
-    for (var type : List.of(World.class, Message.class, LoggerFactory.class)) {
+    for (var type : PARTS_OF_THE_WORLD) {
       try {
         entries.add(place(type).toString());
       } catch (URISyntaxException e) {
