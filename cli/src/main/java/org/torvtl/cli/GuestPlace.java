@@ -22,6 +22,7 @@ import org.torvtl.link.guard.LinkGuard;
 import org.torvtl.link.linux.Device;
 import org.torvtl.link.linux.DeviceLink;
 import org.torvtl.link.linux.HostOnly;
+import org.torvtl.link.linux.LinkTable;
 import org.torvtl.link.linux.NetworkInterface;
 import org.torvtl.link.linux.NetworkNamespace;
 import org.torvtl.link.linux.PacketSocket;
@@ -68,8 +69,13 @@ record GuestPlace(
    * several guests. To be asked when it is open.
    */
   IsolationPolicy isolation(SecureRandom random) throws IOException {
-    if (medium == Link.Medium.IP || namespace != null) {
+    if (medium == Link.Medium.IP) {
       return new PerDeviceIsolation(name(), random, () -> false);
+    }
+    if (namespace != null) {
+      return namespace.call(this::isPort)
+          ? new PerGuestIsolation(name(), random)
+          : new PerDeviceIsolation(name(), random, () -> false);
     }
     var upper =
         in == out && in.isTap()
@@ -87,6 +93,12 @@ record GuestPlace(
             out.name(),
             () -> UndividedSegment.isUndivided(out),
             Thread::startVirtualThread);
+  }
+
+  /** Whether it is a port of a bridge, behind which there may be several guests. */
+  private boolean isPort() throws IOException {
+    return LinkTable.read().stream()
+        .anyMatch(each -> each.name().equals(name()) && each.master() != 0);
   }
 
   /** Whether the host itself takes part in the link while the gateway serves. */
@@ -143,6 +155,11 @@ record GuestPlace(
   /** The host has no part in the link then, so there is none to keep off it. */
   private List<Link> openIn(NetworkNamespace there, Teardown teardown)
       throws IOException, UserException {
+    if (there.isOurs()) {
+      throw new UserException(
+          "the network namespace %s is this host's own network (leave out --netns)"
+              .formatted(there.name()));
+    }
     if (there.call(() -> in.exists() && !isOfOurKind())) {
       throw new UserException(
           "cannot use %s in the network namespace %s: it is no %s (choose another name, or leave out --netns)"
@@ -153,11 +170,12 @@ record GuestPlace(
           boolean found = in.exists();
           var own = tunOrTap();
           try {
+            up(in);
+            var opened = links(own);
             if (!found) {
               own.getFirst().setPersistent(true);
             }
-            up(in);
-            return links(own);
+            return opened;
           } catch (IOException e) {
             own.forEach(TunDevice::close);
             throw e;
@@ -172,30 +190,50 @@ record GuestPlace(
   }
 
   /**
-   * Refuses to make a second device where one that stays was moved to a guest, which would wait
-   * there for ever.
+   * Refuses to make a second device where one was moved to a guest: one that stays, where the guest
+   * would wait for ever; or one that another gateway serves, with which it would share the name of
+   * its guard.
    */
   private void checkElsewhere() throws IOException, UserException {
     if (in.exists() || !Privileges.has(Privileges.Capability.SYS_ADMIN)) {
       return;
     }
     for (var there : NetworkNamespace.named()) {
-      if (isIdleIn(there)) {
-        throw new UserException(
-            "there is no %s here, but a guest has one in the network namespace %s (serve it there: --netns %2$s; or choose another name)"
-                .formatted(name(), there.name()));
+      switch (standingIn(there)) {
+        case ABSENT -> {
+          // The usual case.
+        }
+        case IDLE ->
+            throw new UserException(
+                "there is no %s here, but a guest has one in the network namespace %s (serve it there: --netns %2$s; or choose another name)"
+                    .formatted(name(), there.name()));
+        case SERVED ->
+            throw new UserException(
+                "there is no %s here, but one that a program serves already in the network namespace %s (end that program, or choose another name)"
+                    .formatted(name(), there.name()));
       }
     }
   }
 
-  /** One that no program is attached to. */
-  private boolean isIdleIn(NetworkNamespace there) {
+  private enum Standing {
+    ABSENT,
+    /** No program is attached to it. */
+    IDLE,
+    SERVED
+  }
+
+  private Standing standingIn(NetworkNamespace there) {
     try {
-      return there.call(() -> in.exists() && isOfOurKind() && !in.hasCarrier());
+      return there.call(() -> {
+        if (!in.exists() || !isOfOurKind()) {
+          return Standing.ABSENT;
+        }
+        return in.isUp() && in.hasCarrier() ? Standing.SERVED : Standing.IDLE;
+      });
     } catch (IOException e) {
       // It has ended meanwhile, or is not to be entered: then nothing of it can be served.
       log.debug("not looked at for {}", name(), e);
-      return false;
+      return Standing.ABSENT;
     }
   }
 

@@ -149,7 +149,11 @@ class BootLoadersTest {
             assertThat(qemu.output()).contains(BYTES + " bytes");
             machine.script(
                 """
-                { echo "pmemsave 0 0x8000000 $1/memory"; echo quit; } | nc -NU "$1"/monitor
+                {
+                  echo "pmemsave 0 0x8000000 \\"$1/memory\\""
+                  until [ "$(stat -c %s "$1"/memory 2>/dev/null)" = $((0x8000000)) ]; do :; done
+                  echo quit
+                } | nc -NU "$1"/monitor
                 """,
                 folder);
             qemu.await(SOON);

@@ -136,10 +136,10 @@ class GuestNamespaceTest {
       try (var gateway = gateway("-d", "moved0", "--netns", "mover")) {
         configure("mover", "moved0");
         Transfers.down(guest, "192.0.2.1", 10_000);
-        // One that is served already is another's.
-        try (var other = gateway("-d", "moved0")) {
-          end(other);
-        }
+        // Two gateways with one name took each other's guards away.
+        var other = start("-d", "moved0").await(SOON);
+        assertThat(other.exitStatus()).isEqualTo(1);
+        assertThat(other.err()).contains("one that a program serves already", "namespace mover");
         end(gateway);
       }
     }
@@ -152,6 +152,8 @@ class GuestNamespaceTest {
           .contains("cannot enter the network namespace nosuch", "ip netns list");
       assertThat(start("-d", "in0", "--netns", "/etc/passwd").await(SOON).err())
           .contains("/etc/passwd is no network namespace");
+      assertThat(start("-d", "in0", "--netns", "1").await(SOON).err())
+          .contains("is this host's own network (leave out --netns)");
       assertThat(start("-d", "lo", "--netns", guest.name()).await(SOON).err())
           .contains("cannot use lo in the network namespace other", "no TAP");
       assertThat(start("--tun", "in0", "--route", "default", "--netns", "other").await(SOON).err())

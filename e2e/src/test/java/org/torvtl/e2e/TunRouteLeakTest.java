@@ -173,8 +173,10 @@ class TunRouteLeakTest {
   void boot() throws Exception {
     machine = Machine.boot();
     outside = OutsideWorld.around(machine);
-    proxy = as(TOR, "nc -nlkv 127.0.0.1 9055");
-    proxy.awaitOutput("'Listening'", text -> text.contains("istening"), DEADLINE);
+    var listener = new ArrayList<>(List.of("setpriv", "--reuid=" + TOR, "--clear-groups"));
+    listener.addAll(Machine.listener("127.0.0.1", "9055"));
+    proxy = machine.start(listener);
+    proxy.awaitLine("Listening", DEADLINE);
   }
 
   @AfterEach

@@ -122,7 +122,11 @@ final class DnsConnection implements ConnectionHandler {
     processing = true;
     int before = received.readableBytes();
     try {
-      while (!closed && hasMessage() && inFlight < MOST_IN_FLIGHT && guest.isWritable()) {
+      while (!closed
+          && !outputShut
+          && hasMessage()
+          && inFlight < MOST_IN_FLIGHT
+          && guest.isWritable()) {
         if (!lane.admitsDnsOverTcp(guest)) {
           awaitPause();
           break;
@@ -218,6 +222,16 @@ final class DnsConnection implements ConnectionHandler {
     }
   }
 
+  /** Queries that came are not answered any more. */
+  private void discardReceived() {
+    int length = received.readableBytes();
+    received = Unpooled.EMPTY_BUFFER;
+    charge();
+    if (length > 0) {
+      guest.consumed(length);
+    }
+  }
+
   private void charge() {
     int now = received.capacity();
     if (now > charged) {
@@ -259,13 +273,16 @@ final class DnsConnection implements ConnectionHandler {
 
   private void idle() {
     long left = idleNanos() - (System.nanoTime() - activeNanos);
-    if (inFlight > 0 || left > 0) {
+    // A lookup ends long before; one that never answers must not keep the connection.
+    boolean isWaiting = inFlight > 0 && left > -idleNanos();
+    if (isWaiting || left > 0) {
       awaitIdle(Math.max(left, PAUSE.toNanos()));
     } else if (outputShut) {
       cut(DnsEvent.CONNECTION_IDLE);
     } else {
       lane.dns().count(DnsEvent.CONNECTION_IDLE);
       outputShut = true;
+      discardReceived();
       guest.shutdownOutput();
       awaitIdle(idleNanos());
     }

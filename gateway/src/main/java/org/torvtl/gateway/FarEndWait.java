@@ -4,6 +4,7 @@ package org.torvtl.gateway;
 import io.netty.channel.Channel;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.stack.GuestConnection;
 
@@ -25,6 +26,7 @@ final class FarEndWait {
   private final Dialogue dialogue;
   private final Channel stream;
   private final long roundTripNanos;
+  private final Consumer<Runnable> guard;
   private final Runnable onSilence;
   private final StreamProgress progress = new StreamProgress();
   private long endNanos;
@@ -33,6 +35,7 @@ final class FarEndWait {
 
   /**
    * @param roundTripNanos to the far end, as it was when the stream was opened
+   * @param guard runs what may fail
    * @param onSilence is run when the far end was silent for too long; the wait is over then
    */
   FarEndWait(
@@ -41,12 +44,14 @@ final class FarEndWait {
       Dialogue dialogue,
       Channel stream,
       long roundTripNanos,
+      Consumer<Runnable> guard,
       Runnable onSilence) {
     this.lane = lane;
     this.guest = guest;
     this.dialogue = dialogue;
     this.stream = stream;
     this.roundTripNanos = roundTripNanos;
+    this.guard = guard;
     this.onSilence = onSilence;
   }
 
@@ -70,13 +75,17 @@ final class FarEndWait {
   }
 
   /**
-   * Whether the flow is taken for an upload: by its port, by what was said, or since the guest has
-   * another connection to this far end where it hears what became of it, as with FTP.
+   * Whether the flow is taken for an upload: by its port, by what was said, or since the guest,
+   * which alone has spoken, has another connection to this far end where it hears what became of
+   * it, as with FTP.
    */
   private boolean isUpload() {
     return isUploadPort()
         || dialogue.isUpload()
-        || (!dialogue.isControl() && lane.controlConnections().isAny(guest));
+        || (dialogue.receivedBytes() == 0
+            && dialogue.sentBytes() > 0
+            && !dialogue.isControl()
+            && lane.controlConnections().isAny(guest));
   }
 
   private boolean isUploadPort() {
@@ -96,7 +105,7 @@ final class FarEndWait {
     }
     if (timer == null) {
       wakeNanos = endNanos;
-      timer = lane.loop().schedule(this::wake, nanos, TimeUnit.NANOSECONDS);
+      timer = lane.loop().schedule(() -> guard.accept(this::wake), nanos, TimeUnit.NANOSECONDS);
     }
   }
 

@@ -248,7 +248,8 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
               dialogue,
               stream,
               openedNanos - requestedNanos,
-              () -> guarded(this::farEndIsSilent));
+              this::guarded,
+              this::farEndIsSilent);
       wait.written();
       restartWait();
     }

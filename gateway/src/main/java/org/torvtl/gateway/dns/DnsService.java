@@ -50,6 +50,9 @@ public final class DnsService {
   private final AnswerOrder order;
   private final Deque<Answered> answered = new ArrayDeque<>();
 
+  /** Whether answers are being given, or are to be. */
+  private boolean isAnswering;
+
   record LookupKey(String isolationKey, DnsQuestion question) implements Comparable<LookupKey> {
     /** Any order. A guest can choose names that hash alike; the map compares their keys then. */
     @Override
@@ -196,14 +199,14 @@ public final class DnsService {
    * Counts a query among those that wait, and puts it in its order; {@code false} if it may not.
    */
   private boolean admit(Waiter waiter) {
-    if (!shares.hasRoom(waiter.client.owner())) {
+    // What is given up may only wait for its turn, and free no room then.
+    for (int i = 0; i < MOST_AT_ONCE && !shares.hasRoom(waiter.client.owner()); i++) {
       var dropped = shares.toDrop(waiter.client.owner());
       if (dropped == null) {
         return false;
       }
       giveUp(dropped);
     }
-    // Where the room was taken by queries that only wait for their turn, giving up did not help.
     if (!shares.hasRoom(waiter.client.owner()) || !order.add(waiter)) {
       return false;
     }
@@ -346,19 +349,23 @@ public final class DnsService {
       return;
     }
     answered.add(new Answered(lookup, outcome, record));
-    if (answered.size() == 1) {
-      answerSome();
-      answerRest();
+    if (!isAnswering) {
+      answerNowAndLater();
     }
     startQueued();
   }
 
-  private void answerRest() {
-    if (!answered.isEmpty()) {
-      loop.execute(() -> {
-        answerSome();
-        answerRest();
-      });
+  /** Whatever one answer fails of, the others are given. */
+  private void answerNowAndLater() {
+    isAnswering = true;
+    try {
+      answerSome();
+    } finally {
+      if (answered.isEmpty()) {
+        isAnswering = false;
+      } else {
+        loop.execute(this::answerNowAndLater);
+      }
     }
   }
 
@@ -366,10 +373,11 @@ public final class DnsService {
   private void answerSome() {
     for (int i = 0; i < MOST_AT_ONCE && !answered.isEmpty(); i++) {
       var first = answered.element();
-      settle(first.lookup.waiters.remove(), first.outcome, first.record);
+      var waiter = first.lookup.waiters.remove();
       if (first.lookup.waiters.isEmpty()) {
         answered.remove();
       }
+      settle(waiter, first.outcome, first.record);
     }
   }
 

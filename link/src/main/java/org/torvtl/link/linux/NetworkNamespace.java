@@ -3,6 +3,7 @@ package org.torvtl.link.linux;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,6 +17,10 @@ import java.util.concurrent.FutureTask;
  */
 public final class NetworkNamespace {
   private static final Path NAMED = Path.of("/run/netns");
+  private static final Path OWN = Path.of("/proc/self/ns/net");
+  private static final String FORMS =
+      "it is a name as ip netns list has them, the id of a process, or a path such as /proc/PID/ns/net";
+
   private static final int CLONE_NEWNET = 0x4000_0000;
 
   private final String name;
@@ -51,6 +56,20 @@ public final class NetworkNamespace {
       files.forEach(each -> all.add(new NetworkNamespace(each.getFileName().toString(), each)));
     }
     return all;
+  }
+
+  /**
+   * Whether it is the one this process is in.
+   *
+   * @throws IOException if there is no such namespace
+   */
+  public boolean isOurs() throws IOException {
+    try {
+      return Files.isSameFile(file, OWN);
+    } catch (NoSuchFileException e) {
+      throw new IOException(
+          "cannot enter the network namespace %s: there is none (%s)".formatted(name, FORMS), e);
+    }
   }
 
   /** As it was named. */
@@ -96,10 +115,7 @@ public final class NetworkNamespace {
     String cannot = "cannot enter the network namespace " + name;
     int fd = Libc.open(file.toString(), Libc.O_RDONLY | Libc.O_CLOEXEC);
     if (fd < 0) {
-      throw new SystemCallException(
-          cannot,
-          -fd,
-          "it is a name as ip netns list has them, the id of a process, or a path such as /proc/PID/ns/net");
+      throw new SystemCallException(cannot, -fd, FORMS);
     }
     try {
       int result = Libc.setns(fd, CLONE_NEWNET);

@@ -119,6 +119,8 @@ public final class TorLog {
         || warning.startsWith("TestingTorNetwork is set")
         || warning.startsWith("You have used DirAuthority")
         || warning.startsWith("Your log may contain sensitive information")
+        // What a guest does, by its port: not for a log that was not asked for.
+        || warning.startsWith("Application request to port")
         // A guest that asks for a name has been given its address, by Tor.
         || warning.startsWith("Your application (using socks");
   }
