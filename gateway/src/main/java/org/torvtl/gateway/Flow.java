@@ -473,9 +473,13 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
 
   /** Ends both sides at once: the guest gets a RST. Whoever calls it counts the reason. */
   private void cut(String reason) {
+    endBoth("cut: " + reason);
+  }
+
+  private void endBoth(String how) {
     if (!guestClosed) {
       guestIsClosed();
-      tell("cut: " + reason);
+      tell(how);
       guest.abort();
     }
     if (connecting != null) {
@@ -557,6 +561,9 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
       counters.uploads++;
       isUploadEnded = true;
       streamEnded();
+    } else if (dialogue.farEndSpokeLast()) {
+      counters.endedByGuest++;
+      endBoth("ended by the guest, the far end has said no more");
     } else {
       counters.silent++;
       cut("no answer after the guest's end");

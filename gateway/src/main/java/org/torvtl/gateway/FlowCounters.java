@@ -23,7 +23,10 @@ public final class FlowCounters {
   /** Open flows cut because the egress was gone when their stream ended. */
   public long egressLost;
 
-  /** Half-closed flows cut because the far end was silent for too long. */
+  /** Flows ended by the guest alone, whose far end had spoken last and said no more. */
+  public long endedByGuest;
+
+  /** Half-closed flows cut because the far end gave no answer for too long. */
   public long silent;
 
   /** Half-closed flows ended as uploads, whose far ends had nothing to say. */
@@ -73,6 +76,7 @@ public final class FlowCounters {
     sink.accept("guest_vanished", guestVanished);
     sink.accept("stream_lost", streamLost);
     sink.accept("egress_lost", egressLost);
+    sink.accept("ended_by_guest", endedByGuest);
     sink.accept("silent", silent);
     sink.accept("uploads", uploads);
     sink.accept("made_room", madeRoom);

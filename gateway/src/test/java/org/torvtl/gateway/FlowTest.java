@@ -634,7 +634,7 @@ class FlowTest {
       socket.finish();
       socket.awaitClosed();
       world.awaitNothingOpen();
-      assertThat(world.counters().silent).isEqualTo(1);
+      assertThat(world.counters().endedByGuest).isEqualTo(1);
     }
   }
 
@@ -684,7 +684,7 @@ class FlowTest {
       socket.reading(true);
       socket.awaitReceived(length);
       assertThat(socket.awaitClosed()).isEqualTo(CloseReason.RESET_BY_PEER);
-      assertThat(world.counters().silent).isEqualTo(1);
+      assertThat(world.counters().endedByGuest).isEqualTo(1);
     }
   }
 
