@@ -108,11 +108,16 @@ class NamesTest {
         import socket, threading, collections
         outcomes = collections.Counter()
         def ask(i):
-            try:
-                socket.getaddrinfo('name%d.many.lab.test' % i, 80)
-                outcomes['found'] += 1
-            except socket.gaierror as e:
-                outcomes[str(e)] += 1
+            # Where the lab's tor is slow, on a busy machine, a name is to be asked again.
+            for left in 1, 0:
+                try:
+                    socket.getaddrinfo('name%d.many.lab.test' % i, 80)
+                    outcomes['found'] += 1
+                    return
+                except socket.gaierror as e:
+                    if e.errno != socket.EAI_AGAIN or not left:
+                        outcomes[str(e)] += 1
+                        return
         threads = [threading.Thread(target=ask, args=(i,)) for i in range(300)]
         for t in threads: t.start()
         for t in threads: t.join()

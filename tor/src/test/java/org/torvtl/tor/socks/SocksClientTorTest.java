@@ -69,9 +69,14 @@ class SocksClientTorTest {
   @Test
   void takesTheCredentialsAndGivesTheStreamUpInTime() throws Exception {
     var destination = new SocksDestination.Name("www.example.com", 80);
-    assertRefused(
-        client.connect(group.next(), destination, GUEST, READS, new ChannelInboundHandlerAdapter()),
-        SocksReply.TTL_EXPIRED);
+    var stream =
+        client.connect(group.next(), destination, GUEST, READS, new ChannelInboundHandlerAdapter());
+    assertThat(stream.await(30, TimeUnit.SECONDS)).isTrue();
+    // Which of the two depends on whether tor had a circuit to wait for.
+    assertThat(stream.cause())
+        .isInstanceOfSatisfying(
+            SocksException.Refused.class,
+            e -> assertThat(e.reply()).isIn(SocksReply.TTL_EXPIRED, SocksReply.GENERAL_FAILURE));
   }
 
   @Test
