@@ -69,12 +69,14 @@ final class Rehearsal {
       }
       in.skipNBytes(REQUEST_LENGTH - 1);
       out.write(CONNECTED);
-      // A line, which the guest waits for.
-      for (int b = in.read(); b >= 0; b = in.read()) {
-        out.write(b);
-        if (b == '\n') {
+      // A line, which the guest waits for; the one after says that it came.
+      for (int lines = 0; lines < 2; ) {
+        int b = in.read();
+        if (b < 0) {
           return true;
         }
+        out.write(b);
+        lines += b == '\n' ? 1 : 0;
       }
       return true;
     }
