@@ -129,12 +129,14 @@ final class DoctorCommand implements Callable<Integer> {
       TunDevice.checkDriver();
       ok("TUN device", "/dev/net/tun can be opened");
     } catch (IOException e) {
-      problem(
-          "TUN device",
-          String.valueOf(e.getMessage()).replaceFirst(" \\(.*", ""),
-          Files.exists(Path.of("/dev/net/tun"))
-              ? String.valueOf(e.getMessage()).replaceFirst(".* \\(([^()]*)\\)$", "$1")
-              : "modprobe tun; in a container, give it the device (docker run --device /dev/net/tun)");
+      if (Files.exists(Path.of("/dev/net/tun"))) {
+        problem("TUN device", e);
+      } else {
+        problem(
+            "TUN device",
+            reason(e),
+            "modprobe tun; in a container, give it the device (docker run --device /dev/net/tun)");
+      }
     }
   }
 
@@ -165,11 +167,7 @@ final class DoctorCommand implements Callable<Integer> {
       PrivateDirectory.check(SupervisedTor.Options.forDevice("tap0", null).runBase());
       ok("run directory", "no other user can enter or replace it");
     } catch (IOException e) {
-      var reason = String.valueOf(e.getMessage());
-      problem(
-          "run directory",
-          reason.replaceFirst(" \\([^()]*\\)$", ""),
-          reason.replaceFirst(".* \\(([^()]*)\\)$", "$1"));
+      problem("run directory", e);
     }
   }
 
@@ -331,6 +329,18 @@ final class DoctorCommand implements Callable<Integer> {
 
   private void note(String what, String text) {
     out().printf("note     %s: %s%n", what, text);
+  }
+
+  /** Whose message ends with what to do about it, in parentheses. */
+  private void problem(String what, Exception cause) {
+    problem(
+        what,
+        reason(cause),
+        String.valueOf(cause.getMessage()).replaceFirst(".* \\(([^()]*)\\)$", "$1"));
+  }
+
+  private static String reason(Exception cause) {
+    return String.valueOf(cause.getMessage()).replaceFirst(" \\([^()]*\\)$", "");
   }
 
   private void problem(String what, String text, String fix) {

@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -38,6 +39,8 @@ public final class TransferWorld {
   /** What a name is resolved to. */
   public static final String ADDRESS = "203.0.113.7";
 
+  private static final Duration SOON = Duration.ofSeconds(40);
+
   private static final int BUFFER = 64 << 10, BACKLOG = 1024;
   private static final byte[] METHOD = {5, 2}, LOGGED_IN = {1, 0};
   private static final byte[] CONNECTED = {5, 0, 0, 1, 0, 0, 0, 0, 0, 0};
@@ -47,16 +50,21 @@ public final class TransferWorld {
 
   private TransferWorld() {}
 
-  /** The command that runs it on a machine. */
-  public static List<String> command(String project, int port) {
-    return List.of(
-        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-        "-Xmx128m",
-        "-XX:+UseSerialGC",
-        "-cp",
-        project + "/e2e/target/classes",
-        TransferWorld.class.getName(),
-        Integer.toString(port));
+  /** Starts one; returns when it listens. */
+  public static RunningCommand on(Machine machine, int port)
+      throws IOException, InterruptedException {
+    var world =
+        machine.start(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx128m",
+                "-XX:+UseSerialGC",
+                "-cp",
+                Machine.PROJECT + "/e2e/target/classes",
+                TransferWorld.class.getName(),
+                Integer.toString(port)));
+    world.awaitLine("listening", SOON);
+    return world;
   }
 
   /** Runs it until it is killed. */

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -105,15 +106,37 @@ final class VirtualMachine implements Closeable {
         "console=ttyS0 quiet panic=-1 card=%s address=%s router=%s name=%s bytes=%d"
             .formatted(card.module(), address, router, name, bytes);
     return new VirtualMachine(
-        machine.start(
+        boot(
+            machine,
+            tap,
+            card.device() + ",mac=" + mac,
+            "-machine",
+            "pc,accel=tcg",
+            "-cpu",
+            "max",
+            "-m",
+            "256",
+            "-kernel",
+            PARTS + "/vmlinuz",
+            "-initrd",
+            folder + "/initramfs",
+            "-append",
+            append));
+  }
+
+  /**
+   * Starts QEMU with nothing but a serial line, which is its standard output, and a network card.
+   *
+   * @param tap of the machine, the card's cable
+   * @param card its model as QEMU calls it, with properties
+   * @param options the rest of the command line
+   */
+  static RunningCommand boot(Machine machine, String tap, String card, String... options)
+      throws IOException {
+    var command =
+        new ArrayList<>(
             List.of(
                 "qemu-system-x86_64",
-                "-machine",
-                "pc,accel=tcg",
-                "-cpu",
-                "max",
-                "-m",
-                "256",
                 "-nodefaults",
                 "-no-user-config",
                 "-no-reboot",
@@ -121,16 +144,12 @@ final class VirtualMachine implements Closeable {
                 "none",
                 "-serial",
                 "stdio",
-                "-kernel",
-                PARTS + "/vmlinuz",
-                "-initrd",
-                folder + "/initramfs",
-                "-append",
-                append,
                 "-netdev",
                 "tap,id=cable,ifname=" + tap + ",script=no,downscript=no",
                 "-device",
-                card.device() + ",netdev=cable,romfile=,mac=" + mac)));
+                card + ",netdev=cable,romfile="));
+    command.addAll(List.of(options));
+    return machine.start(command);
   }
 
   /** Waits until the guest has switched itself off, and gives what it said. */

@@ -46,8 +46,7 @@ class BadCableTest {
   void boot() throws Exception {
     System.out.println("bad cable: seed " + seed + " (repeat with -Dtorvtl.seed=" + seed + ")");
     machine = Machine.boot();
-    world = machine.start(TransferWorld.command(Machine.PROJECT, PROXY));
-    world.awaitLine("listening", SOON);
+    world = TransferWorld.on(machine, PROXY);
   }
 
   @AfterAll

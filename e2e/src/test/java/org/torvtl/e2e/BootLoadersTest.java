@@ -12,7 +12,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
-import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -95,23 +94,7 @@ class BootLoadersTest {
   }
 
   private RunningCommand boot(String tap, String mac, String... options) throws IOException {
-    var command =
-        new ArrayList<>(
-            List.of(
-                "qemu-system-x86_64",
-                "-nodefaults",
-                "-no-user-config",
-                "-no-reboot",
-                "-display",
-                "none",
-                "-serial",
-                "stdio",
-                "-netdev",
-                "tap,id=cable,ifname=" + tap + ",script=no,downscript=no",
-                "-device",
-                "virtio-net-pci,netdev=cable,romfile=,bootindex=2,mac=" + mac));
-    command.addAll(List.of(options));
-    return machine.start(command);
+    return VirtualMachine.boot(machine, tap, "virtio-net-pci,bootindex=2,mac=" + mac, options);
   }
 
   private String expected() throws Exception {

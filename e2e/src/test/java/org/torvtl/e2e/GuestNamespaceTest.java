@@ -29,8 +29,7 @@ class GuestNamespaceTest {
   void boot() throws Exception {
     machine = Machine.boot();
     machine.script("mkdir -p /etc/netns");
-    world = machine.start(TransferWorld.command(Machine.PROJECT, PROXY));
-    world.awaitLine("listening", SOON);
+    world = TransferWorld.on(machine, PROXY);
   }
 
   @AfterAll

@@ -69,8 +69,7 @@ class KernelMatrixTest {
   @BeforeAll
   void boot() throws Exception {
     machine = Machine.boot();
-    world = machine.start(TransferWorld.command(Machine.PROJECT, PROXY));
-    world.awaitLine("listening", SOON);
+    world = TransferWorld.on(machine, PROXY);
   }
 
   @AfterAll

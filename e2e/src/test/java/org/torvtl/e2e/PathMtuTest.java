@@ -3,7 +3,6 @@ package org.torvtl.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
@@ -21,7 +20,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 class PathMtuTest {
   private static final int PROXY = 9150;
   private static final int BYTES = 5_000_000;
-  private static final Duration SOON = Duration.ofSeconds(30);
 
   /**
    * The router takes $1, the device, and has $2 behind it. It sends at most 1280 bytes to it; who
@@ -52,8 +50,7 @@ class PathMtuTest {
   @BeforeAll
   void boot() throws Exception {
     machine = Machine.boot();
-    world = machine.start(TransferWorld.command(Machine.PROJECT, PROXY));
-    world.awaitLine("listening", SOON);
+    world = TransferWorld.on(machine, PROXY);
   }
 
   @AfterAll

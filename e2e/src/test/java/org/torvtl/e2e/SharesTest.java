@@ -39,8 +39,7 @@ class SharesTest {
     machine = Machine.boot();
     // Guests' resolv.conf are in there; it stays.
     machine.script("mkdir -p /etc/netns");
-    world = machine.start(TransferWorld.command(Machine.PROJECT, PROXY));
-    world.awaitLine("listening", SOON);
+    world = TransferWorld.on(machine, PROXY);
   }
 
   @AfterAll

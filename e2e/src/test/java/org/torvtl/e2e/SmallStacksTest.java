@@ -61,8 +61,7 @@ class SmallStacksTest {
   @BeforeAll
   void boot() throws Exception {
     machine = Machine.boot();
-    world = machine.start(TransferWorld.command(Machine.PROJECT, PROXY));
-    world.awaitLine("listening", SOON);
+    world = TransferWorld.on(machine, PROXY);
     gateway =
         Gateway.start(machine, "tap0", "-v", "--no-offload", "-a", "127.0.0.1", "-p", "" + PROXY);
     small = new NetworkNamespace(machine, "small");

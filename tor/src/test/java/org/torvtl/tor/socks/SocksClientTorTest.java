@@ -72,7 +72,8 @@ class SocksClientTorTest {
     var stream =
         client.connect(group.next(), destination, GUEST, READS, new ChannelInboundHandlerAdapter());
     assertThat(stream.await(30, TimeUnit.SECONDS)).isTrue();
-    // Which of the two depends on whether tor had a circuit to wait for.
+    // Tor gives a stream up by either of two timers, each with a reason of its own: as it looks for
+    // a circuit for it, and as it looks through its streams (connection_edge.c).
     assertThat(stream.cause())
         .isInstanceOfSatisfying(
             SocksException.Refused.class,
