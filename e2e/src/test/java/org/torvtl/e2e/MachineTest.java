@@ -49,6 +49,26 @@ class MachineTest {
     }
   }
 
+  /** Its programs come and go as it is asked, so they are a trace only without it. */
+  @Test
+  void noticesAKeeperAndWhatItLeavesBehind() throws Exception {
+    try (var machine = Machine.boot()) {
+      var before = machine.traces();
+      var keeper = machine.start(List.of("sh", "-c", "sleep 300; :", "torvtl-guard", "name"));
+      Waiting.until(
+          "its program",
+          SOON,
+          () -> machine.script("ps -e -o args=").out().lines().anyMatch("sleep 300"::equals));
+      assertThat(machine.traces().since(before))
+          .singleElement()
+          .asString()
+          .endsWith(" torvtl-guard name");
+      Signal.KILL.to(Machine.processOf(keeper));
+      keeper.await(SOON);
+      assertThat(machine.traces().since(before)).containsExactly("process: sleep 300");
+    }
+  }
+
   /** Such as those of this computer's own guests: what a test compares is its own doing. */
   @Test
   void startsWithoutThisComputersNamespaces() throws Exception {

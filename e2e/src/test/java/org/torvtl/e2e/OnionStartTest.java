@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
@@ -309,15 +310,25 @@ class OnionStartTest {
     }
   }
 
-  /** A router's process once it is a JVM: whoever starts one waits until it is what it shall be. */
+  /**
+   * A router's process once it is the router's own JVM. In its first moment it still shares the
+   * memory of the proxy, whose thread waits until it has not: stopped there, it stops both.
+   */
   private static ProcessHandle jvmOf(OnionProxy proxy, int router) throws Exception {
     return Waiting.forValue(
         "a router's JVM",
         SOON,
         () ->
             proxy.routers().stream()
-                .skip(router - 1)
-                .findFirst()
-                .filter(process -> process.info().command().orElse("").endsWith("/java")));
+                .filter(process -> isJvm(process, "onion", "router", "--number", "" + router))
+                .findFirst());
+  }
+
+  private static boolean isJvm(ProcessHandle process, String... words) {
+    var info = process.info();
+    return info.command().orElse("").endsWith("/java")
+        && Collections.indexOfSubList(
+                List.of(info.arguments().orElse(new String[0])), List.of(words))
+            >= 0;
   }
 }
