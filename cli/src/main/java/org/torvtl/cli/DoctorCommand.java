@@ -271,7 +271,7 @@ final class DoctorCommand implements Callable<Integer> {
     if (!chosen.isUp()) {
       note(name, "it is down; torvtl run brings it up");
     } else if (!chosen.isRunning()) {
-      note(name, "nothing is at its other end yet");
+      note(name, idle(chosen));
     }
     var objections = HostOnly.objections(chosen, allowHost);
     for (var objection : objections) {
@@ -317,6 +317,16 @@ final class DoctorCommand implements Callable<Integer> {
               + " with ARP",
           "sysctl -w net.ipv4.conf.%s.arp_ignore=1".formatted(name.replace('.', '/')));
     }
+  }
+
+  /** What one that is up and runs not lacks. */
+  private static String idle(NetworkInterface chosen) throws IOException {
+    if (chosen.isTap()) {
+      return "no program has it open yet: torvtl run does";
+    }
+    return chosen.driver().startsWith("bridge")
+        ? "none of its ports is up yet: a virtual machine that starts brings its own"
+        : "no guest is connected to it yet";
   }
 
   private PrintWriter out() {

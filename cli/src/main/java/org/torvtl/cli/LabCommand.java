@@ -31,12 +31,24 @@ final class LabCommand implements Runnable {
 
   /** Which lab. */
   static final class Name {
+    private static final String DEFAULT = "lab";
+
     @Option(
         names = "--name",
         paramLabel = "NAME",
-        defaultValue = "lab",
+        defaultValue = DEFAULT,
         description = "Which lab; any number may be up. Default: ${DEFAULT-VALUE}")
     String value = "";
+
+    /** What a person calls it. */
+    String lab() {
+      return value.equals(DEFAULT) ? "the lab" : "lab " + value;
+    }
+
+    /** What must be said after a command's name so that it is about this lab. */
+    String option() {
+      return value.equals(DEFAULT) ? "" : " --name " + value;
+    }
   }
 
   @Spec private CommandSpec spec;
@@ -104,14 +116,14 @@ final class LabCommand implements Runnable {
     requireFree(controlPort, options);
     long begun = System.nanoTime();
     PrivateTorNetwork lab;
-    try (var bar = new ProgressBar("lab " + name.value)) {
+    try (var bar = new ProgressBar(name.lab())) {
       lab =
           PrivateTorNetwork.start(
               options, (fraction, text) -> bar.show((int) (100 * fraction), text));
     }
     double seconds = Duration.ofNanos(System.nanoTime() - begun).toMillis() / 1000.0;
     var out = spec.commandLine().getOut();
-    out.printf("lab %s is up after %.1f s%n%n", name.value, seconds);
+    out.printf("%s is up after %.1f s%n%n", name.lab(), seconds);
     describe(out, lab);
     out.printf(
         """
@@ -120,9 +132,7 @@ final class LabCommand implements Runnable {
         its nodes:          torvtl lab status%3$s
         its end:            torvtl lab down%3$s
         """,
-        lab.socksAddress().getHostString(),
-        lab.socksAddress().getPort(),
-        name.value.equals("lab") ? "" : " --name " + name.value);
+        lab.socksAddress().getHostString(), lab.socksAddress().getPort(), name.option());
     out.flush();
   }
 
@@ -154,7 +164,7 @@ final class LabCommand implements Runnable {
     Logs.configure(false);
     var options = named(name.value);
     PrivateTorNetwork.attach(options.base(), options.name()).down();
-    spec.commandLine().getOut().println("lab " + name.value + " is down");
+    spec.commandLine().getOut().println(name.lab() + " is down");
   }
 
   @Command(

@@ -27,10 +27,10 @@ final class ProxyOptions {
   @Option(
       names = {"-a", "--proxy-address"},
       required = true,
-      paramLabel = "ADDR",
+      paramLabel = "ADDR|unix:PATH",
       description =
-          "IP address of a Tor SOCKS port that is there already, localhost for 127.0.0.1, or"
-              + " unix:PATH for a Unix domain socket, such as unix:/run/tor/socks.")
+          "IP address of a Tor SOCKS port that is there already, or localhost, or the path of its"
+              + " Unix domain socket.")
   private String address = "";
 
   @Option(
@@ -38,7 +38,7 @@ final class ProxyOptions {
       paramLabel = "PORT",
       converter = PortConverter.class,
       description =
-          "Its TCP port; none for unix:PATH. Without -a and -p, torvtl runs a tor of its own.")
+          "Its TCP port; none with unix:PATH. Without -a and -p, torvtl runs a tor of its own.")
   private @Nullable Integer port;
 
   // Filled in by picocli.

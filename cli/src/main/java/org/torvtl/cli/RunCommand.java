@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
@@ -25,6 +26,7 @@ import org.torvtl.stack.StackConfig;
 import org.torvtl.tor.process.FileOwner;
 import org.torvtl.tor.process.SupervisedTor;
 import org.torvtl.wire.Ipv4Address;
+import org.torvtl.wire.Ipv4Network;
 import org.torvtl.wire.Ipv4Packet;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -38,6 +40,12 @@ import picocli.CommandLine.Spec;
     name = "run",
     mixinStandardHelpOptions = true,
     sortOptions = false,
+    customSynopsis = {
+      "torvtl run -d DEV [-d DEV]... [-a ADDR [-p PORT]] [OPTION]...",
+      "       torvtl run -r DEV -t DEV [-a ADDR [-p PORT]] [OPTION]...",
+      "       torvtl run --tun DEV [--route DEST[,DEST]...] [OPTION]...",
+      ""
+    },
     description = {
       "Runs the gateway: carries what guests send on devices through Tor, until Ctrl-C.",
       "",
@@ -57,13 +65,16 @@ import picocli.CommandLine.Spec;
       "",
       "Signals: INT (Ctrl-C) and TERM end it, and open this host again; HUP, of a terminal that was"
           + " closed, ends it and leaves the packet filters and routes in force. USR1 writes its"
-          + " counters, QUIT the stacks of its threads, and it goes on; USR2 does nothing.",
+          + " counters, which docs/counters.md explains, QUIT the stacks of its threads, and it goes on; USR2 does nothing.",
       "",
       "docs/guests has pages for VMware, Xen, QEMU and libvirt, VirtualBox and containers."
     })
 final class RunCommand implements Callable<Integer> {
   /** What every host must be able to receive: RFC 791, section 3.2. */
   private static final int MIN_MTU = Ipv4Packet.MIN_REASSEMBLY_LENGTH;
+
+  /** More destinations than these are not named one by one. */
+  private static final int MOST_NAMED = 4;
 
   @Mixin private Guests guests;
 
@@ -171,9 +182,12 @@ final class RunCommand implements Callable<Integer> {
       gateway.start();
       (capture.takesStandardOutput() ? spec.commandLine().getErr() : spec.commandLine().getOut())
           .printf(
-              "ready: %s %s through Tor at %s; the gateway is %s; Ctrl-C ends it%n",
-              places.stream().map(GuestPlace::name).collect(Collectors.joining(", ")),
-              places.size() == 1 ? "goes" : "go",
+              "ready: %s through Tor at %s; the gateway is %s; Ctrl-C ends it%n",
+              isRouting
+                  ? "what this host sends to %s goes by %s"
+                      .formatted(text(first.destinations()), first.name())
+                  : places.stream().map(GuestPlace::name).collect(Collectors.joining(", "))
+                      + (places.size() == 1 ? " goes" : " go"),
               ProxyOptions.text(socks),
               Ipv4Address.toString(gatewayAddress))
           .flush();
@@ -187,6 +201,12 @@ final class RunCommand implements Callable<Integer> {
       }
       throw new IllegalStateException(cause);
     }
+  }
+
+  private static String text(List<Ipv4Network> destinations) {
+    return destinations.size() > MOST_NAMED
+        ? destinations.size() + " networks"
+        : destinations.stream().map(Ipv4Network::toString).collect(Collectors.joining(", "));
   }
 
   /**

@@ -2,6 +2,7 @@
 package org.torvtl.cli;
 
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.FileSystemException;
 import java.util.List;
 import picocli.AutoComplete;
@@ -37,6 +38,9 @@ public final class Torvtl implements Runnable {
           OnionCommand.class,
           AutoComplete.GenerateCompletion.class,
           Help.class);
+
+  /** Two dashes and three letters. */
+  private static final int BEGIN_LENGTH = 5;
 
   @Spec private CommandSpec spec;
 
@@ -97,7 +101,7 @@ public final class Torvtl implements Runnable {
     var name = command.getCommandSpec().qualifiedName();
     var err = command.getErr();
     err.printf("%s: %s%n", name, what(thrown, command));
-    if (!UnmatchedArgumentException.printSuggestions(thrown, err)) {
+    if (!suggest(thrown, name, err)) {
       if (command.getSubcommands().isEmpty()) {
         // All of its options would push what is wrong out of sight.
         err.printf("see: %s --help%n", name);
@@ -106,6 +110,28 @@ public final class Torvtl implements Runnable {
       }
     }
     return command.getCommandSpec().exitCodeOnInvalidInput();
+  }
+
+  /**
+   * Names what may have been meant, and answers whether there is anything. Of options only those
+   * that begin alike: for picocli, {@code --foo} is much like {@code --force}.
+   */
+  private static boolean suggest(ParameterException thrown, String name, PrintWriter err) {
+    if (!(thrown instanceof UnmatchedArgumentException unmatched)) {
+      return false;
+    }
+    var word = unmatched.getUnmatched().getFirst();
+    var begin = word.substring(0, Math.min(word.length(), BEGIN_LENGTH));
+    var alike =
+        unmatched.isUnknownOption()
+            ? unmatched.getSuggestions().stream()
+                .filter(option -> option.startsWith(begin))
+                .toList()
+            : unmatched.getSuggestions().stream().map(command -> name + " " + command).toList();
+    if (!alike.isEmpty()) {
+      err.printf("did you mean: %s?%n", String.join(" or ", alike));
+    }
+    return !alike.isEmpty();
   }
 
   /** The command that the words on the command line lead to, as far as they could be read. */

@@ -439,6 +439,36 @@ class LinkChoiceTest {
     assertThat(result.out()).containsPattern("note +vmnet7: there is no such interface");
   }
 
+  /** None of these is a problem: guests come later. */
+  @ParameterizedTest
+  @CsvSource({
+    "idle8, none of its ports is up yet: a virtual machine that starts brings its own",
+    "near8, no guest is connected to it yet",
+    "tap8, no program has it open yet: torvtl run does"
+  })
+  void theDoctorSaysWhatAnIdleInterfaceWaitsFor(String device, String note) throws Exception {
+    machine.script(
+        """
+        ip link add idle8 type bridge
+        ip link add near8 type veth peer name far8
+        ip link add port8 type veth peer name cable8
+        ip link set port8 master idle8
+        ip tuntap add tap8 mode tap user nobody
+        for device in idle8 near8 tap8; do ip link set $device up; done
+        """);
+    // The kernel says so in a while.
+    Waiting.until(
+        "an idle " + device,
+        DEADLINE,
+        () -> machine.script("ip link show dev $1", device).out().contains("NO-CARRIER"));
+    try {
+      assertThat(torvtl("doctor", "-d", device).out())
+          .contains("note     %s: %s\n".formatted(device, note));
+    } finally {
+      machine.script("for device in idle8 near8 port8 tap8; do ip link delete $device; done");
+    }
+  }
+
   @Test
   void theDoctorNamesAForwardingInterface() throws Exception {
     machine.script("sysctl -q -w net.ipv4.conf.vmnet1.forwarding=1");

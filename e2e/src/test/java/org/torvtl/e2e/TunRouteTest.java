@@ -50,6 +50,9 @@ class TunRouteTest {
     testbed.noteGuestAddress(server);
     var before = machine.traces();
     try (var gateway = start(server)) {
+      assertThat(gateway.log())
+          .containsPattern(
+              "(?m)^ready: what this host sends to [^ ]+.* goes by " + DEVICE + " through");
       assertThat(routeTo(server)).contains("dev " + DEVICE);
       assertThat(routeTo("203.0.113.80")).contains("dev " + DEVICE);
       var answer = machine.run(DEADLINE, "curl", "-sSf", "http://" + server + "/").orThrow().out();

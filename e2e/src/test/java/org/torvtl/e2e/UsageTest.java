@@ -101,6 +101,31 @@ class UsageTest {
   }
 
   @ParameterizedTest
+  @CsvSource({
+    "run --devise, --device",
+    "run --prox 1, --proxy-address or --proxy-port",
+    "rum, torvtl run",
+    "lab upp, torvtl lab up"
+  })
+  void namesWhatMayHaveBeenMeant(String arguments, String meant) throws Exception {
+    var result = torvtl(arguments.split(" "));
+    assertThat(result.exitStatus()).as("%s", result).isEqualTo(2);
+    assertThat(result.err().lines().toList()).last().isEqualTo("did you mean: " + meant + "?");
+  }
+
+  @Test
+  void namesNothingThatIsNotMeant() throws Exception {
+    assertThat(torvtl("run", "--foo").err().lines())
+        .containsExactly("torvtl run: Unknown option: '--foo'", "see: torvtl run --help");
+  }
+
+  @Test
+  void theUsageOfRunBeginsWithWhatIsNeeded() throws Exception {
+    assertThat(torvtl("run", "--help").out().lines().toList())
+        .startsWith("Usage: torvtl run -d DEV [-d DEV]... [-a ADDR [-p PORT]] [OPTION]...");
+  }
+
+  @ParameterizedTest
   @ValueSource(strings = {"run", "lab", "lab up", "onion route down", "tap create"})
   void helpIsThatOfTheCommandAskedFor(String command) throws Exception {
     var words = ("help " + command).split(" ");

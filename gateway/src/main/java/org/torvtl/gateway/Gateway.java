@@ -135,6 +135,13 @@ public final class Gateway implements AutoCloseable {
    * guests asked each for. Where there are several devices, the device's name is before it.
    */
   public Map<String, Long> counters() {
+    var counts = everyCounter();
+    counts.values().removeIf(count -> count == 0);
+    return counts;
+  }
+
+  /** As {@link #counters()}, with those that are zero. */
+  Map<String, Long> everyCounter() {
     var counts = new LinkedHashMap<String, Long>();
     ObjLongConsumer<String> sum = (name, count) -> counts.merge(name, count, Long::sum);
     lanes().forEach(lane -> lane.count(sum));
@@ -142,7 +149,6 @@ public final class Gateway implements AutoCloseable {
       served.device.isolation().count((name, count) -> sum.accept("isolation." + name, count));
       putRequested(served, counts);
     }
-    counts.values().removeIf(count -> count == 0);
     return counts;
   }
 

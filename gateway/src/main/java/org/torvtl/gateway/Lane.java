@@ -346,7 +346,7 @@ final class Lane implements StackHandler {
     for (var event : DnsEvent.values()) {
       sink.accept("dns." + event.name().toLowerCase(Locale.ROOT), dnsCounters.count(event));
     }
-    stack.counters().nonZero().forEach(sink::accept);
+    stack.counters().forEach(sink);
     stack.tcpCounters().forEach((name, count) -> sink.accept("tcp." + name, count));
   }
 

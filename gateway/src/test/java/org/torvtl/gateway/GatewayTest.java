@@ -5,23 +5,31 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.netty.util.LeakPresenceDetector;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongUnaryOperator;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.torvtl.stack.StackConfig;
+import org.torvtl.stack.StackCounters;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.TcpConfig;
 import org.torvtl.tor.socks.PeerCheck;
+import org.torvtl.wire.Defect;
 
 /** A gateway as a whole: its beginning, its end, and what it tells of itself. */
 @Timeout(60)
@@ -68,6 +76,12 @@ class GatewayTest {
     throw new AssertionError(cause);
   }
 
+  private static String oneOf(Enum<?>... constants) {
+    return Arrays.stream(constants)
+        .map(constant -> constant.name().toLowerCase(Locale.ROOT))
+        .collect(Collectors.joining("|"));
+  }
+
   @RepeatedTest(10)
   void closingResetsEveryFlowAndEndsTheThreads() throws Exception {
     var before = laneThreads();
@@ -105,6 +119,34 @@ class GatewayTest {
       gateway.close();
     }
     LeakPresenceDetector.check();
+  }
+
+  /** What {@code kill -USR1} and the end of a run with -v show must be explained, and is there. */
+  @Test
+  void everyCounterIsInTheDocs() throws Exception {
+    var row = Pattern.compile("(?m)^\\| `([^`]+)` \\| (.+) \\|$");
+    var explained =
+        row.matcher(Files.readString(Path.of("../docs/counters.md")))
+            .results()
+            .filter(found -> found.group(2).length() > 10)
+            .map(found -> found.group(1))
+            .toList();
+    var malformed =
+        Pattern.compile(
+            "(%s)\\.(%s)"
+                .formatted(oneOf(StackCounters.Protocol.values()), oneOf(Defect.values())));
+    try (var proxy = new SocksServer();
+        var gateway = gateway(proxy, GatewayTest::unexpected)) {
+      gateway.start();
+      var names =
+          gateway.everyCounter().keySet().stream()
+              .map(name -> malformed.matcher(name).replaceFirst("PROTOCOL.$2"))
+              .distinct();
+      assertThat(explained)
+          .doesNotHaveDuplicates()
+          .containsExactlyInAnyOrderElementsOf(
+              Stream.concat(names, Stream.of("laneN.requested")).toList());
+    }
   }
 
   @Test

@@ -4,6 +4,7 @@ package org.torvtl.stack;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.ObjLongConsumer;
 import org.torvtl.wire.Defect;
 
 /**
@@ -110,23 +111,33 @@ public final class StackCounters {
     return drops[reason.ordinal()];
   }
 
-  /** Every counter that is not zero, under its name, such as {@code ipv4.bad_checksum}. */
-  public Map<String, Long> nonZero() {
-    var counts = new LinkedHashMap<String, Long>();
+  /**
+   * Gives every counter to {@code sink} with its name, such as {@code ipv4.bad_checksum}, always in
+   * the same order.
+   */
+  public void forEach(ObjLongConsumer<String> sink) {
     for (var protocol : Protocol.values()) {
       for (var defect : Defect.values()) {
-        put(counts, protocol + "." + defect, malformedCount(protocol, defect));
+        sink.accept(name(protocol + "." + defect), malformedCount(protocol, defect));
       }
     }
     for (var reason : Drop.values()) {
-      put(counts, "drop." + reason, dropCount(reason));
+      sink.accept(name("drop." + reason), dropCount(reason));
     }
-    return counts;
   }
 
-  private static void put(Map<String, Long> counts, String name, long count) {
-    if (count != 0) {
-      counts.put(name.toLowerCase(Locale.ROOT), count);
-    }
+  private static String name(String constants) {
+    return constants.toLowerCase(Locale.ROOT);
+  }
+
+  /** Every counter that is not zero, under its name. */
+  public Map<String, Long> nonZero() {
+    var counts = new LinkedHashMap<String, Long>();
+    forEach((name, count) -> {
+      if (count != 0) {
+        counts.put(name, count);
+      }
+    });
+    return counts;
   }
 }
