@@ -59,7 +59,6 @@ class SecurityAssociationTest {
         1000,
         draw -> {
           int bit = draw.integer(16, 8 * 52 - 1);
-
           var message = message(proxy, 20);
           message.setByte(bit / 8, message.getByte(bit / 8) ^ 1 << bit % 8);
           assertThat(judge(router, message)).isEqualTo(Drop.MESSAGE_FORGED);

@@ -34,7 +34,6 @@ class FlyweightFuzzTest {
         1000,
         draw -> {
           byte[] data = draw.bytes(0, 40);
-
           var view = new EthernetFrame().wrap(buffer(data), MARGIN, data.length);
           if (view.defect() == null) {
             assertThat(view.type()).isBetween(0, 0xFFFF);
@@ -49,7 +48,6 @@ class FlyweightFuzzTest {
         1000,
         draw -> {
           byte[] data = draw.bytes(0, 40);
-
           if (data.length >= 8) {
             data[0] = 0;
             data[1] = 1;
@@ -74,7 +72,6 @@ class FlyweightFuzzTest {
         1000,
         draw -> {
           byte[] data = draw.bytes(0, 100);
-
           var buf = buffer(data);
           if (data.length >= Ipv4Packet.HEADER_LENGTH) {
             // A right version and checksum for a header of any length, so that the rest is looked
@@ -104,7 +101,6 @@ class FlyweightFuzzTest {
         1000,
         draw -> {
           byte[] data = draw.bytes(0, 60);
-
           var buf = buffer(data);
           if (data.length >= 4) {
             buf.setShort(MARGIN + 2, 0);
@@ -128,7 +124,6 @@ class FlyweightFuzzTest {
           byte[] data = draw.bytes(0, 60);
           int source = draw.integer();
           int destination = draw.integer();
-
           var buf = buffer(data);
           if (data.length >= UdpDatagram.HEADER_LENGTH) {
             buf.setByte(MARGIN + 4, 0);

@@ -23,7 +23,6 @@ class InternetChecksumTest {
         1000,
         draw -> {
           byte[] data = draw.bytes(0, 200);
-
           int expected = 0;
           for (int i = 0; i < data.length; i += 2) {
             expected += (data[i] & 0xFF) << 8 | (i + 1 < data.length ? data[i + 1] & 0xFF : 0);
@@ -44,7 +43,6 @@ class InternetChecksumTest {
           byte[] data = draw.bytes(2, 100);
           int random = draw.integer();
           short value = (short) draw.integer();
-
           var buf = Unpooled.wrappedBuffer(data);
           int at = Math.floorMod(random, data.length / 2) * 2;
           int before = InternetChecksum.fold(InternetChecksum.sum(buf, 0, data.length));

@@ -39,7 +39,6 @@ class Ipv4NetworkTest {
           int address = draw.integer();
           int other = draw.integer();
           int prefixLength = draw.integer(0, 32);
-
           var network = new Ipv4Network(address, prefixLength);
           assertThat(network.contains(other))
               .isEqualTo(

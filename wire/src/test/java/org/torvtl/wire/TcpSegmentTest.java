@@ -76,7 +76,6 @@ class TcpSegmentTest {
         draw -> {
           byte[] payload = draw.bytes(0, 50);
           int where = draw.integer(0, 1_000_000);
-
           var buf = Unpooled.buffer();
           int header = composeAny(buf, payload);
           int length = header + payload.length;
@@ -106,7 +105,6 @@ class TcpSegmentTest {
         1000,
         draw -> {
           byte[] payload = draw.bytes(0, 50);
-
           var together = Unpooled.buffer();
           int header = composeAny(together, payload);
           int expected = segment.checksum();
@@ -133,7 +131,6 @@ class TcpSegmentTest {
           boolean timestamps = draw.bool();
           int number = draw.integer();
           int blocks = draw.integer(0, 1);
-
           var options = new TcpOptions().mss(mss).windowScale(scale).sackPermitted(sackPermitted);
           if (timestamps) {
             options.timestamps(number, ~number);
@@ -216,7 +213,6 @@ class TcpSegmentTest {
         1000,
         draw -> {
           byte[] noise = draw.bytes(0, 80);
-
           var buf = Unpooled.wrappedBuffer(noise);
           if (noise.length > 13) {
             noise[12] = (byte) (noise[12] | 0x50);

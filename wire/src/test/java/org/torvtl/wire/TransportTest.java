@@ -21,7 +21,6 @@ class TransportTest {
           int sourcePort = draw.integer(0, 65_535);
           int destinationPort = draw.integer(0, 65_535);
           int flipped = draw.integer(0, 399);
-
           int length = UdpDatagram.HEADER_LENGTH + payload.length;
           var buf =
               Unpooled.buffer(length).writeZero(UdpDatagram.HEADER_LENGTH).writeBytes(payload);

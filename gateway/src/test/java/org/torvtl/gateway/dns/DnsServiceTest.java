@@ -542,7 +542,6 @@ class DnsServiceTest extends DnsServiceWorld {
         1000,
         draw -> {
           var labels = draw.list(1, 5, each -> each.bytes(1, 63));
-
           var name = Name.root;
           try {
             for (var label : labels) {
@@ -576,7 +575,6 @@ class DnsServiceTest extends DnsServiceWorld {
         5000,
         draw -> {
           byte[] bytes = draw.bytes(0, 600);
-
           fuzz(bytes);
         });
   }
@@ -590,7 +588,6 @@ class DnsServiceTest extends DnsServiceWorld {
           var places = draw.list(0, 6, each -> each.integer(0, 79));
           byte[] values = draw.bytes(6, 6);
           int cut = draw.integer(0, 80);
-
           var query =
               kind == 0
                   ? query("7.113.0.203.in-addr.arpa", Type.PTR)

@@ -127,7 +127,6 @@ class ControlRecordsTest {
         1000,
         draw -> {
           var text = draw.text(LATIN_1, 40);
-
           var escaped = new StringBuilder();
           for (int i = 0; i < text.length(); i++) {
             char c = text.charAt(i);
@@ -150,7 +149,6 @@ class ControlRecordsTest {
         1000,
         draw -> {
           var line = draw.text(" \"\\=A$~,1rs\n", 80);
-
           assertThat(ControlLine.parse(line, 2).fields().keySet())
               .allMatch(key -> key.matches("[A1]+"));
           assertThat(CircuitStatus.parse(line)).isNotNull();

@@ -96,7 +96,6 @@ class SocksExchangeTest {
         2000,
         draw -> {
           var cuts = draw.list(0, 40, each -> each.integer(1, 8));
-
           stream.reset();
           var run = start();
           feed(run.channel, ANSWERS, cuts);
@@ -113,7 +112,6 @@ class SocksExchangeTest {
           int kept = draw.integer(0, 16);
           byte[] noise = draw.bytes(0, 60);
           var cuts = draw.list(0, 10, each -> each.integer(1, 20));
-
           stream.reset();
           var run = start();
           var bytes = new byte[kept + noise.length];
