@@ -5,6 +5,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.ip.Fragmenter;
 import org.torvtl.link.Link;
 import org.torvtl.wire.ArpPacket;
 import org.torvtl.wire.EthernetFrame;
@@ -79,12 +80,14 @@ final class PacketWriter implements AutoCloseable {
       return;
     }
     composeIpv4(guest, source, destination, protocol, identifications.next(), false, length);
-    int unit = room & ~7;
-    for (int offset = 0; offset < length; offset += unit) {
-      int part = Math.min(unit, length - offset);
-      ipv4.composeFragment(offset, offset + part < length, part);
-      link.send(headers, payload.slice(payload.readerIndex() + offset, part));
-    }
+    Fragmenter.cut(
+        length,
+        link.mtu(),
+        (offset, part, more) -> {
+          ipv4.composeFragment(offset, more, part);
+          link.send(headers, payload.slice(payload.readerIndex() + offset, part));
+          return true;
+        });
   }
 
   /**

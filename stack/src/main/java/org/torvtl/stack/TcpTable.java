@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.LongSupplier;
+import org.torvtl.ip.QuotedPacket;
 import org.torvtl.stack.StackCounters.Drop;
 import org.torvtl.stack.StackCounters.Protocol;
 import org.torvtl.tcp.InitialNumbers;
@@ -137,7 +138,7 @@ final class TcpTable {
    * @param quote without a defect, and of TCP
    * @param maxSegmentSize the most bytes of TCP options and payload that fit
    */
-  void packetTooBig(long guest, QuotedSegment quote, int maxSegmentSize, long nowNanos) {
+  void packetTooBig(long guest, QuotedPacket quote, int maxSegmentSize, long nowNanos) {
     var key =
         GuestConnection.Key.of(
             guest,
