@@ -7,6 +7,7 @@ import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.ip.AtomicDatagram;
 import org.torvtl.ip.Echo;
 import org.torvtl.ip.Fragmenter;
 import org.torvtl.ip.IcmpError;
@@ -38,7 +39,6 @@ public final class Router {
   private final OnionCounters counters = new OnionCounters();
   private final OnionMessage message = new OnionMessage();
   private final Ipv4Packet packet = new Ipv4Packet();
-  private final Ipv4Packet composed = new Ipv4Packet();
   private final Icmpv4Message icmp = new Icmpv4Message();
 
   private int circuit = OnionMessage.NO_CIRCUIT;
@@ -281,7 +281,7 @@ public final class Router {
                   + Ipv4Address.toString(exit.address())
                   + " "
                   + done.as());
-          if (!fragments(out, exit.mtu(), handler::sendToWorld)) {
+          if (!Fragmenter.send(out, exit.mtu(), this::identification, handler::sendToWorld)) {
             refuse(
                 open,
                 datagram,
@@ -380,18 +380,9 @@ public final class Router {
    */
   private void speak(OpenBody open, int speaker, ByteBuf message) {
     try {
-      int length = message.readableBytes();
-      int start = message.readerIndex() - Ipv4Packet.HEADER_LENGTH;
-      composed
-          .wrap(message, start, Ipv4Packet.HEADER_LENGTH + length)
-          .compose(
-              speaker,
-              packet.source(),
-              Ipv4Packet.PROTOCOL_ICMP,
-              /* identification= */ 0,
-              /* dontFragment= */ true,
-              length);
-      toHost(open, message.readerIndex(start));
+      toHost(
+          open,
+          AtomicDatagram.prepend(message, speaker, packet.source(), Ipv4Packet.PROTOCOL_ICMP));
     } finally {
       message.release();
     }
@@ -400,9 +391,10 @@ public final class Router {
   private void toHost(OpenBody open, ByteBuf whole) {
     counters.inPackets++;
     counters.inBytes += whole.readableBytes();
-    fragments(
+    Fragmenter.send(
         whole,
         open.mtu(),
+        this::identification,
         part -> {
           int length = part.readableBytes();
           ByteBuf carried = association.compose(MessageType.PACKET, circuit, length);
@@ -412,46 +404,9 @@ public final class Router {
         });
   }
 
-  private interface Part {
-    boolean send(ByteBuf packet);
-  }
-
-  /**
-   * Gives away a packet of ours, in fragments if the way carries no whole. RFC 791, 2.3.
-   *
-   * @return whether all of it was taken
-   */
-  private boolean fragments(ByteBuf whole, int mtu, Part to) {
-    int length = whole.readableBytes();
-    if (length <= mtu) {
-      return to.send(whole);
-    }
-    int start = whole.readerIndex();
-    composed.wrap(whole, start, length);
-    int ttl = composed.ttl();
-    composed
-        .compose(
-            composed.source(),
-            composed.destination(),
-            composed.protocol(),
-            /* identification= */ random.nextInt(1, 0x10000),
-            /* dontFragment= */ false,
-            length - Ipv4Packet.HEADER_LENGTH)
-        .setTtl(ttl);
-    return Fragmenter.cut(
-        length - Ipv4Packet.HEADER_LENGTH,
-        mtu,
-        (offset, size, more) -> {
-          ByteBuf part = ByteBufAllocator.DEFAULT.directBuffer(Ipv4Packet.HEADER_LENGTH + size);
-          try {
-            part.writeBytes(whole, start, Ipv4Packet.HEADER_LENGTH)
-                .writeBytes(whole, start + Ipv4Packet.HEADER_LENGTH + offset, size);
-            composed.wrap(part, 0, part.readableBytes()).composeFragment(offset, more, size);
-            return to.send(part);
-          } finally {
-            part.release();
-          }
-        });
+  /** Drawn by lot, so that it tells nothing; 0 is for packets that are not fragmented. */
+  private int identification() {
+    return random.nextInt(1, 0x10000);
   }
 
   private void drop(ByteBuf datagram, Drop reason) {
