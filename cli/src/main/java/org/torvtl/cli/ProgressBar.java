@@ -89,5 +89,7 @@ final class ProgressBar implements AutoCloseable {
       out.println();
       last = "";
     }
+    // What is said on standard output comes behind it.
+    StandardError.settle();
   }
 }

@@ -31,6 +31,7 @@ final class Teardown implements AutoCloseable {
     wasHungUp = !closed && Hangup.hasCome();
     wasAsked = !closed && !wasHungUp;
     close();
+    StandardError.settle();
   }
 
   /** What was opened is of use from here on. */

@@ -50,6 +50,7 @@ public final class Torvtl implements Runnable {
 
   /** Runs one command and ends the process with its exit status. */
   public static void main(String[] arguments) {
+    StandardError.install();
     ServiceUser.prepareToStartPrograms();
     // It asks for a report, of every process of this program where it is sent by name. One that has
     // none to give must not end of it, as it does by default.

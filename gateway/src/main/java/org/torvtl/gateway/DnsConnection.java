@@ -192,7 +192,7 @@ final class DnsConnection implements ConnectionHandler {
 
   private void send(ByteBuf response) {
     try {
-      if (closed) {
+      if (closed || outputShut) {
         return;
       }
       activeNanos = System.nanoTime();

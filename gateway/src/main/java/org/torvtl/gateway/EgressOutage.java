@@ -5,8 +5,8 @@ import java.time.Duration;
 import java.util.function.Consumer;
 
 /**
- * Whether the egress is away, for all lanes of a gateway: what one lane finds out is told once.
- * Safe for use by several threads.
+ * Whether the egress is away, for all lanes of a gateway: what one lane finds out is told once, and
+ * in the order in which it happened, so under the lock. Safe for use by several threads.
  */
 final class EgressOutage {
   private final Runnable gone;
@@ -15,7 +15,7 @@ final class EgressOutage {
   private long sinceNanos;
 
   /**
-   * @param gone told once when it goes
+   * @param gone told once when it goes; as the next, it must not block
    * @param back told once when it is back, with how long it was away
    */
   EgressOutage(Runnable gone, Consumer<Duration> back) {

@@ -4,7 +4,7 @@ package org.torvtl.gateway;
 import java.io.IOException;
 import java.time.Duration;
 
-/** Is told what a gateway loses, on one of its threads. */
+/** Is told what a gateway loses, on one of its threads, which it must not block. */
 @FunctionalInterface
 public interface GatewayListener {
   /**

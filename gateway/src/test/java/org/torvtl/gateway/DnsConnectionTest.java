@@ -6,12 +6,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.ObjLongConsumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -19,6 +22,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.torvtl.gateway.dns.DnsEvent;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.tcp.CloseReason;
+import org.torvtl.tcp.TcpConfig;
 import org.torvtl.wire.TcpSegment;
 import org.xbill.DNS.DClass;
 import org.xbill.DNS.Flags;
@@ -318,6 +322,113 @@ class DnsConnectionTest {
       assertThat(world.onLoop(() -> world.lane.stack().memory().heldBytes())).isZero();
       go.countDown();
       world.await("it is answered", () -> world.lane.dns().waiting() == 0);
+    }
+  }
+
+  private static FlowConfig idleAfter(Duration idle) {
+    return new FlowConfig(LaneWorld.LONG, LaneWorld.LONG, LaneWorld.LONG, idle, Set.of());
+  }
+
+  /** A lookup that never ends must not keep the connection; nor is it a fault when it ends then. */
+  @Test
+  void aLookupWithoutAnAnswerDoesNotKeepTheConnection() throws Exception {
+    try (var errors = new ErrorLog();
+        var world = new LaneWorld(idleAfter(Duration.ofSeconds(1)), 1500)) {
+      var go = new CountDownLatch(1);
+      world.proxy.plays(stream -> {
+        go.await();
+        stream.answer(ADDRESS);
+      });
+      var socket = connected(world, GuestHost.FAR);
+      socket.send(query(1, "www.example"));
+      socket.awaitEnd();
+      assertThat(world.onLoop(() -> world.lane.dns().waiting())).isEqualTo(1);
+      go.countDown();
+      world.await("it is answered after all", () -> world.lane.dns().waiting() == 0);
+      assertThat(socket.awaitClosed()).isEqualTo(CloseReason.RESET_BY_PEER);
+      assertThat(ids(socket)).isEmpty();
+      assertThat(world.lane.dnsCounters().count(DnsEvent.CONNECTION_IDLE)).isEqualTo(2);
+      assertThat(errors.lines()).isEmpty();
+    }
+  }
+
+  /** One that asks for a megabyte and reads nothing: what it has asked since is forgotten. */
+  @Test
+  void aGuestThatDoesNotTakeTheResponsesIsLetGo() throws Exception {
+    int queries = 5_000;
+    var longest = String.join(".", "x".repeat(63), "y".repeat(63), "z".repeat(63), "w".repeat(50));
+    var guestTcp = TcpConfig.defaults().withCapacity(64 << 10, 16 << 10);
+    var idle = Duration.ofMillis(1_500);
+    try (var errors = new ErrorLog();
+        var world = new LaneWorld(idleAfter(idle), 1500, guestTcp)) {
+      var all = new ByteArrayOutputStream();
+      for (int i = 0; i < queries; i++) {
+        all.writeBytes(query(i, longest + ".onion"));
+      }
+      var socket = connected(world, GuestHost.FAR);
+      socket.reading(false);
+      socket.send(all.toByteArray());
+      socket.finish();
+      var counters = world.lane.dnsCounters();
+      world.await("it is told the end", () -> counters.count(DnsEvent.CONNECTION_IDLE) == 1);
+      long answered = counters.count(DnsEvent.NAME_ONION);
+      assertThat(answered).as("it was not read any more").isLessThan(queries);
+      socket.reading(true);
+      socket.awaitEnd();
+      assertThat(socket.awaitClosed())
+          .as("all it has sent was taken")
+          .isEqualTo(CloseReason.NORMAL);
+      assertThat(counters.count(DnsEvent.NAME_ONION)).as("and not answered").isEqualTo(answered);
+      assertThat(errors.lines()).isEmpty();
+    }
+  }
+
+  /** Gives keys to what the stack calls, and fails what a timer does. */
+  private static final class FaultyForTimers implements IsolationPolicy {
+    private final IsolationPolicy inner = new PerGuestIsolation("cable0", new SecureRandom());
+    private final AtomicBoolean isFaulty = new AtomicBoolean(true);
+
+    @Override
+    public String keyOf(Request request) {
+      boolean isTimer =
+          StackWalker.getInstance()
+              .walk(frames ->
+                  frames.noneMatch(frame -> frame.getClassName().startsWith("org.torvtl.stack.")));
+      if (isTimer && isFaulty.getAndSet(false)) {
+        throw new IllegalStateException("a fault in a timer");
+      }
+      return inner.keyOf(request);
+    }
+
+    @Override
+    public void forget(long guest) {
+      inner.forget(guest);
+    }
+
+    @Override
+    public void count(ObjLongConsumer<String> sink) {
+      inner.count(sink);
+    }
+  }
+
+  /** It asks too fast, so a timer goes on with it. */
+  @Test
+  void aFaultInATimerCutsTheConnection() throws Exception {
+    try (var errors = new ErrorLog();
+        var world = new LaneWorld(new FaultyForTimers())) {
+      var all = new ByteArrayOutputStream();
+      for (int i = 0; i < 400; i++) {
+        all.writeBytes(query(i, "x.onion"));
+      }
+      var socket = connected(world, GuestHost.FAR);
+      socket.send(all.toByteArray());
+      assertThat(socket.awaitClosed()).isEqualTo(CloseReason.RESET_BY_PEER);
+      assertThat(errors.lines()).containsExactly(ErrorLog.CUT);
+      var other = connected(world, GuestHost.FAR);
+      other.send(query(1, "x.onion"));
+      other.finish();
+      other.awaitEnd();
+      assertThat(ids(other)).containsExactly(1);
     }
   }
 }

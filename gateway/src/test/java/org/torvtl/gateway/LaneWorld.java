@@ -53,7 +53,21 @@ final class LaneWorld implements AutoCloseable {
 
   /** One whose flows together may hold so much. */
   LaneWorld(int bufferBytes) throws Exception {
-    this(PATIENT, 1500, TcpConfig.defaults(), egress -> egress, bufferBytes);
+    this(PATIENT, 1500, TcpConfig.defaults(), egress -> egress, bufferBytes, perGuest());
+  }
+
+  LaneWorld(IsolationPolicy isolation) throws Exception {
+    this(
+        PATIENT,
+        1500,
+        TcpConfig.defaults(),
+        egress -> egress,
+        StackConfig.DEFAULT_BUFFER_BYTES,
+        isolation);
+  }
+
+  private static IsolationPolicy perGuest() {
+    return new PerGuestIsolation("cable0", new SecureRandom());
   }
 
   /**
@@ -61,7 +75,7 @@ final class LaneWorld implements AutoCloseable {
    */
   LaneWorld(FlowConfig timeouts, int mtu, TcpConfig guestTcp, UnaryOperator<Egress> egress)
       throws Exception {
-    this(timeouts, mtu, guestTcp, egress, StackConfig.DEFAULT_BUFFER_BYTES);
+    this(timeouts, mtu, guestTcp, egress, StackConfig.DEFAULT_BUFFER_BYTES, perGuest());
   }
 
   private LaneWorld(
@@ -69,7 +83,8 @@ final class LaneWorld implements AutoCloseable {
       int mtu,
       TcpConfig guestTcp,
       UnaryOperator<Egress> egress,
-      int bufferBytes)
+      int bufferBytes,
+      IsolationPolicy isolation)
       throws Exception {
     cable = new LoopCable(mtu);
     lane =
@@ -86,7 +101,7 @@ final class LaneWorld implements AutoCloseable {
                 address -> false,
                 LongUnaryOperator.identity()),
             egress.apply(new TorEgress(proxy.address(), PeerCheck.ANY)),
-            new PerGuestIsolation("cable0", new SecureRandom()),
+            isolation,
             new SecureRandom(),
             timeouts,
             new ControlConnections(),

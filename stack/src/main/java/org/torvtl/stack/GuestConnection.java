@@ -365,6 +365,18 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     return receivedNanos;
   }
 
+  /** See {@link TcpConnection#askIfAlive}. */
+  void askIfAlive(long nowNanos) {
+    try {
+      tcp.askIfAlive(nowNanos);
+      settle();
+    } catch (RuntimeException e) {
+      fail(e);
+    } catch (OutOfMemoryError e) {
+      outOfMemory(e);
+    }
+  }
+
   /**
    * The guest is found at another MAC address, and knows nothing of this connection there: ends it
    * as one whose guest has vanished, with a RST to that address.

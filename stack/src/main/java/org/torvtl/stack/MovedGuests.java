@@ -11,10 +11,10 @@ import org.jspecify.annotations.Nullable;
  * Guests that have another MAC address now. Connections belong to a MAC address; those of before
  * would hang in silence, for nothing that is sent to the old address arrives.
  *
- * <p>A guest has moved when its IPv4 address is heard from another MAC address of the same owner;
- * what is still heard from the one before stays, since a host with several network cards may use
- * them all. Nothing is believed of an address that is another owner's, or a guest could end its
- * neighbours' connections.
+ * <p>A guest may have moved when its IPv4 address is heard from another MAC address of the same
+ * owner. But a host with several network cards may use them all: what is idle at the one before is
+ * asked there whether it is still alive, and has moved only if it does not answer. Nothing is
+ * believed of an address that is another owner's, or a guest could end its neighbours' connections.
  *
  * <p>The memory is bounded, and shared out by owner; see {@link OwnedKeys}.
  */
@@ -22,9 +22,10 @@ final class MovedGuests {
   static final int CAPACITY = 1024;
 
   /**
-   * So long after the first frame from a new MAC address it is found out whether the old one is.
+   * After the first frame from a new MAC address so long passes until connections at the old one
+   * are asked, and as long again until those that have not answered are ended.
    */
-  static final long SETTLED_NANOS = TimeUnit.SECONDS.toNanos(1);
+  static final long STEP_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
   /**
    * @param owner the guest's
@@ -39,13 +40,37 @@ final class MovedGuests {
     }
   }
 
-  /**
-   * Where a guest is now.
-   *
-   * @param mac its MAC address
-   * @param nanos when it was heard from there first
-   */
-  record Move(long mac, long nanos) {}
+  /** What is to be done with connections at a MAC address that was left. */
+  enum Step {
+    WAIT,
+    ASK,
+    END
+  }
+
+  /** Where a guest is now. */
+  static final class Move {
+    private final long mac;
+    private final long nanos;
+    private boolean isAsked;
+    private long askedNanos;
+
+    private Move(long mac, long nanos) {
+      this.mac = mac;
+      this.nanos = nanos;
+    }
+
+    /** The guest's MAC address. */
+    long mac() {
+      return mac;
+    }
+
+    Step step(long nowNanos) {
+      if (nowNanos - (isAsked ? askedNanos : nanos) < STEP_NANOS) {
+        return Step.WAIT;
+      }
+      return isAsked ? Step.END : Step.ASK;
+    }
+  }
 
   private final LongUnaryOperator owners;
   private final Map<Guest, Long> macs = new HashMap<>();
@@ -61,7 +86,7 @@ final class MovedGuests {
    *
    * @param mac its MAC address
    * @param address its IPv4 address, network byte order
-   * @return whether that may be a move, of which {@link #move} tells once it is settled
+   * @return whether that may be a move, of which {@link #move} tells
    */
   boolean heard(long mac, int address, long nowNanos) {
     long owner = owners.applyAsLong(mac);
@@ -84,24 +109,33 @@ final class MovedGuests {
   }
 
   /**
-   * Whether, and where to, the guest of a connection has moved since it was last heard there.
+   * Whether, and where to, the guest of a connection may have moved since it was last heard there.
    *
    * @param mac the connection's, as the next
    * @param receivedNanos when the guest was last heard on it
    */
-  @Nullable Move move(long mac, int address, long receivedNanos, long nowNanos) {
+  @Nullable Move move(long mac, int address, long receivedNanos) {
     var move = moves.get(new Guest(owners.applyAsLong(mac), address));
-    return move != null
-            && move.mac != mac
-            && receivedNanos - move.nanos < 0
-            && nowNanos - move.nanos >= SETTLED_NANOS
-        ? move
-        : null;
+    return move != null && move.mac != mac && receivedNanos - move.nanos < 0 ? move : null;
   }
 
-  /** Forgets the moves that are settled; whether there are others. */
+  /**
+   * What was due for all connections was done: forgets the moves that are settled. Whether there
+   * are others.
+   */
   boolean settle(long nowNanos) {
-    moves.values().removeIf(move -> nowNanos - move.nanos >= SETTLED_NANOS);
+    moves
+        .values()
+        .removeIf(move ->
+            switch (move.step(nowNanos)) {
+              case WAIT -> false;
+              case ASK -> {
+                move.isAsked = true;
+                move.askedNanos = nowNanos;
+                yield false;
+              }
+              case END -> true;
+            });
     return !moves.isEmpty();
   }
 }

@@ -187,25 +187,33 @@ final class TcpTable {
    */
   void heard(long guest, int address, long nowNanos) {
     if (moved.heard(guest, address, nowNanos) && !moveTimer.isSet()) {
-      timers.set(moveTimer, nowNanos + MovedGuests.SETTLED_NANOS);
+      timers.set(moveTimer, nowNanos + MovedGuests.STEP_NANOS);
     }
   }
 
   /**
-   * Ends the connections of guests that have moved to another MAC address, and tells them there.
+   * Ends the connections of guests that have moved to another MAC address, and tells them there;
+   * before that, asks them at the old one.
    */
   private void endMoved(long nowNanos) {
     for (var connection : List.copyOf(connections.values())) {
       var move =
-          moved.move(
-              connection.guest(), connection.guestAddress(), connection.receivedNanos(), nowNanos);
+          moved.move(connection.guest(), connection.guestAddress(), connection.receivedNanos());
       if (move != null) {
-        counters.drop(Drop.GUEST_MOVED);
-        connection.endAt(move.mac());
+        switch (move.step(nowNanos)) {
+          case WAIT -> {
+            // Its guest may be heard yet.
+          }
+          case ASK -> connection.askIfAlive(nowNanos);
+          case END -> {
+            counters.drop(Drop.GUEST_MOVED);
+            connection.endAt(move.mac());
+          }
+        }
       }
     }
     if (moved.settle(nowNanos)) {
-      timers.set(moveTimer, nowNanos + MovedGuests.SETTLED_NANOS);
+      timers.set(moveTimer, nowNanos + MovedGuests.STEP_NANOS);
     }
   }
 

@@ -26,6 +26,7 @@ class MovedGuestsTest {
   private static final int GUEST_IP = Ipv4Address.parse("203.0.113.9");
   private static final int OTHER_IP = Ipv4Address.parse("203.0.113.10");
   private static final int FAR_IP = Ipv4Address.parse("198.51.100.7");
+  private static final int STEP_MILLIS = 10;
   private static final int TRANSPORT = EthernetFrame.HEADER_LENGTH + Ipv4Packet.HEADER_LENGTH;
 
   private final MemoryLink[] cable = MemoryLink.pair(Link.Medium.ETHERNET, 1500);
@@ -34,6 +35,7 @@ class MovedGuestsTest {
   private LongUnaryOperator owners = mac -> -1;
   private long now;
   private int answered;
+  private long asked;
   private final Stack stack =
       new Stack(
           cable[0],
@@ -74,6 +76,7 @@ class MovedGuestsTest {
           new TcpSegment()
               .wrap(frame, frame.readerIndex() + TRANSPORT, frame.readableBytes() - TRANSPORT);
       answered = segment.sequence();
+      asked = ethernet.destination();
       if (segment.has(TcpSegment.RST)) {
         resetAt.add(ethernet.destination());
       }
@@ -102,6 +105,14 @@ class MovedGuestsTest {
   }
 
   private void after(long millis) {
+    long end = now + TimeUnit.MILLISECONDS.toNanos(millis);
+    while (now < end) {
+      busyFor(Math.min(STEP_MILLIS, TimeUnit.NANOSECONDS.toMillis(end - now)));
+    }
+  }
+
+  /** Nothing is done meanwhile. */
+  private void busyFor(long millis) {
     now += TimeUnit.MILLISECONDS.toNanos(millis);
     stack.onDeadline();
     receive();
@@ -155,6 +166,67 @@ class MovedGuestsTest {
     after(1);
     tcp(OLD, GUEST_IP, 1000, TcpSegment.ACK, 101, next);
     after(1100);
+    assertThat(resetAt).isEmpty();
+    assertThat(stack.connections()).isEqualTo(2);
+  }
+
+  /** Both are alive, but an idle connection says nothing of itself. */
+  @Test
+  void anIdleConnectionThatAnswersAtTheOldAddressIsKept() {
+    open(OLD, GUEST_IP, 1000);
+    int next = answered + 1;
+    open(OLD, GUEST_IP, 1001);
+    after(1);
+    open(NEW, GUEST_IP, 1002);
+    asked = 0;
+    after(550);
+    assertThat(asked).isEqualTo(OLD);
+    assertThat(stack.tcpCounters().keepAlives()).isEqualTo(2);
+    // The second does not answer.
+    tcp(OLD, GUEST_IP, 1000, TcpSegment.ACK, 101, next);
+    after(600);
+    assertThat(resetAt).containsExactly(NEW);
+    assertThat(stack.connections()).isEqualTo(2);
+    after(60_000);
+    assertThat(stack.connections()).isEqualTo(2);
+  }
+
+  /** Two network cards that speak by turns, with an idle connection at each. */
+  @Test
+  void twoAddressesThatAlternateKeepTheirConnections() {
+    open(OLD, GUEST_IP, 1000);
+    int atOld = answered + 1;
+    after(1);
+    open(NEW, GUEST_IP, 1000);
+    int atNew = answered + 1;
+    after(1);
+    for (int i = 0; i < 20; i++) {
+      arp(i % 2 == 0 ? OLD : NEW);
+      asked = 0;
+      for (int j = 0; j < 4; j++) {
+        after(500);
+        if (asked != 0) {
+          tcp(asked, GUEST_IP, 1000, TcpSegment.ACK, 101, asked == OLD ? atOld : atNew);
+          asked = 0;
+        }
+      }
+    }
+    assertThat(resetAt).isEmpty();
+    assertThat(stack.connections()).isEqualTo(2);
+    assertThat(stack.tcpCounters().keepAlives()).isEqualTo(20);
+  }
+
+  /** However busy the gateway is: a question that was not put is not one without an answer. */
+  @Test
+  void aConnectionIsAskedBeforeItIsEnded() {
+    open(OLD, GUEST_IP, 1000);
+    int next = answered + 1;
+    after(1);
+    open(NEW, GUEST_IP, 1001);
+    busyFor(10_000);
+    assertThat(resetAt).isEmpty();
+    tcp(OLD, GUEST_IP, 1000, TcpSegment.ACK, 101, next);
+    busyFor(10_000);
     assertThat(resetAt).isEmpty();
     assertThat(stack.connections()).isEqualTo(2);
   }

@@ -320,7 +320,7 @@ public final class TcpConnection {
       } else if (receiver != null && sender != null) {
         receiver.ack().onDeadline(nowNanos);
         if (Deadlines.isPast(keepAliveDeadlineNanos(sender), nowNanos)) {
-          askIfAlive(receiver, sender, nowNanos);
+          askOrGiveUp(receiver, sender, nowNanos);
         } else if (sender.onDeadline(nowNanos)) {
           giveUp();
         }
@@ -338,15 +338,33 @@ public final class TcpConnection {
         : keepAlive.deadlineNanos();
   }
 
-  /** Sends what the peer must answer: a segment it has acknowledged already. */
-  private void askIfAlive(Receiver input, Sender output, long nowNanos) {
+  /** Asks an idle peer, or gives it up. */
+  private void askOrGiveUp(Receiver input, Sender output, long nowNanos) {
     if (keepAlive.isExhausted()) {
       giveUp();
       return;
     }
-    counters.keepAlives++;
     keepAlive.asked(nowNanos);
-    writer.writeAck(input, output.next() - 1, nowNanos);
+    ask(input, output, nowNanos);
+  }
+
+  /** Sends what the peer must answer: a segment it has acknowledged already. */
+  private void ask(Receiver input, Sender output, long nowNanos) {
+    counters.keepAlives++;
+    writer.writeAck(input, output.unacknowledged() - 1, nowNanos);
+  }
+
+  /**
+   * Asks a peer at once, out of turn, for a sign that it is there. One that is answers: RFC 9293,
+   * section 3.8.4. Does nothing before the handshake is complete, or once the connection is over.
+   */
+  public void askIfAlive(long nowNanos) {
+    if (receiver != null
+        && sender != null
+        && state != TcpState.TIME_WAIT
+        && state != TcpState.CLOSED) {
+      ask(receiver, sender, nowNanos);
+    }
   }
 
   /**

@@ -59,13 +59,20 @@ final class AnswerOrder {
     if (series == null) {
       return;
     }
-    for (var first = series.peek(); first != null && first.isSettled(); first = series.peek()) {
-      series.remove();
-      if (series.isEmpty()) {
-        waiting.remove(key);
-      }
-      onLeft.accept(first);
+    var first = series.peek();
+    if (first == null || !first.isSettled()) {
+      return;
+    }
+    series.remove();
+    if (series.isEmpty()) {
+      waiting.remove(key);
+    }
+    onLeft.accept(first);
+    try {
       first.leave();
+    } finally {
+      // One whose response fails does not keep those behind it; they are few.
+      settled(waiter);
     }
   }
 

@@ -260,23 +260,35 @@ public final class DnsService {
     }
   }
 
+  /** A lookup that cannot be asked for is over at once, and its place is free. */
   private void ask(Lookup lookup) {
-    Future<?> answer =
-        switch (lookup.key.question) {
-          case DnsQuestion.Address(var name) -> resolver.resolve(lookup.key.isolationKey, name);
-          case DnsQuestion.Pointer(var address) ->
-              resolver.resolvePtr(lookup.key.isolationKey, address);
-          case DnsQuestion.Settled settled ->
-              throw new IllegalStateException("nothing to ask for " + settled);
-        };
-    lookup.answer = answer;
-    answer.addListener(done -> {
+    try {
+      lookup.answer = answerOf(lookup);
+    } catch (RuntimeException | OutOfMemoryError e) {
+      try {
+        finish(lookup, DnsEvent.LOOKUP_FAILED, null);
+      } catch (RuntimeException | OutOfMemoryError again) {
+        e.addSuppressed(again);
+      }
+      throw e;
+    }
+    lookup.answer.addListener(done -> {
       if (loop.inEventLoop()) {
         onAnswer(lookup, done);
       } else {
         loop.execute(() -> onAnswer(lookup, done));
       }
     });
+  }
+
+  private Future<?> answerOf(Lookup lookup) {
+    return switch (lookup.key.question) {
+      case DnsQuestion.Address(var name) -> resolver.resolve(lookup.key.isolationKey, name);
+      case DnsQuestion.Pointer(var address) ->
+          resolver.resolvePtr(lookup.key.isolationKey, address);
+      case DnsQuestion.Settled settled ->
+          throw new IllegalStateException("nothing to ask for " + settled);
+    };
   }
 
   private void onAnswer(Lookup lookup, Future<?> done) {
@@ -349,10 +361,14 @@ public final class DnsService {
       return;
     }
     answered.add(new Answered(lookup, outcome, record));
-    if (!isAnswering) {
-      answerNowAndLater();
+    try {
+      if (!isAnswering) {
+        answerNowAndLater();
+      }
+    } finally {
+      // The place is free, whatever became of the answer.
+      startQueued();
     }
-    startQueued();
   }
 
   /** Whatever one answer fails of, the others are given. */
