@@ -91,7 +91,6 @@ class UploadTest {
     var file = file(bytes);
     var direct = startUpload(Client.SOCKS, file, bytes + "-socks").await(DEADLINE).orThrow();
     var upload = startUpload(Client.GUEST, file, bytes + "-guest").await(DEADLINE);
-    print("ftp " + bytes, upload.took(), direct.took());
     assertThat(upload.exitStatus()).as("%s%n%s", upload, ftp.log()).isZero();
     assertThat(ftp.digest(bytes + "-guest")).isEqualTo(digest(file));
     assertThat(ftp.digest(bytes + "-socks")).isEqualTo(digest(file));
@@ -119,7 +118,6 @@ class UploadTest {
             Client.GUEST,
             slowFile,
             "slow-guest");
-    print("ftp 60000 around another", took, direct);
     assertThat(took).isLessThanOrEqualTo(direct.plus(TOLERANCE));
     assertThat(ftp.digest("quick-guest")).isEqualTo(digest(quickFile));
     assertThat(ftp.digest("slow-guest")).isEqualTo(digest(slowFile));
@@ -159,12 +157,13 @@ class UploadTest {
   void byFtpForSeconds() throws Exception {
     var file = file(20_000_000);
     var direct =
-        startUpload(Client.SOCKS, file, "long-socks", "--limit-rate", "5M").await(DEADLINE);
+        startUpload(Client.SOCKS, file, "long-socks", "--limit-rate", "5M")
+            .await(DEADLINE)
+            .orThrow();
     var upload =
         startUpload(Client.GUEST, file, "long-guest", "--limit-rate", "5M")
             .await(DEADLINE)
             .orThrow();
-    print("ftp 20000000 slow", upload.took(), direct.orThrow().took());
     assertThat(upload.took())
         .isGreaterThan(Duration.ofSeconds(3))
         .isLessThanOrEqualTo(direct.took().plus(TOLERANCE));
@@ -178,7 +177,6 @@ class UploadTest {
     var file = file(bytes);
     var direct = sendByNetcat(Client.SOCKS, port, file);
     var took = sendByNetcat(Client.GUEST, port, file);
-    print("nc %d %d".formatted(port, bytes), took, direct);
     assertThat(took).isLessThanOrEqualTo(direct.plus(TOLERANCE));
   }
 
@@ -235,11 +233,6 @@ class UploadTest {
       }
       assertThat(server.output()).contains(digest(question), digest(post));
     }
-  }
-
-  private static void print(String what, Duration took, Duration direct) {
-    System.out.printf(
-        "FIGURE %s: guest %d ms, SOCKS %d ms%n", what, took.toMillis(), direct.toMillis());
   }
 
   private RunningCommand startUpload(Client client, String file, String name, String... options)
