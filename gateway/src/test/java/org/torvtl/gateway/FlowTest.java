@@ -612,7 +612,7 @@ class FlowTest {
                     .matches(
                         onUnixSocket
                             ? ".*:82: ended by both; 3 bytes out, 5 in, .* s"
-                            : ".*:82: cut: .*; 3 bytes out, \\d in, .* s"),
+                            : ".*:82: cut: the stream is gone: Connection reset by peer; 3 bytes out, \\d in, .* s"),
             line -> assertThat(line).matches(".*:81: refused: .*; 0 bytes out, 0 in, .* s"));
   }
 
