@@ -6,6 +6,7 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -62,6 +63,18 @@ record GuestPlace(
 
   String name() {
     return in.name();
+  }
+
+  /** Whether the device is there already; else it is made. */
+  boolean isThere() throws IOException {
+    return namespace == null ? in.exists() : namespace.call(in::exists);
+  }
+
+  /** Has a line told when the guest's own namespace has gone. */
+  void watch(Consumer<String> tell) throws IOException {
+    if (namespace != null) {
+      NamespaceWatch.start(namespace, name(), tell);
+    }
   }
 
   /**

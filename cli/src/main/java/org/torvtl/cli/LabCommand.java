@@ -112,8 +112,8 @@ final class LabCommand implements Runnable {
             .withPorts(socksPort, controlPort)
             .withNodes(AUTHORITIES, relays)
             .asDetached();
-    requireFree(socksPort, options);
-    requireFree(controlPort, options);
+    requireFree(socksPort, options, name);
+    requireFree(controlPort, options, name);
     long begun = System.nanoTime();
     PrivateTorNetwork lab;
     try (var bar = new ProgressBar(name.lab())) {
@@ -137,7 +137,8 @@ final class LabCommand implements Runnable {
   }
 
   /** Tells at once what tor would tell at the end: that a port is taken. */
-  private void requireFree(int port, LabOptions options) throws IOException, UserException {
+  private void requireFree(int port, LabOptions options, Name name)
+      throws IOException, UserException {
     try (var socket = new ServerSocket()) {
       socket.setReuseAddress(true);
       socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
@@ -145,9 +146,7 @@ final class LabCommand implements Runnable {
       if (Files.exists(options.base().resolve("lab-" + options.name()))
           && PrivateTorNetwork.attach(options.base(), options.name()).isUp()) {
         throw new UserException(
-            "lab %1$s is already up (end it: torvtl lab down --name %1$s)"
-                .formatted(options.name()),
-            e);
+            "%s is already up (end it: torvtl lab down%s)".formatted(name.lab(), name.option()), e);
       }
       throw new UserException(
           "cannot use port %d: %s (by another lab? choose with --socks-port and --control-port; 0 is any)"

@@ -31,6 +31,7 @@ class PortConverter implements ITypeConverter<Integer> {
         return port;
       }
     }
-    throw new TypeConversionException("'%s' is no TCP port (%d to 65535)".formatted(text, least));
+    throw new TypeConversionException(
+        "'%s' is not a TCP port (%d to 65535)".formatted(text, least));
   }
 }

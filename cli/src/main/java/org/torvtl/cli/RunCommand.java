@@ -41,8 +41,8 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     sortOptions = false,
     customSynopsis = {
-      "torvtl run -d DEV [-d DEV]... [-a ADDR [-p PORT]] [OPTION]...",
-      "       torvtl run -r DEV -t DEV [-a ADDR [-p PORT]] [OPTION]...",
+      "torvtl run -d DEV [-d DEV]... [-a ADDR -p PORT | -a unix:PATH] [OPTION]...",
+      "       torvtl run -r DEV -t DEV [-a ADDR -p PORT | -a unix:PATH] [OPTION]...",
       "       torvtl run --tun DEV [--route DEST[,DEST]...] [OPTION]...",
       ""
     },
@@ -66,6 +66,8 @@ import picocli.CommandLine.Spec;
       "Signals: INT (Ctrl-C) and TERM end it, and open this host again; HUP, of a terminal that was"
           + " closed, ends it and leaves the packet filters and routes in force. USR1 writes its"
           + " counters, which docs/counters.md explains, QUIT the stacks of its threads, and it goes on; USR2 does nothing.",
+      "",
+      "Exit status: 130 after Ctrl-C, 143 after TERM, 1 if it cannot serve.",
       "",
       "docs/guests has pages for VMware, Xen, QEMU and libvirt, VirtualBox and containers."
     })
@@ -110,7 +112,7 @@ final class RunCommand implements Callable<Integer> {
 
   @Option(
       names = {"-v", "--verbose"},
-      description = "Log each flow when it is over.")
+      description = "Log each flow, and each lookup of a name, when it is over.")
   private boolean verbose;
 
   @Spec private CommandSpec spec;
@@ -135,8 +137,10 @@ final class RunCommand implements Callable<Integer> {
     try (var teardown = new Teardown()) {
       Guests.checkSeparate(places);
       var devices = new ArrayList<GuestDevice>();
+      var names = new ArrayList<String>();
       for (var place : places) {
         var recordedAs = places.size() == 1 ? null : place.name();
+        names.add(place.isThere() ? place.name() : place.name() + " (made now)");
         devices.add(open(place, gatewayAddress, recordedAs, teardown));
       }
       Descriptors.fit(devices, spec.commandLine().getErr());
@@ -182,15 +186,18 @@ final class RunCommand implements Callable<Integer> {
       gateway.start();
       (capture.takesStandardOutput() ? spec.commandLine().getErr() : spec.commandLine().getOut())
           .printf(
-              "ready: %s through Tor at %s; the gateway is %s; Ctrl-C ends it%n",
+              "ready: %s through Tor at %s; the gateway is %s; process %d; Ctrl-C ends it%n",
               isRouting
                   ? "what this host sends to %s goes by %s"
                       .formatted(text(first.destinations()), first.name())
-                  : places.stream().map(GuestPlace::name).collect(Collectors.joining(", "))
-                      + (places.size() == 1 ? " goes" : " go"),
+                  : String.join(", ", names) + (names.size() == 1 ? " goes" : " go"),
               ProxyOptions.text(socks),
-              Ipv4Address.toString(gatewayAddress))
+              Ipv4Address.toString(gatewayAddress),
+              ProcessHandle.current().pid())
           .flush();
+      for (var place : places) {
+        place.watch(this::tell);
+      }
       teardown.serves();
       end.get();
       return 0;
@@ -270,12 +277,12 @@ final class RunCommand implements Callable<Integer> {
                   .formatted(ProxyOptions.text(external), TorReport.seconds(away.toNanos())));
         }
       }
-
-      private void tell(String line) {
-        spec.commandLine().getErr().println(line);
-        spec.commandLine().getErr().flush();
-      }
     };
+  }
+
+  private void tell(String line) {
+    spec.commandLine().getErr().println(line);
+    spec.commandLine().getErr().flush();
   }
 
   private static StackConfig config(GuestPlace place, int gatewayAddress)

@@ -50,6 +50,7 @@ final class TapCommand implements Runnable {
       throws SystemCallException, UserException {
     var networkInterface = Arguments.networkInterface(spec, "NAME", name);
     var owner = user == null ? null : named(user);
+    boolean found = networkInterface.exists();
     try (var device =
         multiQueue
             ? TunDevice.openForQueues(networkInterface, Link.Medium.ETHERNET)
@@ -60,7 +61,9 @@ final class TapCommand implements Runnable {
       device.setPersistent(true);
     }
     networkInterface.up();
-    spec.commandLine().getOut().println(name + " is there and up");
+    spec.commandLine()
+        .getOut()
+        .println(name + (found ? " was there, and is up" : " is made, and up"));
   }
 
   private static User named(String name) throws SystemCallException, UserException {

@@ -21,6 +21,9 @@ import org.torvtl.tor.process.SupervisedTor;
 final class TorReport implements SupervisedTor.Listener, AutoCloseable {
   static final Duration PATIENCE = Duration.ofSeconds(30);
 
+  /** Until it is told again. */
+  private static final Duration AGAIN = Duration.ofMinutes(2);
+
   private static final Logger log = LoggerFactory.getLogger(TorReport.class);
   private static final int MOST_KINDS = 32, DONE = 100;
 
@@ -88,17 +91,23 @@ final class TorReport implements SupervisedTor.Listener, AutoCloseable {
       percent = step.percent();
       cancelStall();
       if (percent < DONE) {
-        stall = timers.schedule(() -> stalls(step), PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+        expectProgress(step, nanoClock.getAsLong(), PATIENCE);
       }
     }
   }
 
-  private synchronized void stalls(SupervisedTor.Event.Bootstrap step) {
+  private void expectProgress(SupervisedTor.Event.Bootstrap last, long lastNanos, Duration within) {
+    stall =
+        timers.schedule(() -> stalls(last, lastNanos), within.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  private synchronized void stalls(SupervisedTor.Event.Bootstrap step, long sinceNanos) {
     if (step.percent() == percent) {
+      expectProgress(step, sinceNanos, AGAIN);
       tell(
           "tor has made no progress for %d s at %d %% (%s%s): %s"
               .formatted(
-                  PATIENCE.toSeconds(),
+                  TimeUnit.NANOSECONDS.toSeconds(nanoClock.getAsLong() - sinceNanos),
                   step.percent(),
                   step.summary(),
                   step.tag().isEmpty() ? "" : ", " + step.tag(),

@@ -2,7 +2,6 @@
 package org.torvtl.cli;
 
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.FileSystemException;
 import java.util.List;
 import picocli.AutoComplete;
@@ -38,9 +37,6 @@ public final class Torvtl implements Runnable {
           OnionCommand.class,
           AutoComplete.GenerateCompletion.class,
           Help.class);
-
-  /** Two dashes and three letters. */
-  private static final int BEGIN_LENGTH = 5;
 
   @Spec private CommandSpec spec;
 
@@ -102,35 +98,31 @@ public final class Torvtl implements Runnable {
     var name = command.getCommandSpec().qualifiedName();
     var err = command.getErr();
     err.printf("%s: %s%n", name, what(thrown, command));
-    if (!suggest(thrown, name, err)) {
-      if (command.getSubcommands().isEmpty()) {
-        // All of its options would push what is wrong out of sight.
-        err.printf("see: %s --help%n", name);
-      } else {
-        command.usage(err);
-      }
+    boolean isWordWrong = suggest(thrown, command) || thrown instanceof UnmatchedArgumentException;
+    if (isWordWrong || command.getSubcommands().isEmpty()) {
+      // All of its options would push what is wrong out of sight.
+      err.printf("see: %s --help%n", name);
+    } else {
+      command.usage(err);
     }
     return command.getCommandSpec().exitCodeOnInvalidInput();
   }
 
-  /**
-   * Names what may have been meant, and answers whether there is anything. Of options only those
-   * that begin alike: for picocli, {@code --foo} is much like {@code --force}.
-   */
-  private static boolean suggest(ParameterException thrown, String name, PrintWriter err) {
+  /** Names what may have been meant, and answers whether there is anything. */
+  private static boolean suggest(ParameterException thrown, CommandLine command) {
     if (!(thrown instanceof UnmatchedArgumentException unmatched)) {
       return false;
     }
+    var spec = command.getCommandSpec();
     var word = unmatched.getUnmatched().getFirst();
-    var begin = word.substring(0, Math.min(word.length(), BEGIN_LENGTH));
     var alike =
         unmatched.isUnknownOption()
-            ? unmatched.getSuggestions().stream()
-                .filter(option -> option.startsWith(begin))
-                .toList()
-            : unmatched.getSuggestions().stream().map(command -> name + " " + command).toList();
+            ? Spelling.alike(word, spec.optionsMap().keySet())
+            : Spelling.alike(word, spec.subcommands().keySet()).stream()
+                .map(name -> spec.qualifiedName() + " " + name)
+                .toList();
     if (!alike.isEmpty()) {
-      err.printf("did you mean: %s?%n", String.join(" or ", alike));
+      command.getErr().printf("did you mean: %s?%n", String.join(" or ", alike));
     }
     return !alike.isEmpty();
   }
@@ -144,7 +136,10 @@ public final class Torvtl implements Runnable {
   }
 
   private static String what(ParameterException thrown, CommandLine command) {
-    if (thrown instanceof UnmatchedArgumentException unmatched && !unmatched.isUnknownOption()) {
+    if (thrown instanceof UnmatchedArgumentException unmatched && unmatched.isUnknownOption()) {
+      return "there is no option '%s'".formatted(unmatched.getUnmatched().getFirst());
+    }
+    if (thrown instanceof UnmatchedArgumentException unmatched) {
       var word = "'" + unmatched.getUnmatched().getFirst() + "'";
       return command.getSubcommands().isEmpty()
           ? word + " belongs to no option (is one missing before it?)"

@@ -34,9 +34,10 @@ class TorReportTest {
           timers,
           () -> nowNanos);
 
-  /** Keeps what is scheduled, all of it for half a minute from now. */
-  private static final class Timers extends ScheduledThreadPoolExecutor {
+  /** Keeps what is scheduled, until the time is there. */
+  private final class Timers extends ScheduledThreadPoolExecutor {
     final Queue<ScheduledFuture<?>> scheduled = new ArrayDeque<>();
+    final Queue<Long> delays = new ArrayDeque<>();
     final Queue<Runnable> actions = new ArrayDeque<>();
 
     Timers() {
@@ -45,17 +46,20 @@ class TorReportTest {
 
     @Override
     public ScheduledFuture<?> schedule(Runnable action, long delay, TimeUnit unit) {
-      assertThat(unit.toSeconds(delay)).isEqualTo(30);
       var future = super.schedule((Callable<Integer>) () -> 0, 1, TimeUnit.DAYS);
       actions.add(action);
       scheduled.add(future);
+      delays.add(unit.toNanos(delay));
       return future;
     }
 
+    /** Fires what is scheduled now, each when so much time has passed. */
     void fire() {
-      while (!scheduled.isEmpty()) {
+      for (int count = scheduled.size(); count > 0; count--) {
         var action = actions.remove();
+        long delayNanos = delays.remove();
         if (!scheduled.remove().isCancelled()) {
+          nowNanos += delayNanos;
           action.run();
         }
       }
@@ -104,6 +108,23 @@ class TorReportTest {
     assertThat(told())
         .contains("no progress for 30 s at 5 %", "Connecting to a relay", "conn")
         .contains("firewall", "clock", "bridges");
+  }
+
+  /** Else its user waits without knowing whether it still tries. */
+  @Test
+  void itIsToldAgainAsLongAsNothingMoves() {
+    report.event(step(5, "conn", "Connecting to a relay"));
+    timers.fire();
+    timers.fire();
+    timers.fire();
+    assertThat(told().lines().map(line -> line.replaceFirst(" at .*", "")))
+        .containsExactly(
+            "tor has made no progress for 30 s",
+            "tor has made no progress for 150 s",
+            "tor has made no progress for 270 s");
+    report.event(step(100, "done", "Done"));
+    timers.fire();
+    assertThat(told().lines()).hasSize(3);
   }
 
   @Test

@@ -4,6 +4,7 @@ package org.torvtl.e2e;
 import java.io.Closeable;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -45,6 +46,13 @@ public final class PrivateLab implements Closeable {
   /** The torrc with which another tor of the machine joins the network. */
   public String clientTorrc() {
     return "/run/torvtl/lab-" + name + "/client.torrc";
+  }
+
+  /** Starts a command in the network behind the exits, where the lab's names point. */
+  public RunningCommand startInWorld(List<String> command) throws IOException {
+    var whole = new ArrayList<>(List.of("nsenter", "--net=/run/netns/torvtl-" + name));
+    whole.addAll(command);
+    return machine.start(whole);
   }
 
   /** The relays, by {@code torvtl lab status}. */

@@ -65,6 +65,40 @@ class GuestNamespaceTest {
         device);
   }
 
+  /** The open device keeps the namespace, in which no guest will ever be again. */
+  @Test
+  void saysThatTheGuestsNamespaceIsGone() throws Exception {
+    machine.script("ip netns add leaving");
+    try (var gateway = gateway("-d", "in0", "--netns", "leaving")) {
+      machine.script("ip netns delete leaving; ip netns add leaving");
+      gateway.awaitOutput(
+          "that the namespace is gone", text -> text.contains("namespace leaving is gone"), SOON);
+      assertThat(end(gateway).err()).containsOnlyOnce("is gone");
+    } finally {
+      machine.script("ip netns delete leaving");
+    }
+  }
+
+  @Test
+  void saysThatTheGuestsProcessHasEnded() throws Exception {
+    try (var container = machine.start(List.of("unshare", "--net", "sleep", "300"))) {
+      var process = Machine.processOf(container);
+      var pid =
+          Waiting.forValue(
+              "the container's process",
+              SOON,
+              () -> machine.script("pgrep -x sleep || :").out().lines().findFirst());
+      try (var gateway = gateway("-d", "in0", "--netns", pid)) {
+        Signal.KILL.to(process);
+        gateway.awaitOutput(
+            "that the process has ended",
+            text -> text.contains("the process of network namespace " + pid + " has ended"),
+            SOON);
+        end(gateway);
+      }
+    }
+  }
+
   /** The guest keeps its interface, with its address, and does nothing. */
   @ParameterizedTest
   @ValueSource(strings = {"-d", "--tun"})

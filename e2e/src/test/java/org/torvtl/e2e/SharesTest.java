@@ -194,7 +194,7 @@ class SharesTest {
             // Those that ask no more are given up.
             Waiting.until("their places are free", SOON, () -> streams() < 50);
             assertThat(end(gateway).err())
-                .contains("drop.tcp_pending_evicted", "drop.tcp_given_up");
+                .contains("drop.tcp_pending_evicted", "drop.tcp_given_up", "flow.abandoned");
           }
         });
   }

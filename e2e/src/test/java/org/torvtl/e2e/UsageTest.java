@@ -102,27 +102,32 @@ class UsageTest {
 
   @ParameterizedTest
   @CsvSource({
-    "run --devise, --device",
-    "run --prox 1, --proxy-address or --proxy-port",
-    "rum, torvtl run",
-    "lab upp, torvtl lab up"
+    "run --devise tap0, there is no option '--devise', --device",
+    "run --adress 10.0.0.1, there is no option '--adress', --address",
+    "run --prox 1, there is no option '--prox', --proxy-address or --proxy-port",
+    "rnu, there is no command 'rnu', torvtl run",
+    "lab upp, there is no command 'upp', torvtl lab up"
   })
-  void namesWhatMayHaveBeenMeant(String arguments, String meant) throws Exception {
+  void namesWhatMayHaveBeenMeant(String arguments, String wrong, String meant) throws Exception {
     var result = torvtl(arguments.split(" "));
     assertThat(result.exitStatus()).as("%s", result).isEqualTo(2);
-    assertThat(result.err().lines().toList()).last().isEqualTo("did you mean: " + meant + "?");
+    assertThat(result.err().lines().toList())
+        .hasSize(3)
+        .satisfies(lines -> assertThat(lines.getFirst()).endsWith(": " + wrong))
+        .contains("did you mean: " + meant + "?");
   }
 
   @Test
   void namesNothingThatIsNotMeant() throws Exception {
     assertThat(torvtl("run", "--foo").err().lines())
-        .containsExactly("torvtl run: Unknown option: '--foo'", "see: torvtl run --help");
+        .containsExactly("torvtl run: there is no option '--foo'", "see: torvtl run --help");
   }
 
   @Test
   void theUsageOfRunBeginsWithWhatIsNeeded() throws Exception {
     assertThat(torvtl("run", "--help").out().lines().toList())
-        .startsWith("Usage: torvtl run -d DEV [-d DEV]... [-a ADDR [-p PORT]] [OPTION]...");
+        .startsWith(
+            "Usage: torvtl run -d DEV [-d DEV]... [-a ADDR -p PORT | -a unix:PATH] [OPTION]...");
   }
 
   @ParameterizedTest
@@ -185,10 +190,10 @@ class UsageTest {
       value = {
         "run tap7 | torvtl run: 'tap7' belongs to no option",
         "run -d tap7 -a 127.0.0.1 | torvtl run: Missing required argument(s): --proxy-port=PORT",
-        "lab up --socks-port 70000 | torvtl lab up: Invalid value for option '--socks-port': '70000' is no TCP port (0 to 65535)",
-        "run -d tap7 -a 127.0.0.1 -p x | torvtl run: Invalid value for option '--proxy-port': 'x' is no TCP port (1 to 65535)",
-        "run -d tap7 -a ::1 -p 0 | torvtl run: Invalid value for option '--proxy-port': '0' is no TCP port (1 to 65535)",
-        "doctor -a 127.0.0.1 -p many | torvtl doctor: Invalid value for option '--proxy-port': 'many' is no TCP port (1 to 65535)",
+        "lab up --socks-port 70000 | torvtl lab up: Invalid value for option '--socks-port': '70000' is not a TCP port (0 to 65535)",
+        "run -d tap7 -a 127.0.0.1 -p x | torvtl run: Invalid value for option '--proxy-port': 'x' is not a TCP port (1 to 65535)",
+        "run -d tap7 -a ::1 -p 0 | torvtl run: Invalid value for option '--proxy-port': '0' is not a TCP port (1 to 65535)",
+        "doctor -a 127.0.0.1 -p many | torvtl doctor: Invalid value for option '--proxy-port': 'many' is not a TCP port (1 to 65535)",
         "run -d tap7 -a localhostx -p 1 | torvtl run: -a: 'localhostx' is not an IP address",
         "run -d tap7 --lanes x | torvtl run: Invalid value for option '--lanes': 'x' is not a whole number",
         "run -d tap7 --address 10.0.0.1/8 | torvtl run: --address: '10.0.0.1/8' is not an IPv4 address, such as 10.0.0.1",
@@ -308,7 +313,7 @@ class UsageTest {
       assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
       assertThat(result.err().strip())
           .matches(ONE_LINE)
-          .contains("/dev/net/tun: Permission denied", "chmod a+rw /dev/net/tun");
+          .contains("/dev/net/tun: Permission denied", "mode 0666");
       var doctor = withWrapper(capable, "doctor");
       assertThat(doctor.out())
           .contains("problem  TUN device: cannot open /dev/net/tun: Permission denied")

@@ -95,6 +95,11 @@ final class Dialogue {
     return isControl;
   }
 
+  /** Whether the guest began with what looks like a request of HTTP. */
+  boolean beginsLikeHttp() {
+    return beginsLikeHttp;
+  }
+
   /** Whether the guest has sent a lot, to a far end that has not said a word. */
   boolean isUpload() {
     return receivedBytes == 0 && sentBytes > UPLOAD_BYTES && !beginsLikeHttp;

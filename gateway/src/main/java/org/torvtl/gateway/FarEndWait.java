@@ -85,6 +85,7 @@ final class FarEndWait {
         || (dialogue.receivedBytes() == 0
             && dialogue.sentBytes() > 0
             && !dialogue.isControl()
+            && !dialogue.beginsLikeHttp()
             && lane.controlConnections().isAny(guest));
   }
 

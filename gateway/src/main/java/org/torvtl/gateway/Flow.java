@@ -22,6 +22,7 @@ import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.ConnectionHandler;
 import org.torvtl.tor.socks.ReadSizes;
 import org.torvtl.tor.socks.SocksClient;
+import org.torvtl.tor.socks.SocksException;
 import org.torvtl.wire.Icmpv4Message;
 import org.torvtl.wire.MemoryFootprint;
 
@@ -51,6 +52,9 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   private static final Logger log = LoggerFactory.getLogger(Flow.class);
   private static final int SHORT_STREAM_BYTES = 1 << 15;
 
+  /** A wait for the far end that is told of: else it looks as if the flow had been slow. */
+  private static final long LONG_WAIT_NANOS = TimeUnit.SECONDS.toNanos(1);
+
   private final GuestConnection guest;
   private final Lane lane;
   private final FlowCounters counters;
@@ -77,12 +81,18 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   /** The stream takes nothing any more, but the guest is still to get what is queued for it. */
   private boolean streamGone;
 
+  private boolean isRefused;
   private boolean streamEnded;
   private boolean outputShut;
   private boolean guestClosed;
 
   /** Since the guest has ended its side, until the far end has. */
   private @Nullable FarEndWait wait;
+
+  /** Whether the guest ended its side before the far end did, and when. */
+  private boolean isFarEndAwaited;
+
+  private long guestEndedNanos;
 
   private boolean isUploadEnded;
   private boolean isControl;
@@ -154,6 +164,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   }
 
   private void refuse(Throwable cause) {
+    isRefused = true;
     var refusal = lane.egress().refusal(cause);
     if (refusal == Egress.Refusal.NONE) {
       lane.exhausted(cause);
@@ -241,6 +252,8 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   public void endOfStream() {
     var stream = channel;
     if (stream != null && !streamEnded) {
+      isFarEndAwaited = true;
+      guestEndedNanos = System.nanoTime();
       wait =
           new FarEndWait(
               lane,
@@ -311,7 +324,14 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   private void closedUnopened(CloseReason reason) {
     switch (reason) {
       case REFUSED, DROPPED -> {
-        // Counted where it was refused.
+        // What was refused was counted then.
+        if (!isRefused && guest.isEvicted()) {
+          counters.madeRoom++;
+          tell("ended to make room for others, unanswered");
+        } else if (!isRefused) {
+          counters.abandoned++;
+          tell("given up by the guest, unanswered");
+        }
       }
       case ABORTED -> {
         counters.shutDown++;
@@ -454,7 +474,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
     }
     if (!streamEnded) {
       counters.streamLost++;
-      cut(cause == null ? "the stream is gone" : String.valueOf(cause.getMessage()));
+      cut("the stream is gone" + (cause == null ? "" : ": " + SocksException.words(cause)));
     } else {
       streamGone = true;
       cutOnceDelivered();
@@ -563,7 +583,7 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
       streamEnded();
     } else if (dialogue.farEndSpokeLast()) {
       counters.endedByGuest++;
-      endBoth("ended by the guest, the far end has said no more");
+      endBoth("ended by the guest, and the far end had nothing to add");
     } else {
       counters.silent++;
       cut("no answer after the guest's end");
@@ -581,12 +601,23 @@ final class Flow extends ChannelInboundHandlerAdapter implements ConnectionHandl
   private void tell(String how) {
     if (log.isDebugEnabled()) {
       log.debug(
-          "{}: {}; {} bytes out, {} in, {} s",
+          "{}: {}; {} bytes out, {} in, {}{}",
           guest,
           how,
           dialogue.sentBytes(),
           dialogue.receivedBytes(),
-          String.format(Locale.ROOT, "%.3f", (System.nanoTime() - requestedNanos) / 1e9));
+          seconds(requestedNanos),
+          isWaitWorthALine()
+              ? ", " + seconds(guestEndedNanos) + " of it after the guest's end"
+              : "");
     }
+  }
+
+  private boolean isWaitWorthALine() {
+    return isFarEndAwaited && System.nanoTime() - guestEndedNanos >= LONG_WAIT_NANOS;
+  }
+
+  private static String seconds(long sinceNanos) {
+    return String.format(Locale.ROOT, "%.3f s", (System.nanoTime() - sinceNanos) / 1e9);
   }
 }

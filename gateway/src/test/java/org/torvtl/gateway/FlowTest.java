@@ -562,6 +562,28 @@ class FlowTest {
   }
 
   @Test
+  void waitsForTheAnswerToARequestBesideAControlConnection() throws Exception {
+    var shortAnswer =
+        new FlowConfig(SHORT, LaneWorld.LONG, LaneWorld.LONG, LaneWorld.LONG, Set.of());
+    try (var world = new LaneWorld(shortAnswer, 1500)) {
+      world.proxy.plays(stream -> {
+        stream.accept();
+        if (stream.port() == 2121) {
+          stream.out().write(ascii("220 at your service\r\n"));
+        }
+        stream.awaitEnd();
+      });
+      world.guest.connected(2121).awaitText("220 at your service\r\n");
+      var request = world.guest.connected(8080);
+      request.send("GET / HTTP/1.0\r\n\r\n");
+      request.finish();
+      assertThat(request.awaitClosed()).isEqualTo(CloseReason.RESET_BY_PEER);
+      assertThat(world.counters().silent).isEqualTo(1);
+      assertThat(world.counters().uploads).isZero();
+    }
+  }
+
+  @Test
   void oneLineTellsHowAFlowEnded() throws Exception {
     var logger = (Logger) LoggerFactory.getLogger(Flow.class);
     var lines = new ListAppender<ILoggingEvent>();
@@ -612,7 +634,7 @@ class FlowTest {
                     .matches(
                         onUnixSocket
                             ? ".*:82: ended by both; 3 bytes out, 5 in, .* s"
-                            : ".*:82: cut: .*; 3 bytes out, \\d in, .* s"),
+                            : ".*:82: cut: the stream is gone: Connection reset by peer; 3 bytes out, \\d in, .* s"),
             line -> assertThat(line).matches(".*:81: refused: .*; 0 bytes out, 0 in, .* s"));
   }
 

@@ -360,6 +360,7 @@ public final class DnsService {
     if (!end(lookup)) {
       return;
     }
+    LookupLog.tell(lookup, outcome, record, loop.ticker().nanoTime());
     answered.add(new Answered(lookup, outcome, record));
     try {
       if (!isAnswering) {

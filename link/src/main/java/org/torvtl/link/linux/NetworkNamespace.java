@@ -5,11 +5,15 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
+import java.util.function.BooleanSupplier;
+import java.util.regex.Pattern;
 
 /**
  * Another network namespace than the one this process is in. A device that was opened there stays
@@ -20,6 +24,8 @@ public final class NetworkNamespace {
   private static final Path OWN = Path.of("/proc/self/ns/net");
   private static final String FORMS =
       "it is a name as ip netns list has them, the id of a process, or a path such as /proc/PID/ns/net";
+
+  private static final Pattern OF_PROCESS = Pattern.compile("/proc/(\\d{1,9})/ns/net");
 
   private static final int CLONE_NEWNET = 0x4000_0000;
 
@@ -70,6 +76,43 @@ public final class NetworkNamespace {
       throw new IOException(
           "cannot enter the network namespace %s: there is none (%s)".formatted(name, FORMS), e);
     }
+  }
+
+  /** Whether it was named by a process that is in it. */
+  public boolean isOfProcess() {
+    return process().isPresent();
+  }
+
+  private OptionalLong process() {
+    var matcher = OF_PROCESS.matcher(file.toString());
+    return matcher.matches()
+        ? OptionalLong.of(Long.parseLong(matcher.group(1)))
+        : OptionalLong.empty();
+  }
+
+  /**
+   * Tells from now on whether what it was named by is still there: the process, or the file, which
+   * may be another one of the same name. Neither takes a privilege.
+   *
+   * @throws IOException if it is not there now
+   */
+  public BooleanSupplier presence() throws IOException {
+    var pid = process();
+    if (pid.isPresent()) {
+      var process = ProcessHandle.of(pid.getAsLong());
+      return () -> process.filter(ProcessHandle::isAlive).isPresent();
+    }
+    var now = Files.readAttributes(file, BasicFileAttributes.class).fileKey();
+    return () -> {
+      try {
+        return now.equals(Files.readAttributes(file, BasicFileAttributes.class).fileKey());
+      } catch (NoSuchFileException e) {
+        return false;
+      } catch (IOException e) {
+        // It cannot be looked at: that says nothing.
+        return true;
+      }
+    };
   }
 
   /** As it was named. */

@@ -323,9 +323,9 @@ public final class TunDevice implements Device {
     return switch (errno) {
       case Libc.ENOENT, Libc.ENODEV -> "load the driver: modprobe tun";
       case Libc.EACCES ->
-          "the file is closed to this user: run as root, or open it to all, chmod a+rw "
-              + PATH
-              + ", and grant CAP_NET_ADMIN";
+          "the file is closed to this user: run as root; or grant CAP_NET_ADMIN, and let this user"
+              + " open the file, which udev has at mode 0666, for it is the capability that protects"
+              + " interfaces";
       // By the file's mode it is open: it is kept from this container.
       case Libc.EPERM -> "give the container the device: docker run --device " + PATH;
       default -> "";

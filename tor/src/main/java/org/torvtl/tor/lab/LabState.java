@@ -4,6 +4,7 @@ package org.torvtl.tor.lab;
 import java.io.IOException;
 import java.io.StringReader;
 import java.net.InetSocketAddress;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -151,6 +152,8 @@ public record LabState(
       properties.load(new StringReader(Files.readString(file)));
     } catch (NoSuchFileException e) {
       return Optional.empty();
+    } catch (AccessDeniedException e) {
+      throw new IOException("cannot read %s: permission denied (run as root)".formatted(file), e);
     }
     try {
       return Optional.of(parse(properties));

@@ -94,8 +94,7 @@ public final class PrivateTorNetwork implements AutoCloseable {
         LabState.load(directory)
             .orElseThrow(() ->
                 new IOException(
-                    "no lab named %s is up (start it: torvtl lab up --name %s)"
-                        .formatted(name, name)));
+                    "there is no lab named %s (torvtl lab up starts one)".formatted(name)));
     return new PrivateTorNetwork(directory, state);
   }
 

@@ -49,6 +49,16 @@ public abstract sealed class SocksException extends IOException {
     return new Exhausted(proxy, reason, null);
   }
 
+  /**
+   * What a failure of a socket says, without what Netty puts around the words of the system: the
+   * call and its number in front, and the address behind.
+   */
+  public static String words(Throwable cause) {
+    return String.valueOf(cause.getMessage())
+        .replaceFirst("^\\w+\\(\\.\\.\\) failed with error\\(-\\d+\\): ", "")
+        .replaceFirst(": \\S*/\\S+$", "");
+  }
+
   /** A proxy's address as messages have it. */
   public static String text(SocketAddress proxy) {
     return switch (proxy) {
@@ -96,7 +106,7 @@ public abstract sealed class SocksException extends IOException {
       return switch (cause) {
         case null -> "closed";
         case FileNotFoundException _ -> "no such socket";
-        default -> String.valueOf(cause.getMessage());
+        default -> words(cause);
       };
     }
   }
@@ -161,7 +171,7 @@ public abstract sealed class SocksException extends IOException {
     ProxyClosed(SocketAddress proxy, @Nullable Throwable cause) {
       super(
           "the SOCKS proxy %s closed the connection before its reply%s (is Tor still running?)"
-              .formatted(text(proxy), cause == null ? "" : ": " + cause.getMessage()),
+              .formatted(text(proxy), cause == null ? "" : ": " + words(cause)),
           cause);
     }
   }

@@ -6,7 +6,8 @@ package org.torvtl.tor.socks;
  * sends on a SocksPort with the flag {@code ExtendedErrors}.
  */
 public enum SocksReply {
-  GENERAL_FAILURE(0x01, "general failure, as where the far end refused the connection"),
+  GENERAL_FAILURE(
+      0x01, "general failure, such as a refused connection, or a host that does not answer"),
   NOT_ALLOWED(0x02, "not allowed by the exit policy or by rule"),
   NETWORK_UNREACHABLE(0x03, "network unreachable"),
   /** For a name: it has no address, or Tor could not find out. */

@@ -130,7 +130,7 @@ class PrivateTorNetworkTest {
     }
     assertNothingLeft(ours);
     assertThatThrownBy(() -> PrivateTorNetwork.attach(base, name))
-        .hasMessageContaining("no lab named " + name);
+        .hasMessageContaining("there is no lab named " + name);
   }
 
   /**

@@ -588,7 +588,7 @@ class SocksClientTest {
     }
     assertThat(failure(connect(gone)))
         .isInstanceOf(SocksException.ProxyUnreachable.class)
-        .hasMessageContaining("Connection refused")
+        .hasMessageContaining(": Connection refused (is Tor running")
         .hasMessageContaining("is Tor running");
   }
 
@@ -604,7 +604,7 @@ class SocksClientTest {
     ServerSocketChannel.open(StandardProtocolFamily.UNIX).bind(address).close();
     assertThat(failure(connect(address)))
         .isInstanceOf(SocksException.ProxyUnreachable.class)
-        .hasMessageContaining("Connection refused");
+        .hasMessageContaining(": Connection refused (is Tor running");
   }
 
   /** Where TCP would wait, the kernel answers at once: that proxy is not gone. */
