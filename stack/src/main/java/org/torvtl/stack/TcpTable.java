@@ -156,8 +156,7 @@ final class TcpTable {
   }
 
   private void open(GuestConnection.Key key, Ipv4Packet packet, ByteBuf frame, long nowNanos) {
-    boolean isNothingThere =
-        key.address() == config.address() && !handler.listens(key.ports() & 0xFFFF);
+    boolean isNothingThere = key.address() == config.address() && !handler.listens(key.port());
     if (isNothingThere || unreachable.isRepeated(key, segment.sequence(), nowNanos)) {
       // A guest that has not heeded an error is told anew.
       if (admission.admitsAnswer(WorkCost.answer(0), nowNanos)) {
@@ -212,21 +211,8 @@ final class TcpTable {
   private void reset(GuestConnection.Key key) {
     ResetSegment.answer(
         segment,
-        (sequence, acknowledgment, flags, window, options, payload, segmentSize) ->
-            writer.tcp(
-                key,
-                key.guest(),
-                key.address(),
-                key.guestAddress(),
-                /* sourcePort= */ segment.destinationPort(),
-                /* destinationPort= */ segment.sourcePort(),
-                sequence,
-                acknowledgment,
-                flags,
-                window,
-                options,
-                payload,
-                segmentSize));
+        (header, payload, segmentSize) ->
+            writer.tcp(key, key, key.guest(), header, payload, segmentSize));
   }
 
   /** A request was answered by an ICMP error. */

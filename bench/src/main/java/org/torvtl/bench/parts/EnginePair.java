@@ -13,7 +13,7 @@ import org.torvtl.tcp.InitialNumbers;
 import org.torvtl.tcp.TcpConfig;
 import org.torvtl.tcp.TcpConnection;
 import org.torvtl.tcp.TcpCounters;
-import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpSegment;
 
 /** Two engines and a cable that takes a microsecond for a segment, and now and then loses one. */
@@ -132,22 +132,14 @@ final class EnginePair {
       }
     }
 
-    void transmit(
-        int sequence,
-        int acknowledgment,
-        int flags,
-        int window,
-        TcpOptions options,
-        ByteBuf payload,
-        int segmentSize) {
+    void transmit(TcpHeader header, ByteBuf payload, int segmentSize) {
       if (lossOneIn > 0 && payload.isReadable() && random.nextInt(lossOneIn) == 0) {
         return;
       }
       var bytes =
           ByteBufAllocator.DEFAULT.directBuffer(
               TcpSegment.MAX_HEADER_LENGTH + payload.readableBytes());
-      int length =
-          segment.compose(bytes, 0, 1, 2, sequence, acknowledgment, flags, window, options);
+      int length = segment.compose(bytes, 0, 1, 2, header);
       bytes.writerIndex(length);
       bytes.writeBytes(payload, payload.readerIndex(), payload.readableBytes());
       cable.add(new Delivery(other(), bytes));

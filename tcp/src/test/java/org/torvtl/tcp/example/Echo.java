@@ -18,7 +18,7 @@ import org.torvtl.tcp.TcpConnection;
 import org.torvtl.tcp.TcpCounters;
 import org.torvtl.tcp.TcpState;
 import org.torvtl.wire.InternetChecksum;
-import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpSegment;
 
 /** A client and an echo server, each with a TCP of its own, on a wire in memory. */
@@ -119,24 +119,16 @@ public final class Echo {
     }
 
     /** The engine sends: put header and payload together, and the checksum last. */
-    private void transmit(
-        int sequence,
-        int acknowledgment,
-        int flags,
-        int window,
-        TcpOptions options,
-        ByteBuf payload,
-        int segmentSize) {
+    private void transmit(TcpHeader header, ByteBuf payload, int segmentSize) {
       int length = payload.readableBytes();
       var packet = Unpooled.buffer(TcpSegment.MAX_HEADER_LENGTH + length);
       var out = new TcpSegment();
-      int header =
-          out.compose(packet, 0, port, peer.port, sequence, acknowledgment, flags, window, options);
+      int headerLength = out.compose(packet, 0, port, peer.port, header);
       long pseudo =
           InternetChecksum.pseudoHeaderSum(
-              address, peer.address, TcpSegment.PROTOCOL, header + length);
+              address, peer.address, TcpSegment.PROTOCOL, headerLength + length);
       out.updateChecksum(pseudo, payload);
-      packet.writerIndex(header).writeBytes(payload, payload.readerIndex(), length);
+      packet.writerIndex(headerLength).writeBytes(payload, payload.readerIndex(), length);
       var to = peer;
       wire.add(() -> to.arrive(packet));
     }

@@ -10,7 +10,7 @@ import org.torvtl.tcp.SegmentTransmitter;
 import org.torvtl.tcp.TcpConnection;
 import org.torvtl.tcp.TcpCounters;
 import org.torvtl.tcp.TcpState;
-import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpSegment;
 
 /**
@@ -293,14 +293,7 @@ final class CheckedConnection implements ConnectionHandler {
 
   // The checks.
 
-  private void transmit(
-      int sequence,
-      int acknowledgment,
-      int flags,
-      int window,
-      TcpOptions options,
-      ByteBuf payload,
-      int segmentSize) {
+  private void transmit(TcpHeader header, ByteBuf payload, int segmentSize) {
     check(closed == null || state() == TcpState.TIME_WAIT, "sends after its end");
     checks.transmitted(
         new SegmentChecks.Progress(
@@ -309,14 +302,10 @@ final class CheckedConnection implements ConnectionHandler {
             ended || inputShut,
             written,
             shut),
-        sequence,
-        acknowledgment,
-        flags,
-        window,
-        options,
+        header,
         payload,
         segmentSize);
-    transmitter.transmit(sequence, acknowledgment, flags, window, options, payload, segmentSize);
+    transmitter.transmit(header, payload, segmentSize);
   }
 
   /** What must be true after every call. */
