@@ -19,6 +19,7 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.ConnectionHandler;
+import org.torvtl.tcp.ConnectionOwner;
 import org.torvtl.tcp.InitialNumbers;
 import org.torvtl.tcp.SegmentTransmitter;
 import org.torvtl.tcp.TcpConnection;
@@ -91,8 +92,7 @@ final class GuestSocket implements ConnectionHandler, SegmentTransmitter {
             host.config(),
             host.counters,
             new InitialNumbers(localPort * 7919, 0),
-            this,
-            this,
+            new ConnectionOwner(this, this),
             System.nanoTime());
     settle();
   }

@@ -7,6 +7,7 @@ import org.torvtl.stack.ConnectionShares.Place;
 import org.torvtl.stack.ConnectionShares.Standing;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.ConnectionHandler;
+import org.torvtl.tcp.ConnectionOwner;
 import org.torvtl.tcp.SegmentTransmitter;
 import org.torvtl.tcp.TcpConnection;
 import org.torvtl.tcp.TcpState;
@@ -94,9 +95,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
             table.tcpCounters(),
             table.initialNumbers(key, nowNanos),
             synSegment,
-            this,
-            this,
-            memory,
+            new ConnectionOwner(this, this, memory),
             nowNanos);
     this.place = table.shares().add(this, nowNanos);
   }

@@ -55,30 +55,24 @@ final class TcpTable {
       };
 
   TcpTable(
-      StackConfig config,
+      StackContext context,
       TcpConfig tcpConfig,
-      StackHandler handler,
-      StackCounters counters,
       PacketWriter writer,
       IcmpResponder icmp,
       Admission admission,
-      TimerWheel timers,
-      LongSupplier clock,
-      IsnGenerator isnGenerator,
-      FailureLog failures,
-      MemoryAccount memory) {
-    this.memory = memory;
-    this.config = config;
+      IsnGenerator isnGenerator) {
+    this.config = context.config();
+    this.handler = context.handler();
+    this.counters = context.counters();
+    this.clock = context.clock();
+    this.timers = context.timers();
+    this.failures = context.failures();
+    this.memory = context.memory();
     this.tcpConfig = tcpConfig;
-    this.handler = handler;
-    this.counters = counters;
     this.writer = writer;
     this.icmp = icmp;
     this.admission = admission;
-    this.timers = timers;
-    this.clock = clock;
     this.isnGenerator = isnGenerator;
-    this.failures = failures;
     this.shares = new ConnectionShares(config, counters, clock.getAsLong());
     this.moved = new MovedGuests(config.owners());
   }

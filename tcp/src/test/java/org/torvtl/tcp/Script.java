@@ -159,7 +159,12 @@ final class Script {
     var bytes = bytes(offer);
     connection =
         TcpConnection.passive(
-            config, counters, numbers(), wire, new Handler(), this::transmit, account, now);
+            config,
+            counters,
+            numbers(),
+            wire,
+            new ConnectionOwner(new Handler(), this::transmit, account),
+            now);
     bytes.release();
     return this;
   }
@@ -206,7 +211,8 @@ final class Script {
   /** We have opened. */
   Script opening() {
     connection =
-        TcpConnection.open(config, counters, numbers(), new Handler(), this::transmit, now);
+        TcpConnection.open(
+            config, counters, numbers(), new ConnectionOwner(new Handler(), this::transmit), now);
     return this;
   }
 

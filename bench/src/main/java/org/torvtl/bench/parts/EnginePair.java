@@ -9,6 +9,7 @@ import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.ConnectionHandler;
+import org.torvtl.tcp.ConnectionOwner;
 import org.torvtl.tcp.InitialNumbers;
 import org.torvtl.tcp.TcpConfig;
 import org.torvtl.tcp.TcpConnection;
@@ -43,8 +44,7 @@ final class EnginePair {
     sender.peer = receiver;
     receiver.peer = sender;
     sender.connection =
-        TcpConnection.open(
-            config, counters, new InitialNumbers(1, 1), sender, sender::transmit, nowNanos);
+        TcpConnection.open(config, counters, new InitialNumbers(1, 1), sender.owner(), nowNanos);
     while (!sender.established || !receiver.established) {
       step();
     }
@@ -93,6 +93,10 @@ final class EnginePair {
     private boolean established;
     private long received;
 
+    ConnectionOwner owner() {
+      return new ConnectionOwner(this, this::transmit);
+    }
+
     TcpConnection open() {
       if (connection == null) {
         throw new IllegalStateException("no connection");
@@ -118,13 +122,7 @@ final class EnginePair {
       if (connection == null) {
         connection =
             TcpConnection.passive(
-                config,
-                counters,
-                new InitialNumbers(2, 2),
-                segment,
-                this,
-                this::transmit,
-                nowNanos);
+                config, counters, new InitialNumbers(2, 2), segment, owner(), nowNanos);
         connection.accept(nowNanos);
       } else {
         connection.receive(

@@ -11,6 +11,7 @@ import java.util.Queue;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.ConnectionHandler;
+import org.torvtl.tcp.ConnectionOwner;
 import org.torvtl.tcp.IsnGenerator;
 import org.torvtl.tcp.ResetSegment;
 import org.torvtl.tcp.TcpConfig;
@@ -75,6 +76,7 @@ public final class Echo {
     private final String name;
     private final int address;
     private final int port;
+    private final ConnectionOwner owner = new ConnectionOwner(this, this::transmit);
     private final TcpSegment segment = new TcpSegment();
     private Host peer = this;
     private @Nullable TcpConnection connection;
@@ -87,8 +89,7 @@ public final class Echo {
 
     void open() {
       var isn = numbers.next(/* remoteHost= */ 0, address, port, peer.address, peer.port, nowNanos);
-      connection =
-          TcpConnection.open(TcpConfig.defaults(), counters, isn, this, this::transmit, nowNanos);
+      connection = TcpConnection.open(TcpConfig.defaults(), counters, isn, owner, nowNanos);
     }
 
     /** A packet came: check it, find its connection, hand it over. */
@@ -112,8 +113,7 @@ public final class Echo {
     private void accept() {
       var isn = numbers.next(/* remoteHost= */ 0, address, port, peer.address, peer.port, nowNanos);
       var held =
-          TcpConnection.passive(
-              TcpConfig.defaults(), counters, isn, segment, this, this::transmit, nowNanos);
+          TcpConnection.passive(TcpConfig.defaults(), counters, isn, segment, owner, nowNanos);
       connection = held;
       held.accept(nowNanos);
     }

@@ -6,6 +6,7 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.ConnectionHandler;
+import org.torvtl.tcp.ConnectionOwner;
 import org.torvtl.tcp.SegmentTransmitter;
 import org.torvtl.tcp.TcpConnection;
 import org.torvtl.tcp.TcpCounters;
@@ -26,6 +27,7 @@ final class CheckedConnection implements ConnectionHandler {
   private final StreamBytes incoming;
   private final int peerFirst;
   private final SegmentChecks checks;
+  private final ConnectionOwner asOwner = new ConnectionOwner(this, this::transmit);
   private final SegmentTransmitter transmitter;
   private final Owner owner;
 
@@ -100,8 +102,7 @@ final class CheckedConnection implements ConnectionHandler {
   /** Opens actively. */
   void open() {
     checks.begin();
-    connection =
-        TcpConnection.open(side.config(), counters, side.numbers(), this, this::transmit, now());
+    connection = TcpConnection.open(side.config(), counters, side.numbers(), asOwner, now());
     after();
   }
 
@@ -110,8 +111,7 @@ final class CheckedConnection implements ConnectionHandler {
     checks.begin();
     checks.arriving(syn);
     connection =
-        TcpConnection.passive(
-            side.config(), counters, side.numbers(), syn, this, this::transmit, now());
+        TcpConnection.passive(side.config(), counters, side.numbers(), syn, asOwner, now());
     after();
   }
 
