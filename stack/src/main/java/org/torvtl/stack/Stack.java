@@ -124,18 +124,12 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     timers = new TimerWheel(alarm::accept, now);
     tcp =
         new TcpTable(
-            config,
+            new StackContext(config, handler, counters, clock, timers, failures, memory),
             tcpConfig(config.tcp(), link),
-            handler,
-            counters,
             writer,
             icmp,
             admission,
-            timers,
-            clock,
-            new IsnGenerator(secret),
-            failures,
-            memory);
+            new IsnGenerator(secret));
   }
 
   private void cutForMemory(GuestConnection connection) {

@@ -55,30 +55,24 @@ final class TcpTable {
       };
 
   TcpTable(
-      StackConfig config,
+      StackContext context,
       TcpConfig tcpConfig,
-      StackHandler handler,
-      StackCounters counters,
       PacketWriter writer,
       IcmpResponder icmp,
       Admission admission,
-      TimerWheel timers,
-      LongSupplier clock,
-      IsnGenerator isnGenerator,
-      FailureLog failures,
-      MemoryAccount memory) {
-    this.memory = memory;
-    this.config = config;
+      IsnGenerator isnGenerator) {
+    this.config = context.config();
+    this.handler = context.handler();
+    this.counters = context.counters();
+    this.clock = context.clock();
+    this.timers = context.timers();
+    this.failures = context.failures();
+    this.memory = context.memory();
     this.tcpConfig = tcpConfig;
-    this.handler = handler;
-    this.counters = counters;
     this.writer = writer;
     this.icmp = icmp;
     this.admission = admission;
-    this.timers = timers;
-    this.clock = clock;
     this.isnGenerator = isnGenerator;
-    this.failures = failures;
     this.shares = new ConnectionShares(config, counters, clock.getAsLong());
     this.moved = new MovedGuests(config.owners());
   }
@@ -156,8 +150,7 @@ final class TcpTable {
   }
 
   private void open(GuestConnection.Key key, Ipv4Packet packet, ByteBuf frame, long nowNanos) {
-    boolean isNothingThere =
-        key.address() == config.address() && !handler.listens(key.ports() & 0xFFFF);
+    boolean isNothingThere = key.address() == config.address() && !handler.listens(key.port());
     if (isNothingThere || unreachable.isRepeated(key, segment.sequence(), nowNanos)) {
       // A guest that has not heeded an error is told anew.
       if (admission.admitsAnswer(WorkCost.answer(0), nowNanos)) {
@@ -220,21 +213,8 @@ final class TcpTable {
   private void reset(GuestConnection.Key key) {
     ResetSegment.answer(
         segment,
-        (sequence, acknowledgment, flags, window, options, payload, segmentSize) ->
-            writer.tcp(
-                key,
-                key.guest(),
-                key.address(),
-                key.guestAddress(),
-                /* sourcePort= */ segment.destinationPort(),
-                /* destinationPort= */ segment.sourcePort(),
-                sequence,
-                acknowledgment,
-                flags,
-                window,
-                options,
-                payload,
-                segmentSize));
+        (header, payload, segmentSize) ->
+            writer.tcp(key, key, key.guest(), header, payload, segmentSize));
   }
 
   /** A request was answered by an ICMP error. */

@@ -20,6 +20,10 @@ class TcpSegmentTest {
     return Unpooled.wrappedBuffer(ByteBufUtil.decodeHexDump(hex.replace(" ", "")));
   }
 
+  private static TcpHeader header(TcpOptions options) {
+    return new TcpHeader(options).sequence(3).acknowledgment(4).flags(TcpSegment.ACK).window(5);
+  }
+
   private Defect defectOf(String options) {
     var buf = Unpooled.buffer();
     var added = bytes(options);
@@ -70,6 +74,17 @@ class TcpSegmentTest {
   }
 
   @Test
+  void aHeaderReadsAsWritten() {
+    var header = header(new TcpOptions().mss(1460)).flags(TcpSegment.SYN | TcpSegment.ACK);
+    assertThat(header.has(TcpSegment.SYN | TcpSegment.ACK)).isTrue();
+    assertThat(header.has(TcpSegment.SYN | TcpSegment.FIN)).isFalse();
+    var buf = Unpooled.buffer(100).writeZero(100);
+    segment.wrap(buf, 7, segment.compose(buf, 7, 1, 2, header));
+    assertThat(segment.defectBesidesChecksum()).isNull();
+    assertThat(segment).hasToString("SA 1 > 2 seq 3 ack 4 win 5 len 0 [ mss 1460 ]");
+  }
+
+  @Test
   void everySingleDamagedBitIsNoticed() {
     Draws.repeat(
         1000,
@@ -89,7 +104,7 @@ class TcpSegmentTest {
   private int composeAny(ByteBuf buf, byte[] payload) {
     buf.writeZero(60);
     var options = new TcpOptions().timestamps(77, 88).addSack(5, 9);
-    int header = segment.compose(buf, 0, 1, 2, 3, 4, TcpSegment.ACK, 5, options);
+    int header = segment.compose(buf, 0, 1, 2, header(options));
     buf.writerIndex(header).writeBytes(payload);
     segment
         .wrap(buf, 0, header + payload.length)
@@ -139,7 +154,7 @@ class TcpSegmentTest {
             options.addSack(number + i, number - i);
           }
           var buf = Unpooled.buffer(100).writeZero(100);
-          int header = segment.compose(buf, 3, 1, 2, 3, 4, TcpSegment.ACK, 5, options);
+          int header = segment.compose(buf, 3, 1, 2, header(options));
           assertThat(header).isEqualTo(20 + options.length());
           assertThat(segment.wrap(buf, 3, header).defectBesidesChecksum()).isNull();
           assertThat(segment.options()).hasToString(options.toString());
@@ -153,10 +168,10 @@ class TcpSegmentTest {
       options.addSack(i, i + 1);
     }
     var buf = Unpooled.buffer(100).writeZero(100);
-    assertThat(segment.compose(buf, 0, 1, 2, 3, 4, TcpSegment.ACK, 5, options)).isEqualTo(56);
+    assertThat(segment.compose(buf, 0, 1, 2, header(options))).isEqualTo(56);
     assertThatThrownBy(() -> options.addSack(1, 2)).isInstanceOf(IndexOutOfBoundsException.class);
     options.timestamps(1, 2);
-    assertThatThrownBy(() -> segment.compose(buf, 0, 1, 2, 3, 4, TcpSegment.ACK, 5, options))
+    assertThatThrownBy(() -> segment.compose(buf, 0, 1, 2, header(options)))
         .isInstanceOf(IllegalStateException.class);
   }
 
