@@ -53,6 +53,16 @@ final class VirtualMachine implements Closeable {
    */
   record Card(String device, String module) {}
 
+  /**
+   * The guest's network interface.
+   *
+   * @param tap a TAP of the machine, which becomes the guest's cable
+   * @param mac hardware address
+   * @param address IPv4, with prefix length
+   * @param router IPv4 address of its router, and of its name server
+   */
+  record Interface(String tap, String mac, String address, String router) {}
+
   private final RunningCommand qemu;
 
   private VirtualMachine(RunningCommand qemu) {
@@ -67,22 +77,11 @@ final class VirtualMachine implements Closeable {
   /**
    * Starts one.
    *
-   * @param tap a TAP of the machine, which becomes the guest's cable
-   * @param mac the guest's hardware address
-   * @param address the guest's, with prefix length
    * @param name the server to fetch from, and {@code bytes} how much
    */
-  static VirtualMachine start(
-      Machine machine,
-      Card card,
-      String tap,
-      String mac,
-      String address,
-      String router,
-      String name,
-      int bytes)
+  static VirtualMachine start(Machine machine, Card card, Interface network, String name, int bytes)
       throws IOException, InterruptedException {
-    String folder = "/run/vm-" + tap;
+    String folder = "/run/vm-" + network.tap();
     machine.script("mkdir -p \"$1\"/files/bin \"$1\"/files/proc", folder);
     machine.script(
         """
@@ -104,12 +103,12 @@ final class VirtualMachine implements Closeable {
         folder);
     var append =
         "console=ttyS0 quiet panic=-1 card=%s address=%s router=%s name=%s bytes=%d"
-            .formatted(card.module(), address, router, name, bytes);
+            .formatted(card.module(), network.address(), network.router(), name, bytes);
     return new VirtualMachine(
         boot(
             machine,
-            tap,
-            card.device() + ",mac=" + mac,
+            network.tap(),
+            card.device() + ",mac=" + network.mac(),
             "-machine",
             "pc,accel=tcg",
             "-cpu",

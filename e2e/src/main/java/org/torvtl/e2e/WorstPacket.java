@@ -59,6 +59,36 @@ public enum WorstPacket {
 
   private static final int SYN_FLAG = 0x02, ACK_FLAG = 0x10;
 
+  /**
+   * Fields of an IPv4 header.
+   *
+   * @param fragment flags and offset, as on the wire, 16 bits
+   * @param optionBytes of options, each of them a NOP
+   */
+  private record Ipv4Header(
+      int from, int to, int protocol, int identification, int fragment, int optionBytes) {
+    /** From the guest to the remote host, whole and without options. */
+    static Ipv4Header of(int protocol, int identification) {
+      return new Ipv4Header(GUEST_ADDRESS, REMOTE_ADDRESS, protocol, identification, 0, 0);
+    }
+
+    Ipv4Header withFrom(int address) {
+      return new Ipv4Header(address, to, protocol, identification, fragment, optionBytes);
+    }
+
+    Ipv4Header withTo(int address) {
+      return new Ipv4Header(from, address, protocol, identification, fragment, optionBytes);
+    }
+
+    Ipv4Header withFragment(int flagsAndOffset) {
+      return new Ipv4Header(from, to, protocol, identification, flagsAndOffset, optionBytes);
+    }
+
+    Ipv4Header withOptions(int bytes) {
+      return new Ipv4Header(from, to, protocol, identification, fragment, bytes);
+    }
+  }
+
   private final String title;
 
   WorstPacket(String title) {
@@ -121,38 +151,33 @@ public enum WorstPacket {
       case MALFORMED -> {
         var segment = tcp(number, 80, number, ACK_FLAG, 0, MTU - 2 * IPV4_HEADER);
         segment[16] ^= 1;
-        yield ipv4(source, gateway, GUEST_ADDRESS, REMOTE_ADDRESS, TCP, number, 0, 0, segment);
+        yield ipv4(source, gateway, Ipv4Header.of(TCP, number), segment);
       }
       case OPTIONS ->
-          ipv4(source, gateway, GUEST_ADDRESS, REMOTE_ADDRESS, SCTP, number, 0, 40, new byte[1440]);
+          ipv4(source, gateway, Ipv4Header.of(SCTP, number).withOptions(40), new byte[1440]);
       case FRAGMENT -> {
         int k = number & 0xFFFFF;
-        int offset = MORE_FRAGMENTS | 65_000 / 8;
-        yield ipv4(
-            source,
-            gateway,
-            GUEST_ADDRESS + k,
-            REMOTE_ADDRESS - 31 * k,
-            UDP_PROTOCOL,
-            1,
-            offset,
-            0,
-            new byte[8]);
+        var header =
+            Ipv4Header.of(UDP_PROTOCOL, 1)
+                .withFrom(GUEST_ADDRESS + k)
+                .withTo(REMOTE_ADDRESS - 31 * k)
+                .withFragment(MORE_FRAGMENTS | 65_000 / 8);
+        yield ipv4(source, gateway, header, new byte[8]);
       }
       case ECHO ->
-          ipv4(source, gateway, GUEST_ADDRESS, GATEWAY_ADDRESS, ICMP, number, 0, 0, echo(1472));
+          ipv4(source, gateway, Ipv4Header.of(ICMP, number).withTo(GATEWAY_ADDRESS), echo(1472));
       case UDP -> udpFrame(source, gateway, number, udp(CLOSED_PORT, 1472));
       case NO_CONNECTION -> {
         var segment = tcp(number, 80, number, ACK_FLAG, 40, 1400);
-        yield ipv4(source, gateway, GUEST_ADDRESS, REMOTE_ADDRESS, TCP, number, 0, 0, segment);
+        yield ipv4(source, gateway, Ipv4Header.of(TCP, number), segment);
       }
       case SYN -> {
         var segment = tcp(number, 80, number, SYN_FLAG, 40, 0);
-        yield ipv4(source, gateway, GUEST_ADDRESS, REMOTE_ADDRESS, TCP, number, 0, 0, segment);
+        yield ipv4(source, gateway, Ipv4Header.of(TCP, number), segment);
       }
       case REPEATED -> {
         var segment = tcp(guestAddress, guestPort, 80, number * 65_537, ACK_FLAG, 0, 1);
-        yield ipv4(source, gateway, guestAddress, REMOTE_ADDRESS, TCP, number, 0, 0, segment);
+        yield ipv4(source, gateway, Ipv4Header.of(TCP, number).withFrom(guestAddress), segment);
       }
       case DNS_LABELS ->
           udpFrame(source, gateway, number, dns(LABELS_ID, labels(), 0, new byte[0]));
@@ -171,13 +196,12 @@ public enum WorstPacket {
     int destination = this == LONG_ECHO ? GATEWAY_ADDRESS : REMOTE_ADDRESS;
     int offset = from / 8 | (to < whole.length ? MORE_FRAGMENTS : 0);
     var part = Arrays.copyOfRange(whole, from, to);
-    return ipv4(
-        source, gateway, GUEST_ADDRESS, destination, protocol, number / count, offset, 0, part);
+    var header = Ipv4Header.of(protocol, number / count).withTo(destination).withFragment(offset);
+    return ipv4(source, gateway, header, part);
   }
 
   private static byte[] udpFrame(byte[] source, byte[] gateway, int number, byte[] datagram) {
-    return ipv4(
-        source, gateway, GUEST_ADDRESS, REMOTE_ADDRESS, UDP_PROTOCOL, number, 0, 0, datagram);
+    return ipv4(source, gateway, Ipv4Header.of(UDP_PROTOCOL, number), datagram);
   }
 
   private static byte[] arp(byte[] source, int number) {
@@ -201,27 +225,19 @@ public enum WorstPacket {
     return frame.put(destination).put(source).putShort((short) type);
   }
 
-  private static byte[] ipv4(
-      byte[] source,
-      byte[] gateway,
-      int from,
-      int to,
-      int protocol,
-      int identification,
-      int fragment,
-      int options,
-      byte[] payload) {
-    int header = Math.min(IPV4_HEADER + options, MAX_HEADER);
-    var frame = ByteBuffer.allocate(ETHERNET + header + payload.length);
+  private static byte[] ipv4(byte[] source, byte[] gateway, Ipv4Header header, byte[] payload) {
+    int headerLength = Math.min(IPV4_HEADER + header.optionBytes, MAX_HEADER);
+    var frame = ByteBuffer.allocate(ETHERNET + headerLength + payload.length);
     ethernet(frame, source, gateway, TYPE_IPV4);
-    frame.put((byte) (0x40 | header / 4)).put((byte) 0);
-    frame.putShort((short) (header + payload.length));
-    frame.putShort((short) identification).putShort((short) fragment);
-    frame.put((byte) 64).put((byte) protocol).putShort((short) 0).putInt(from).putInt(to);
-    for (int i = IPV4_HEADER; i < header; i++) {
+    frame.put((byte) (0x40 | headerLength / 4)).put((byte) 0);
+    frame.putShort((short) (headerLength + payload.length));
+    frame.putShort((short) header.identification).putShort((short) header.fragment);
+    frame.put((byte) 64).put((byte) header.protocol).putShort((short) 0);
+    frame.putInt(header.from).putInt(header.to);
+    for (int i = IPV4_HEADER; i < headerLength; i++) {
       frame.put((byte) 1);
     }
-    frame.putShort(ETHERNET + 10, (short) checksum(frame, ETHERNET, header, 0));
+    frame.putShort(ETHERNET + 10, (short) checksum(frame, ETHERNET, headerLength, 0));
     frame.put(payload);
     return frame.array();
   }

@@ -95,7 +95,11 @@ class VirtualMachineTest {
             .replaceFirst("(?s)^.*?([0-9a-f]{64}).*$", "$1");
     try (var guest =
         VirtualMachine.start(
-            machine, card, tap, mac, address + "/8", "10.0.0.1", "web.lab.test", BYTES)) {
+            machine,
+            card,
+            new VirtualMachine.Interface(tap, mac, address + "/8", "10.0.0.1"),
+            "web.lab.test",
+            BYTES)) {
       assertThat(guest.await(DEADLINE))
           .contains("guest: kernel ")
           .contains("card " + driver)

@@ -20,11 +20,11 @@ import org.slf4j.LoggerFactory;
 import org.torvtl.stack.GuestConnection;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.ConnectionHandler;
-import org.torvtl.tcp.MemoryFootprint;
 import org.torvtl.tor.socks.ReadSizes;
 import org.torvtl.tor.socks.SocksClient;
 import org.torvtl.tor.socks.SocksException;
 import org.torvtl.wire.Icmpv4Message;
+import org.torvtl.wire.MemoryFootprint;
 
 /**
  * One guest connection and one stream of the egress, joined.

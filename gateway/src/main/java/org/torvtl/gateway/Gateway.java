@@ -35,7 +35,7 @@ public final class Gateway implements AutoCloseable {
   private final MultiThreadIoEventLoopGroup group;
   private final List<Served> devices;
   private final GatewayListener listener;
-  private final EgressOutage outage;
+  private final Lane.GatewayShared shared;
   private final AtomicInteger serving;
   private final AtomicBoolean failed = new AtomicBoolean();
   private final AtomicBoolean closing = new AtomicBoolean();
@@ -59,37 +59,21 @@ public final class Gateway implements AutoCloseable {
         new MultiThreadIoEventLoopGroup(
             lanes, new DefaultThreadFactory("lane"), LastingEpollIoHandler.newFactory());
     this.listener = listener;
-    this.outage = new EgressOutage(listener::egressGone, listener::egressBack);
+    var outage = new EgressOutage(listener::egressGone, listener::egressBack);
+    this.shared = new Lane.GatewayShared(egress, outage, flows, random);
     this.serving = new AtomicInteger(devices.size());
-    this.devices =
-        devices.stream()
-            .map(device -> served(device, devices.size(), flows, egress, random))
-            .toList();
+    this.devices = devices.stream().map(device -> served(device, devices.size())).toList();
   }
 
-  private Served served(
-      GuestDevice device, int devices, FlowConfig flows, Egress egress, SecureRandom random) {
-    var share =
-        device
-            .config()
-            .dividedBy(devices * device.links().size())
-            .withOwners(device.isolation()::ownerOf);
+  private Served served(GuestDevice device, int devices) {
+    var isolation = device.isolation();
+    var config =
+        device.config().dividedBy(devices * device.links().size()).withOwners(isolation::ownerOf);
+    var ofDevice = new Lane.DeviceShared(config, isolation, new ControlConnections());
     var lanes = new ArrayList<Lane>();
     var served = new Served(device, lanes, new AtomicBoolean());
-    var controlConnections = new ControlConnections();
     for (var link : device.links()) {
-      lanes.add(
-          new Lane(
-              group.next(),
-              link,
-              share,
-              egress,
-              device.isolation(),
-              random,
-              flows,
-              controlConnections,
-              outage,
-              cause -> linkFailed(served, cause)));
+      lanes.add(new Lane(group.next(), link, shared, ofDevice, cause -> linkFailed(served, cause)));
     }
     return served;
   }

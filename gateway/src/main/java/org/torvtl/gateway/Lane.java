@@ -25,10 +25,10 @@ import org.torvtl.gateway.dns.DnsEvent;
 import org.torvtl.gateway.dns.DnsLimits;
 import org.torvtl.gateway.dns.DnsService;
 import org.torvtl.gateway.dns.NameResolver;
+import org.torvtl.ip.OwnerRates;
 import org.torvtl.link.Link;
 import org.torvtl.stack.DatagramFlow;
 import org.torvtl.stack.GuestConnection;
-import org.torvtl.stack.OwnerRates;
 import org.torvtl.stack.Stack;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.stack.StackHandler;
@@ -62,31 +62,43 @@ final class Lane implements StackHandler {
   private final List<Flow> unflushed = new ArrayList<>();
   private @Nullable ScheduledFuture<?> alarm;
 
+  /**
+   * What all lanes of a gateway share.
+   *
+   * @param outage whether {@code egress} is away
+   */
+  record GatewayShared(
+      Egress egress, EgressOutage outage, FlowConfig flowConfig, SecureRandom random) {}
+
+  /**
+   * What all lanes of a device share.
+   *
+   * @param config of each lane's stack: what it limits, it limits for that lane alone
+   */
+  record DeviceShared(
+      StackConfig config, IsolationPolicy isolation, ControlConnections controlConnections) {}
+
   Lane(
       IoEventLoop loop,
       Link link,
-      StackConfig config,
-      Egress egress,
-      IsolationPolicy isolation,
-      SecureRandom random,
-      FlowConfig flowConfig,
-      ControlConnections controlConnections,
-      EgressOutage outage,
+      GatewayShared gateway,
+      DeviceShared device,
       Consumer<IOException> onLinkFailure) {
     this.loop = loop;
     this.link = link;
-    this.egress = egress;
-    this.isolation = isolation;
-    this.flowConfig = flowConfig;
-    this.controlConnections = controlConnections;
+    this.egress = gateway.egress();
+    this.isolation = device.isolation();
+    this.flowConfig = gateway.flowConfig();
+    this.controlConnections = device.controlConnections();
     this.onLinkFailure = onLinkFailure;
+    var config = device.config();
     this.pausedFlows = new PausedFlows(loop);
     this.dns = new DnsService(loop, names(), dnsLimits(config), dnsCounters);
     this.dnsOverTcpRates =
         new OwnerRates(isolation::ownerOf, DNS_OVER_TCP_PER_SECOND, DNS_OVER_TCP_BURST);
-    this.liveness = new LivenessCheck(loop, egress, outage, this::hasConnections);
+    this.liveness = new LivenessCheck(loop, egress, gateway.outage(), this::hasConnections);
     var secret = new byte[IsnGenerator.SECRET_LENGTH];
-    random.nextBytes(secret);
+    gateway.random().nextBytes(secret);
     this.stack = new Stack(link, config, this, System::nanoTime, this::setAlarm, secret);
   }
 

@@ -35,7 +35,7 @@ import org.slf4j.LoggerFactory;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.TcpConfig;
-import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpSegment;
 
 /** One guest's connections through a lane and a SOCKS server on loopback, or at a Unix socket. */
@@ -833,11 +833,7 @@ class FlowTest {
             socket.localPort(),
             GuestHost.FAR,
             80,
-            0x7777_7777,
-            0,
-            TcpSegment.SYN,
-            1000,
-            new TcpOptions(),
+            new TcpHeader().sequence(0x7777_7777).flags(TcpSegment.SYN).window(1000),
             Unpooled.EMPTY_BUFFER);
         return true;
       });

@@ -23,6 +23,7 @@ import org.torvtl.wire.Icmpv4Message;
 import org.torvtl.wire.InternetChecksum;
 import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Packet;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 import org.torvtl.wire.UdpDatagram;
@@ -117,21 +118,10 @@ final class GuestHost implements Link.Receiver {
   // What we send; on the loop.
 
   void sendTcp(
-      int source,
-      int sourcePort,
-      int address,
-      int port,
-      int sequence,
-      int acknowledgment,
-      int flags,
-      int window,
-      TcpOptions options,
-      ByteBuf payload) {
+      int source, int sourcePort, int address, int port, TcpHeader header, ByteBuf payload) {
     var headers = Unpooled.buffer(TRANSPORT + TcpSegment.MAX_HEADER_LENGTH);
     var segment = new TcpSegment();
-    int length =
-        segment.compose(
-            headers, TRANSPORT, sourcePort, port, sequence, acknowledgment, flags, window, options);
+    int length = segment.compose(headers, TRANSPORT, sourcePort, port, header);
     length += payload.readableBytes();
     segment.updateChecksum(
         InternetChecksum.pseudoHeaderSum(source, address, Ipv4Packet.PROTOCOL_TCP, length),
@@ -145,11 +135,10 @@ final class GuestHost implements Link.Receiver {
         sourcePort,
         address,
         port,
-        sequence,
-        0,
-        TcpSegment.SYN,
-        65_535,
-        new TcpOptions().mss(1460),
+        new TcpHeader(new TcpOptions().mss(1460))
+            .sequence(sequence)
+            .flags(TcpSegment.SYN)
+            .window(65_535),
         Unpooled.EMPTY_BUFFER);
   }
 
@@ -232,11 +221,7 @@ final class GuestHost implements Link.Receiver {
           segment.destinationPort(),
           packet.source(),
           segment.sourcePort(),
-          segment.acknowledgment(),
-          0,
-          TcpSegment.RST,
-          0,
-          new TcpOptions(),
+          new TcpHeader().sequence(segment.acknowledgment()).flags(TcpSegment.RST),
           Unpooled.EMPTY_BUFFER);
     }
   }

@@ -19,11 +19,12 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.ConnectionHandler;
+import org.torvtl.tcp.ConnectionOwner;
 import org.torvtl.tcp.InitialNumbers;
 import org.torvtl.tcp.SegmentTransmitter;
 import org.torvtl.tcp.TcpConnection;
 import org.torvtl.tcp.TcpState;
-import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpSegment;
 
 /** One TCP connection of a {@link GuestHost}. Methods are for the test's thread unless they say. */
@@ -91,8 +92,7 @@ final class GuestSocket implements ConnectionHandler, SegmentTransmitter {
             host.config(),
             host.counters,
             new InitialNumbers(localPort * 7919, 0),
-            this,
-            this,
+            new ConnectionOwner(this, this),
             System.nanoTime());
     settle();
   }
@@ -167,11 +167,7 @@ final class GuestSocket implements ConnectionHandler, SegmentTransmitter {
           localPort,
           address,
           port,
-          localPort * 7919 + 1,
-          0,
-          TcpSegment.RST,
-          0,
-          new TcpOptions(),
+          new TcpHeader().sequence(localPort * 7919 + 1).flags(TcpSegment.RST),
           Unpooled.EMPTY_BUFFER);
     });
   }
@@ -329,25 +325,8 @@ final class GuestSocket implements ConnectionHandler, SegmentTransmitter {
   }
 
   @Override
-  public void transmit(
-      int sequence,
-      int acknowledgment,
-      int flags,
-      int window,
-      TcpOptions options,
-      ByteBuf payload,
-      int segmentSize) {
-    host.sendTcp(
-        GuestHost.ADDRESS,
-        localPort,
-        address,
-        port,
-        sequence,
-        acknowledgment,
-        flags,
-        window,
-        options,
-        payload);
+  public void transmit(TcpHeader header, ByteBuf payload, int segmentSize) {
+    host.sendTcp(GuestHost.ADDRESS, localPort, address, port, header, payload);
   }
 
   @Override

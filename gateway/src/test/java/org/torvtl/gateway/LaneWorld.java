@@ -91,21 +91,23 @@ final class LaneWorld implements AutoCloseable {
         new Lane(
             group.next(),
             cable.gatewayEnd(),
-            new StackConfig(
-                StackConfig.DEFAULT_MAC,
-                StackConfig.DEFAULT_ADDRESS,
-                StackConfig.DEFAULT_MAX_CONNECTIONS,
-                StackConfig.DEFAULT_MAX_PENDING,
-                bufferBytes,
-                TcpConfig.defaults(),
-                address -> false,
-                LongUnaryOperator.identity()),
-            egress.apply(new TorEgress(proxy.address(), PeerCheck.ANY)),
-            isolation,
-            new SecureRandom(),
-            timeouts,
-            new ControlConnections(),
-            new EgressOutage(() -> {}, away -> {}),
+            new Lane.GatewayShared(
+                egress.apply(new TorEgress(proxy.address(), PeerCheck.ANY)),
+                new EgressOutage(() -> {}, away -> {}),
+                timeouts,
+                new SecureRandom()),
+            new Lane.DeviceShared(
+                new StackConfig(
+                    StackConfig.DEFAULT_MAC,
+                    StackConfig.DEFAULT_ADDRESS,
+                    StackConfig.DEFAULT_MAX_CONNECTIONS,
+                    StackConfig.DEFAULT_MAX_PENDING,
+                    bufferBytes,
+                    TcpConfig.defaults(),
+                    address -> false,
+                    LongUnaryOperator.identity()),
+                isolation,
+                new ControlConnections()),
             linkFailure::complete);
     guest = new GuestHost(cable, guestTcp);
     lane.loop().submit(lane::start).get(SECONDS, TimeUnit.SECONDS);

@@ -7,6 +7,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.random.RandomGenerator;
+import org.torvtl.ip.QuotedPacket;
 import org.torvtl.onion.OnionCounters.Drop;
 import org.torvtl.wire.Defect;
 import org.torvtl.wire.Icmpv4Message;
@@ -27,12 +28,7 @@ final class AddressTranslator {
 
   private static final long UDP_TIMEOUT_NANOS = TimeUnit.MINUTES.toNanos(2);
 
-  /** How much of the packet that failed every ICMP error quotes behind its IP header. RFC 792. */
-  private static final int MIN_QUOTE = 8;
-
-  private static final int SOURCE = 12, DESTINATION = 16, PROTOCOL = 9, IP_CHECKSUM = 10;
-  private static final int FRAGMENT_OFFSET_MASK = 0x1FFF, FRAGMENT = 6;
-  private static final int UDP_CHECKSUM = 6, ICMP_CHECKSUM = 2, ECHO_IDENTIFIER = 4;
+  private static final int UDP_CHECKSUM = 6;
 
   /** What came of a packet. */
   sealed interface Outcome {}
@@ -56,6 +52,7 @@ final class AddressTranslator {
   private final Ipv4Packet composed = new Ipv4Packet();
   private final Icmpv4Message icmp = new Icmpv4Message();
   private final UdpDatagram udp = new UdpDatagram();
+  private final QuotedPacket quote = new QuotedPacket();
 
   AddressTranslator(RouterHandler handler, RandomGenerator random) {
     this.random = random;
@@ -231,34 +228,23 @@ final class AddressTranslator {
    * host has sent. RFC 5508, section 4.2.
    */
   private Outcome errorInward(Ipv4Packet packet, ByteBuf buf, ByteBuf in, long nowNanos) {
-    int quote = packet.payloadOffset() + Icmpv4Message.HEADER_LENGTH;
-    int quoteLength = packet.payloadLength() - Icmpv4Message.HEADER_LENGTH;
-    int headerLength = quoteLength < 1 ? 0 : (buf.getByte(quote) & 0xF) * 4;
-    if (quoteLength < Ipv4Packet.HEADER_LENGTH
-        || buf.getByte(quote) >>> 4 != 4
-        || headerLength < Ipv4Packet.HEADER_LENGTH
-        || quoteLength < headerLength + MIN_QUOTE) {
-      return new Malformed(Defect.TRUNCATED);
+    quote.wrap(buf, icmp.payloadOffset(), icmp.payloadLength());
+    var defect = quote.defect();
+    if (defect != null) {
+      return new Malformed(defect);
     }
-    if (buf.getInt(quote + SOURCE) != packet.destination()
-        || (buf.getUnsignedShort(quote + FRAGMENT) & FRAGMENT_OFFSET_MASK) != 0) {
+    if (quote.source() != packet.destination() || !quote.isFirstFragment()) {
       return new Refused(Drop.UNKNOWN_FLOW);
     }
-    int far = buf.getInt(quote + DESTINATION);
-    int transport = quote + headerLength;
-    int protocol = buf.getUnsignedByte(quote + PROTOCOL);
+    int remote = quote.destination();
     var flow =
-        switch (protocol) {
+        switch (quote.protocol()) {
           case Ipv4Packet.PROTOCOL_ICMP ->
-              buf.getByte(transport) == Icmpv4Message.ECHO_REQUEST
-                  ? echoes.flow(buf.getUnsignedShort(transport + ECHO_IDENTIFIER), far, 0, nowNanos)
+              quote.icmpType() == Icmpv4Message.ECHO_REQUEST
+                  ? echoes.flow(quote.echoIdentifier(), remote, 0, nowNanos)
                   : null;
           case Ipv4Packet.PROTOCOL_UDP ->
-              datagrams.flow(
-                  buf.getUnsignedShort(transport),
-                  far,
-                  buf.getUnsignedShort(transport + 2),
-                  nowNanos);
+              datagrams.flow(quote.sourcePort(), remote, quote.destinationPort(), nowNanos);
           default -> null;
         };
     if (flow == null) {
@@ -268,38 +254,12 @@ final class AddressTranslator {
     int code = icmp.code();
     int rest = icmp.rest();
     compose(packet, buf, packet.source(), flow.source(), in);
-    int message = Ipv4Packet.HEADER_LENGTH;
-    restore(in, message + Icmpv4Message.HEADER_LENGTH, headerLength, flow);
-    icmp.wrap(in, message, packet.payloadLength()).compose(type, code, rest);
+    icmp.wrap(in, Ipv4Packet.HEADER_LENGTH, packet.payloadLength());
+    quote
+        .wrap(in, icmp.payloadOffset(), icmp.payloadLength())
+        .restoreSource(flow.source(), flow.sourcePort());
+    icmp.compose(type, code, rest);
     return new Done(host(flow));
-  }
-
-  /**
-   * Makes of the quoted packet the host's own. Its transport checksum covers more than is quoted.
-   */
-  private static void restore(ByteBuf buf, int quote, int headerLength, Flow flow) {
-    int own = buf.getInt(quote + SOURCE);
-    buf.setInt(quote + SOURCE, flow.source());
-    buf.setShort(quote + IP_CHECKSUM, 0);
-    buf.setShort(
-        quote + IP_CHECKSUM, InternetChecksum.fold(InternetChecksum.sum(buf, quote, headerLength)));
-    int transport = quote + headerLength;
-    boolean echo = flow.protocol() == Ipv4Packet.PROTOCOL_ICMP;
-    int numberAt = transport + (echo ? ECHO_IDENTIFIER : 0);
-    int checksumAt = transport + (echo ? ICMP_CHECKSUM : UDP_CHECKSUM);
-    int number = buf.getUnsignedShort(numberAt);
-    int checksum = buf.getUnsignedShort(checksumAt);
-    buf.setShort(numberAt, flow.sourcePort());
-    if (echo) {
-      buf.setShort(checksumAt, InternetChecksum.replace(checksum, number, flow.sourcePort()));
-    } else if (checksum != 0) {
-      buf.setShort(
-          checksumAt,
-          InternetChecksum.replace(
-              checksum,
-              number + Integer.toUnsignedLong(own),
-              flow.sourcePort() + Integer.toUnsignedLong(flow.source())));
-    }
   }
 
   /** Copies the payload, behind a header of our own with one less to live. */

@@ -44,43 +44,6 @@ public final class Proxy {
   /** How often the host's addresses are read again at most. */
   private static final long READ_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-  private enum State {
-    STARTED,
-    OPENING,
-    UP,
-    SILENT,
-    GONE
-  }
-
-  /** One router, as the proxy knows it. */
-  private static final class Peer {
-    final int number;
-    final SecurityAssociation association;
-    State state = State.STARTED;
-    long pid;
-    String name;
-    @Nullable Endpoint endpoint;
-    long repeatNanos;
-    int unanswered;
-    int exitAddress;
-
-    Peer(int number, SecurityAssociation association) {
-      this.number = number;
-      this.association = association;
-      this.name = "router " + number;
-    }
-
-    /** Each router carries one circuit for now, and the two have the same number. */
-    int circuit() {
-      return number;
-    }
-
-    /** Whether it is to be asked again and again. */
-    boolean isOpen() {
-      return state == State.OPENING || state == State.UP || state == State.SILENT;
-    }
-  }
-
   private final ProxyConfig config;
   private final ProxyHandler handler;
   private final List<Peer> peers = new ArrayList<>();
@@ -129,10 +92,10 @@ public final class Proxy {
    */
   public void routerEnded(int router, String how) {
     var peer = peers.get(router - 1);
-    if (peer.state == State.GONE) {
+    if (peer.state == Peer.State.GONE) {
       return;
     }
-    peer.state = State.GONE;
+    peer.state = Peer.State.GONE;
     handler.log("%s %s".formatted(peer.name, how));
     if (closed) {
       return;
@@ -142,7 +105,7 @@ public final class Proxy {
 
   /** How many routers are up. */
   private int up() {
-    return (int) peers.stream().filter(peer -> peer.state == State.UP).count();
+    return (int) peers.stream().filter(peer -> peer.state == Peer.State.UP).count();
   }
 
   // Messages from routers.
@@ -188,15 +151,15 @@ public final class Proxy {
   }
 
   private boolean up(Peer peer, Endpoint from, long nowNanos) {
-    if (peer.state != State.STARTED && peer.state != State.OPENING
+    if (peer.state != Peer.State.STARTED && peer.state != Peer.State.OPENING
         || message.bodyLength() < Integer.BYTES
         || message.buffer().getUnsignedInt(message.bodyOffset()) != peer.pid) {
       return false;
     }
-    if (peer.state == State.STARTED) {
+    if (peer.state == Peer.State.STARTED) {
       handler.log("%s at %s says: I'm up".formatted(peer.name, from));
     }
-    peer.state = State.OPENING;
+    peer.state = Peer.State.OPENING;
     peer.endpoint = from;
     open(peer, from, nowNanos);
     return true;
@@ -208,7 +171,7 @@ public final class Proxy {
             config.mtu(), config.tunnel().range(), config.routerAddress(peer.number), sources);
     ByteBuf open = peer.association.compose(MessageType.OPEN, peer.circuit(), body.length());
     body.write(open, OnionMessage.HEADER_LENGTH);
-    peer.repeatNanos = nowNanos + (peer.state == State.OPENING ? REPEAT_NANOS : ASK_NANOS);
+    peer.repeatNanos = nowNanos + (peer.state == Peer.State.OPENING ? REPEAT_NANOS : ASK_NANOS);
     handler.send(to, peer.association.seal(open));
   }
 
@@ -220,12 +183,12 @@ public final class Proxy {
     }
     int exitAddress = message.buffer().getInt(message.bodyOffset());
     peer.unanswered = 0;
-    if (peer.state == State.OPENING) {
+    if (peer.state == Peer.State.OPENING) {
       isUp(peer, exitAddress);
       return true;
     }
-    if (peer.state == State.SILENT) {
-      peer.state = State.UP;
+    if (peer.state == Peer.State.SILENT) {
+      peer.state = Peer.State.UP;
       handler.log(peer.name + " answers again");
       handler.event(new ProxyEvent.RouterBack(peer.number, peer.pid));
     }
@@ -242,7 +205,7 @@ public final class Proxy {
   }
 
   private void isUp(Peer peer, int exitAddress) {
-    peer.state = State.UP;
+    peer.state = Peer.State.UP;
     peer.exitAddress = exitAddress;
     handler.log(
         "%s is up%s"
@@ -252,14 +215,14 @@ public final class Proxy {
                     ? ""
                     : ", in the world as " + Ipv4Address.toString(peer.exitAddress)));
     handler.event(new ProxyEvent.RouterUp(peer.number, peer.pid, peer.exitAddress));
-    if (starting && peers.stream().allMatch(other -> other.state == State.UP)) {
+    if (starting && peers.stream().allMatch(other -> other.state == Peer.State.UP)) {
       starting = false;
       handler.event(new ProxyEvent.AllUp());
     }
   }
 
   private boolean packetFrom(Peer peer, ByteBuf datagram) {
-    if ((peer.state != State.UP && peer.state != State.SILENT)
+    if ((peer.state != Peer.State.UP && peer.state != Peer.State.SILENT)
         || message.circuit() != peer.circuit()) {
       return false;
     }
@@ -385,7 +348,7 @@ public final class Proxy {
     Peer best = null;
     boolean toWorld = !config.tunnel().contains(flow.destination());
     for (var peer : peers) {
-      if (peer.state == State.UP && (best == null || isBetter(peer, best, flow, toWorld))) {
+      if (peer.state == Peer.State.UP && (best == null || isBetter(peer, best, flow, toWorld))) {
         best = peer;
       }
     }
@@ -425,7 +388,8 @@ public final class Proxy {
       handler.event(
           new ProxyEvent.StayedSilent(
               peers.stream()
-                  .filter(peer -> peer.state == State.STARTED || peer.state == State.OPENING)
+                  .filter(
+                      peer -> peer.state == Peer.State.STARTED || peer.state == Peer.State.OPENING)
                   .map(peer -> peer.number)
                   .toList()));
     }
@@ -439,10 +403,10 @@ public final class Proxy {
   }
 
   private void judge(Peer peer) {
-    if (peer.state != State.UP || peer.unanswered++ < UNANSWERED) {
+    if (peer.state != Peer.State.UP || peer.unanswered++ < UNANSWERED) {
       return;
     }
-    peer.state = State.SILENT;
+    peer.state = Peer.State.SILENT;
     handler.log(peer.name + " does not answer any more");
     handler.event(new ProxyEvent.RouterSilent(peer.number, peer.pid, up()));
   }
@@ -453,7 +417,7 @@ public final class Proxy {
     lines.tell();
     starting = false;
     for (var peer : peers) {
-      if (peer.endpoint != null && peer.state != State.GONE) {
+      if (peer.endpoint != null && peer.state != Peer.State.GONE) {
         handler.send(
             peer.endpoint,
             peer.association.seal(peer.association.compose(MessageType.CLOSE, peer.circuit(), 0)));

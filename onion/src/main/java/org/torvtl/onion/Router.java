@@ -7,6 +7,10 @@ import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.ip.AtomicDatagram;
+import org.torvtl.ip.Echo;
+import org.torvtl.ip.Fragmenter;
+import org.torvtl.ip.IcmpError;
 import org.torvtl.onion.OnionCounters.Drop;
 import org.torvtl.wire.Icmpv4Message;
 import org.torvtl.wire.Ipv4Address;
@@ -35,7 +39,6 @@ public final class Router {
   private final OnionCounters counters = new OnionCounters();
   private final OnionMessage message = new OnionMessage();
   private final Ipv4Packet packet = new Ipv4Packet();
-  private final Ipv4Packet composed = new Ipv4Packet();
   private final Icmpv4Message icmp = new Icmpv4Message();
 
   private int circuit = OnionMessage.NO_CIRCUIT;
@@ -234,24 +237,10 @@ public final class Router {
       return;
     }
     lines.write(() -> describe(datagram) + ": from the proxy; answered");
-    int rest = icmp.rest();
-    ByteBuf reply = ByteBufAllocator.DEFAULT.directBuffer(Ipv4Packet.HEADER_LENGTH + length);
-    try {
-      reply.setBytes(Ipv4Packet.HEADER_LENGTH, datagram, packet.payloadOffset(), length);
-      composed
-          .wrap(reply, 0, Ipv4Packet.HEADER_LENGTH + length)
-          .compose(
-              /* source= */ packet.destination(),
-              /* destination= */ packet.source(),
-              Ipv4Packet.PROTOCOL_ICMP,
-              0,
-              /* dontFragment= */ true,
-              length);
-      icmp.wrap(reply, Ipv4Packet.HEADER_LENGTH, length).compose(Icmpv4Message.ECHO_REPLY, 0, rest);
-      toHost(open, reply.setIndex(0, Ipv4Packet.HEADER_LENGTH + length));
-    } finally {
-      reply.release();
-    }
+    speak(
+        open,
+        /* speaker= */ packet.destination(),
+        Echo.reply(datagram.slice(packet.payloadOffset(), length)));
   }
 
   private void toWorld(OpenBody open, ByteBuf datagram, long nowNanos) {
@@ -266,12 +255,7 @@ public final class Router {
       return;
     }
     if (packet.ttl() <= 1) {
-      refuse(
-          open,
-          datagram,
-          open.routerAddress(),
-          new IcmpError(Icmpv4Message.TIME_EXCEEDED, 0, 0),
-          Drop.TTL);
+      refuse(open, datagram, open.routerAddress(), IcmpError.timeExceeded(), Drop.TTL);
       return;
     }
     if (packet.totalLength() > exit.mtu() && packet.dontFragment()) {
@@ -279,7 +263,7 @@ public final class Router {
           open,
           datagram,
           open.routerAddress(),
-          new IcmpError(Icmpv4Message.UNREACHABLE, Icmpv4Message.FRAGMENTATION_NEEDED, exit.mtu()),
+          IcmpError.fragmentationNeeded(exit.mtu()),
           Drop.TOO_LARGE);
       return;
     }
@@ -297,7 +281,7 @@ public final class Router {
                   + Ipv4Address.toString(exit.address())
                   + " "
                   + done.as());
-          if (!fragments(out, exit.mtu(), handler::sendToWorld)) {
+          if (!Fragmenter.send(out, exit.mtu(), this::identification, handler::sendToWorld)) {
             refuse(
                 open,
                 datagram,
@@ -371,57 +355,46 @@ public final class Router {
 
   // Packets to the host.
 
-  private record IcmpError(int type, int code, int rest) {
-    static IcmpError unreachable(int code) {
-      return new IcmpError(Icmpv4Message.UNREACHABLE, code, 0);
-    }
-  }
-
   /**
    * Answers a packet of the host's with an ICMP error, unless it is one itself. RFC 1122, 3.2.2.
    */
   private void refuse(OpenBody open, ByteBuf datagram, int speaker, IcmpError error, Drop reason) {
     counters.drop(reason);
-    icmp.wrap(datagram, packet.payloadOffset(), packet.payloadLength());
-    if (packet.protocol() == Ipv4Packet.PROTOCOL_ICMP
-        && (packet.payloadLength() < Icmpv4Message.HEADER_LENGTH || icmp.isError())) {
+    if (!IcmpError.isAllowedAbout(packet, datagram, icmp)) {
       lines.write(() -> "%s: from the proxy; dropped: %s".formatted(describe(datagram), reason));
       return;
     }
     lines.write(() ->
         "%s: from the proxy; refused: %s, ICMP %d/%d"
             .formatted(describe(datagram), reason, error.type(), error.code()));
-    int headers = Ipv4Packet.HEADER_LENGTH + Icmpv4Message.HEADER_LENGTH;
-    // RFC 1812, section 4.3.2.3; and no more than fits in one packet.
-    int quoted =
-        Math.min(
-            packet.totalLength(), Math.min(open.mtu(), Ipv4Packet.MIN_REASSEMBLY_LENGTH) - headers);
-    ByteBuf answer = ByteBufAllocator.DEFAULT.directBuffer(headers + quoted);
+    speak(
+        open,
+        speaker,
+        error.about(datagram.slice(packet.offset(), packet.totalLength()), open.mtu()));
+  }
+
+  /**
+   * Sends an ICMP message to the host whose packet is at hand.
+   *
+   * @param message with room for an IP header in front; released
+   */
+  private void speak(OpenBody open, int speaker, ByteBuf message) {
     try {
-      answer.setBytes(headers, datagram, packet.offset(), quoted);
-      composed
-          .wrap(answer, 0, headers + quoted)
-          .compose(
-              speaker,
-              packet.source(),
-              Ipv4Packet.PROTOCOL_ICMP,
-              0,
-              true,
-              Icmpv4Message.HEADER_LENGTH + quoted);
-      icmp.wrap(answer, Ipv4Packet.HEADER_LENGTH, Icmpv4Message.HEADER_LENGTH + quoted)
-          .compose(error.type(), error.code(), error.rest());
-      toHost(open, answer.setIndex(0, headers + quoted));
+      toHost(
+          open,
+          AtomicDatagram.prepend(message, speaker, packet.source(), Ipv4Packet.PROTOCOL_ICMP));
     } finally {
-      answer.release();
+      message.release();
     }
   }
 
   private void toHost(OpenBody open, ByteBuf whole) {
     counters.inPackets++;
     counters.inBytes += whole.readableBytes();
-    fragments(
+    Fragmenter.send(
         whole,
         open.mtu(),
+        this::identification,
         part -> {
           int length = part.readableBytes();
           ByteBuf carried = association.compose(MessageType.PACKET, circuit, length);
@@ -431,50 +404,9 @@ public final class Router {
         });
   }
 
-  private interface Part {
-    boolean send(ByteBuf packet);
-  }
-
-  /**
-   * Gives away a packet of ours, in fragments if the way carries no whole. RFC 791, 2.3.
-   *
-   * @return whether all of it was taken
-   */
-  private boolean fragments(ByteBuf whole, int mtu, Part to) {
-    int length = whole.readableBytes();
-    if (length <= mtu) {
-      return to.send(whole);
-    }
-    int payload = length - Ipv4Packet.HEADER_LENGTH;
-    int unit = (mtu - Ipv4Packet.HEADER_LENGTH) & ~7;
-    composed.wrap(whole, whole.readerIndex(), length);
-    int identification = random.nextInt(1, 0x10000);
-    int source = composed.source();
-    int destination = composed.destination();
-    int protocol = composed.protocol();
-    int ttl = composed.ttl();
-    for (int offset = 0; offset < payload; offset += unit) {
-      int size = Math.min(unit, payload - offset);
-      ByteBuf part = ByteBufAllocator.DEFAULT.directBuffer(Ipv4Packet.HEADER_LENGTH + size);
-      try {
-        part.setBytes(
-            Ipv4Packet.HEADER_LENGTH,
-            whole,
-            whole.readerIndex() + Ipv4Packet.HEADER_LENGTH + offset,
-            size);
-        composed
-            .wrap(part, 0, Ipv4Packet.HEADER_LENGTH + size)
-            .compose(source, destination, protocol, identification, false, size)
-            .setTtl(ttl)
-            .composeFragment(offset, offset + size < payload, size);
-        if (!to.send(part.setIndex(0, Ipv4Packet.HEADER_LENGTH + size))) {
-          return false;
-        }
-      } finally {
-        part.release();
-      }
-    }
-    return true;
+  /** Drawn by lot, so that it tells nothing; 0 is for packets that are not fragmented. */
+  private int identification() {
+    return random.nextInt(1, 0x10000);
   }
 
   private void drop(ByteBuf datagram, Drop reason) {

@@ -2,8 +2,8 @@
 package org.torvtl.stack;
 
 import io.netty.buffer.ByteBuf;
-import org.torvtl.tcp.MemoryFootprint;
 import org.torvtl.tcp.PayloadAccount;
+import org.torvtl.wire.MemoryFootprint;
 
 /**
  * What one connection holds, as part of what its guest may. Who takes over a buffer that the

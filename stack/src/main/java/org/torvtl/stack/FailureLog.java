@@ -4,6 +4,7 @@ package org.torvtl.stack;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.torvtl.ip.RateLimiter;
 import org.torvtl.stack.StackCounters.Drop;
 
 /**

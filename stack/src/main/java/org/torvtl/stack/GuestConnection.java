@@ -7,12 +7,13 @@ import org.torvtl.stack.ConnectionShares.Place;
 import org.torvtl.stack.ConnectionShares.Standing;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.ConnectionHandler;
+import org.torvtl.tcp.ConnectionOwner;
 import org.torvtl.tcp.SegmentTransmitter;
 import org.torvtl.tcp.TcpConnection;
 import org.torvtl.tcp.TcpState;
 import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.MacAddress;
-import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpSegment;
 
 /**
@@ -32,6 +33,15 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   record Key(long guest, int guestAddress, int address, int ports) implements Comparable<Key> {
     static Key of(long guest, int guestAddress, int guestPort, int address, int port) {
       return new Key(guest, guestAddress, address, guestPort << 16 | port);
+    }
+
+    int guestPort() {
+      return ports >>> 16;
+    }
+
+    /** The port the guest connects to. */
+    int port() {
+      return ports & 0xFFFF;
     }
 
     /**
@@ -85,9 +95,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
             table.tcpCounters(),
             table.initialNumbers(key, nowNanos),
             synSegment,
-            this,
-            this,
-            memory,
+            new ConnectionOwner(this, this, memory),
             nowNanos);
     this.place = table.shares().add(this, nowNanos);
   }
@@ -103,7 +111,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   }
 
   public int guestPort() {
-    return key.ports >>> 16;
+    return key.guestPort();
   }
 
   /** The IPv4 address the guest connects to, network byte order. */
@@ -113,7 +121,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
 
   /** The port the guest connects to. */
   public int port() {
-    return key.ports & 0xFFFF;
+    return key.port();
   }
 
   /** Who hears of the connection's events; to be set before it is answered, and once. */
@@ -441,30 +449,8 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   }
 
   @Override
-  public void transmit(
-      int sequence,
-      int acknowledgment,
-      int flags,
-      int window,
-      TcpOptions options,
-      ByteBuf payload,
-      int segmentSize) {
-    table
-        .writer()
-        .tcp(
-            this,
-            mac,
-            key.address,
-            key.guestAddress,
-            port(),
-            guestPort(),
-            sequence,
-            acknowledgment,
-            flags,
-            window,
-            options,
-            payload,
-            segmentSize);
+  public void transmit(TcpHeader header, ByteBuf payload, int segmentSize) {
+    table.writer().tcp(this, key, mac, header, payload, segmentSize);
   }
 
   private ConnectionHandler handler() {

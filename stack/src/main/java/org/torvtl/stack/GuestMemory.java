@@ -4,9 +4,10 @@ package org.torvtl.stack;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import java.util.function.Consumer;
+import org.torvtl.ip.Reassembler;
 
 /** What one guest holds of a {@link MemoryAccount}. */
-final class GuestMemory {
+final class GuestMemory implements Reassembler.Account {
   /** So many of its connections are compared when one is to be cut. */
   private static final int CANDIDATES = 256;
 
@@ -51,19 +52,19 @@ final class GuestMemory {
     }
   }
 
-  /** Of fragments of packets that are not whole. */
-  int fragmentBytes() {
+  @Override
+  public int fragmentBytes() {
     return fragmentBytes;
   }
 
-  void chargeFragments(int bytes) {
+  @Override
+  public void chargeFragments(int bytes) {
     fragmentBytes += bytes;
-    charge(bytes);
-  }
-
-  void releaseFragments(int bytes) {
-    fragmentBytes -= bytes;
-    release(bytes);
+    if (bytes >= 0) {
+      charge(bytes);
+    } else {
+      release(-bytes);
+    }
   }
 
   void add(ConnectionMemory connection) {

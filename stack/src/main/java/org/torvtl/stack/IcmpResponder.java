@@ -2,7 +2,9 @@
 package org.torvtl.stack;
 
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.ByteBufAllocator;
+import org.torvtl.ip.Echo;
+import org.torvtl.ip.IcmpError;
+import org.torvtl.ip.OwnerRates;
 import org.torvtl.stack.StackCounters.Drop;
 import org.torvtl.wire.Icmpv4Message;
 import org.torvtl.wire.Ipv4Packet;
@@ -11,10 +13,6 @@ import org.torvtl.wire.Ipv4Packet;
  * Answers ping of the gateway, and sends the errors about what is not carried. RFC 792, RFC 1122.
  */
 final class IcmpResponder {
-  /** An error is at most this long, so that it passes everywhere. RFC 1812, section 4.3.2.3. */
-  private static final int MAX_QUOTE =
-      Ipv4Packet.MIN_REASSEMBLY_LENGTH - Ipv4Packet.HEADER_LENGTH - Icmpv4Message.HEADER_LENGTH;
-
   /** Errors to one owner. An error costs about as much as the packet it is about. */
   private static final int ERRORS_PER_SECOND = 250, ERRORS_BURST = 100;
 
@@ -22,7 +20,6 @@ final class IcmpResponder {
   private final PacketWriter writer;
   private final StackCounters counters;
   private final OwnerRates errors;
-  private final Icmpv4Message answer = new Icmpv4Message();
 
   /**
    * @param config for the gateway's own address, and the owners of guests
@@ -44,19 +41,15 @@ final class IcmpResponder {
     if (message.type() != Icmpv4Message.ECHO_REQUEST) {
       counters.drop(Drop.ICMP_IGNORED);
     } else if (packet.destination() == address) {
-      echo(guest, packet, message, frame);
+      echo(guest, packet, frame);
     } else {
       unreachable(guest, packet, frame, Icmpv4Message.ADMINISTRATIVELY_PROHIBITED, nowNanos);
     }
   }
 
-  private void echo(long guest, Ipv4Packet packet, Icmpv4Message message, ByteBuf frame) {
-    ByteBuf reply = ByteBufAllocator.DEFAULT.directBuffer(packet.payloadLength());
+  private void echo(long guest, Ipv4Packet packet, ByteBuf frame) {
+    ByteBuf reply = Echo.reply(frame.slice(packet.payloadOffset(), packet.payloadLength()));
     try {
-      reply.writeBytes(frame, packet.payloadOffset(), packet.payloadLength());
-      answer
-          .wrap(reply, 0, reply.readableBytes())
-          .compose(Icmpv4Message.ECHO_REPLY, 0, message.rest());
       writer.ipv4(
           guest,
           /* source= */ packet.destination(),
@@ -76,12 +69,11 @@ final class IcmpResponder {
    * @param code one of the codes of {@link Icmpv4Message#UNREACHABLE}
    */
   void unreachable(long guest, Ipv4Packet packet, ByteBuf frame, int code, long nowNanos) {
-    int quoted = Math.min(packet.totalLength(), MAX_QUOTE);
     unreachable(
         guest,
         packet.source(),
         packet.destination(),
-        frame.slice(packet.offset(), quoted),
+        frame.slice(packet.offset(), packet.totalLength()),
         code,
         nowNanos);
   }
@@ -99,18 +91,14 @@ final class IcmpResponder {
       counters.drop(Drop.ICMP_RATE);
       return;
     }
-    int length = Icmpv4Message.HEADER_LENGTH + quote.readableBytes();
-    ByteBuf error = ByteBufAllocator.DEFAULT.directBuffer(length);
+    ByteBuf error = IcmpError.unreachable(code).about(quote, Ipv4Packet.MIN_REASSEMBLY_LENGTH);
     try {
-      error.setBytes(
-          Icmpv4Message.HEADER_LENGTH, quote, quote.readerIndex(), quote.readableBytes());
-      answer.wrap(error, 0, length).compose(Icmpv4Message.UNREACHABLE, code, 0);
       writer.ipv4(
           guest,
           /* source= */ destination,
           /* destination= */ source,
           Ipv4Packet.PROTOCOL_ICMP,
-          error.setIndex(0, length));
+          error);
     } finally {
       error.release();
     }

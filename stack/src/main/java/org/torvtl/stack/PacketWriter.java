@@ -5,11 +5,12 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.ip.Fragmenter;
 import org.torvtl.link.Link;
 import org.torvtl.wire.ArpPacket;
 import org.torvtl.wire.EthernetFrame;
 import org.torvtl.wire.Ipv4Packet;
-import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpSegment;
 import org.torvtl.wire.UdpDatagram;
 
@@ -79,12 +80,14 @@ final class PacketWriter implements AutoCloseable {
       return;
     }
     composeIpv4(guest, source, destination, protocol, identifications.next(), false, length);
-    int unit = room & ~7;
-    for (int offset = 0; offset < length; offset += unit) {
-      int part = Math.min(unit, length - offset);
-      ipv4.composeFragment(offset, offset + part < length, part);
-      link.send(headers, payload.slice(payload.readerIndex() + offset, part));
-    }
+    Fragmenter.cut(
+        length,
+        link.mtu(),
+        (offset, part, more) -> {
+          ipv4.composeFragment(offset, more, part);
+          link.send(headers, payload.slice(payload.readerIndex() + offset, part));
+          return true;
+        });
   }
 
   /**
@@ -93,42 +96,26 @@ final class PacketWriter implements AutoCloseable {
    * guest that sends much is answered once a batch, not once a segment.
    *
    * @param connection what tells whose segment it is
-   * @param flags an OR of the flags of {@link TcpSegment}
-   * @param window the window field, already scaled
+   * @param key its ends: from the address to the guest's
+   * @param guest the MAC address it goes to, which is not {@code key}'s once the guest has moved
+   * @param header valid during the call only
    * @param payload borrowed; longer than {@code segmentSize} only where the link has TCP offload
    * @param segmentSize the most bytes of payload for a packet
    */
   void tcp(
       Object connection,
+      GuestConnection.Key key,
       long guest,
-      int source,
-      int destination,
-      int sourcePort,
-      int destinationPort,
-      int sequence,
-      int acknowledgment,
-      int flags,
-      int window,
-      TcpOptions options,
+      TcpHeader header,
       ByteBuf payload,
       int segmentSize) {
     int tcpOffset = linkHeaderLength + Ipv4Packet.HEADER_LENGTH;
-    int headerLength =
-        tcp.compose(
-            headers,
-            tcpOffset,
-            sourcePort,
-            destinationPort,
-            sequence,
-            acknowledgment,
-            flags,
-            window,
-            options);
+    int headerLength = tcp.compose(headers, tcpOffset, key.port(), key.guestPort(), header);
     int length = headerLength + payload.readableBytes();
-    composeAtomic(guest, source, destination, Ipv4Packet.PROTOCOL_TCP, length);
+    composeAtomic(guest, key.address(), key.guestAddress(), Ipv4Packet.PROTOCOL_TCP, length);
     headers.setIndex(0, tcpOffset + headerLength);
     if (waitingFor != null) {
-      if (supersedesWaiting(connection, acknowledgment, flags, window)) {
+      if (supersedesWaiting(connection, header)) {
         waitingFor = null;
       } else {
         sendWaiting();
@@ -139,26 +126,29 @@ final class PacketWriter implements AutoCloseable {
     } else {
       tcp.updateChecksum(ipv4.pseudoHeaderSum(), payload);
     }
-    if (inBatch && flags == TcpSegment.ACK && !payload.isReadable() && options.sackCount() == 0) {
+    if (inBatch
+        && header.flags() == TcpSegment.ACK
+        && !payload.isReadable()
+        && header.options().sackCount() == 0) {
       var composed = headers;
       headers = waiting;
       waiting = composed;
       waitingFor = connection;
-      waitingAcknowledgment = acknowledgment;
-      waitingWindow = window;
+      waitingAcknowledgment = header.acknowledgment();
+      waitingWindow = header.window();
     } else {
       sendTcp(headers, payload, segmentSize);
     }
   }
 
   /** Whether a peer that gets this segment misses nothing if it never got the one that waits. */
-  private boolean supersedesWaiting(Object connection, int acknowledgment, int flags, int window) {
-    int further = acknowledgment - waitingAcknowledgment;
+  private boolean supersedesWaiting(Object connection, TcpHeader header) {
+    int further = header.acknowledgment() - waitingAcknowledgment;
     return connection == waitingFor
-        && (flags & TcpSegment.ACK) != 0
-        && (flags & TcpSegment.RST) == 0
+        && header.has(TcpSegment.ACK)
+        && !header.has(TcpSegment.RST)
         // The same twice means that something came out of order: then both are news.
-        && (further > 0 || further == 0 && window != waitingWindow);
+        && (further > 0 || further == 0 && header.window() != waitingWindow);
   }
 
   private void sendWaiting() {

@@ -8,6 +8,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
+import org.torvtl.ip.QuotedPacket;
+import org.torvtl.ip.Reassembler;
 import org.torvtl.link.Link;
 import org.torvtl.stack.StackCounters.Drop;
 import org.torvtl.stack.StackCounters.Protocol;
@@ -67,7 +69,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
   private final Ipv4Packet ipv4 = new Ipv4Packet();
   private final UdpDatagram udp = new UdpDatagram();
   private final Icmpv4Message message = new Icmpv4Message();
-  private final QuotedSegment quote = new QuotedSegment();
+  private final QuotedPacket quote = new QuotedPacket();
 
   /** Whether the checksum of the frame at hand needs no check. */
   private boolean trusted;
@@ -116,24 +118,18 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     memory =
         new MemoryAccount(
             config.bufferBytes(), config.owners(), Stack::allocatedPart, this::cutForMemory);
-    reassembler = new Reassembler(counters, memory, ByteBufAllocator.DEFAULT);
+    reassembler = new Reassembler(counters, memory::guest, ByteBufAllocator.DEFAULT);
     writer = new PacketWriter(link, config.mac(), counters, new FragmentIdentifications(secret));
     icmp = new IcmpResponder(config, writer, counters);
     timers = new TimerWheel(alarm::accept, now);
     tcp =
         new TcpTable(
-            config,
+            new StackContext(config, handler, counters, clock, timers, failures, memory),
             tcpConfig(config.tcp(), link),
-            handler,
-            counters,
             writer,
             icmp,
             admission,
-            timers,
-            clock,
-            new IsnGenerator(secret),
-            failures,
-            memory);
+            new IsnGenerator(secret));
   }
 
   private void cutForMemory(GuestConnection connection) {
@@ -399,7 +395,7 @@ public final class Stack implements Link.Receiver, AutoCloseable {
     int mtu = message.nextHopMtu() == 0 ? UNNAMED_MTU : message.nextHopMtu();
     if (defect != null) {
       counters.malformed(Protocol.ICMP, defect);
-    } else if (!quote.isTcp()) {
+    } else if (quote.protocol() != Ipv4Packet.PROTOCOL_TCP || !quote.isFirstFragment()) {
       counters.drop(Drop.ICMP_IGNORED);
     } else if (mtu < LEAST_MTU) {
       counters.drop(Drop.ICMP_MTU);

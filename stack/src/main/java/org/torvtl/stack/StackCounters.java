@@ -5,13 +5,14 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.ObjLongConsumer;
+import org.torvtl.ip.Reassembler;
 import org.torvtl.wire.Defect;
 
 /**
  * What a stack has dropped, and why. Written by the lane's event loop; other threads may read a
  * moment late.
  */
-public final class StackCounters {
+public final class StackCounters implements Reassembler.Counters {
   /** What a malformed packet claimed to be. */
   public enum Protocol {
     ETHERNET,
@@ -101,6 +102,16 @@ public final class StackCounters {
 
   void drop(Drop reason) {
     drops[reason.ordinal()]++;
+  }
+
+  @Override
+  public void fragmentsOverlap() {
+    drop(Drop.FRAGMENT_OVERLAP);
+  }
+
+  @Override
+  public void fragmentsExpired() {
+    drop(Drop.FRAGMENT_EXPIRED);
   }
 
   public long malformedCount(Protocol protocol, Defect defect) {

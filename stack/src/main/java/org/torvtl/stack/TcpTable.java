@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.LongSupplier;
+import org.torvtl.ip.QuotedPacket;
 import org.torvtl.stack.StackCounters.Drop;
 import org.torvtl.stack.StackCounters.Protocol;
 import org.torvtl.tcp.InitialNumbers;
@@ -54,30 +55,24 @@ final class TcpTable {
       };
 
   TcpTable(
-      StackConfig config,
+      StackContext context,
       TcpConfig tcpConfig,
-      StackHandler handler,
-      StackCounters counters,
       PacketWriter writer,
       IcmpResponder icmp,
       Admission admission,
-      TimerWheel timers,
-      LongSupplier clock,
-      IsnGenerator isnGenerator,
-      FailureLog failures,
-      MemoryAccount memory) {
-    this.memory = memory;
-    this.config = config;
+      IsnGenerator isnGenerator) {
+    this.config = context.config();
+    this.handler = context.handler();
+    this.counters = context.counters();
+    this.clock = context.clock();
+    this.timers = context.timers();
+    this.failures = context.failures();
+    this.memory = context.memory();
     this.tcpConfig = tcpConfig;
-    this.handler = handler;
-    this.counters = counters;
     this.writer = writer;
     this.icmp = icmp;
     this.admission = admission;
-    this.timers = timers;
-    this.clock = clock;
     this.isnGenerator = isnGenerator;
-    this.failures = failures;
     this.shares = new ConnectionShares(config, counters, clock.getAsLong());
     this.moved = new MovedGuests(config.owners());
   }
@@ -137,7 +132,7 @@ final class TcpTable {
    * @param quote without a defect, and of TCP
    * @param maxSegmentSize the most bytes of TCP options and payload that fit
    */
-  void packetTooBig(long guest, QuotedSegment quote, int maxSegmentSize, long nowNanos) {
+  void packetTooBig(long guest, QuotedPacket quote, int maxSegmentSize, long nowNanos) {
     var key =
         GuestConnection.Key.of(
             guest,
@@ -155,8 +150,7 @@ final class TcpTable {
   }
 
   private void open(GuestConnection.Key key, Ipv4Packet packet, ByteBuf frame, long nowNanos) {
-    boolean isNothingThere =
-        key.address() == config.address() && !handler.listens(key.ports() & 0xFFFF);
+    boolean isNothingThere = key.address() == config.address() && !handler.listens(key.port());
     if (isNothingThere || unreachable.isRepeated(key, segment.sequence(), nowNanos)) {
       // A guest that has not heeded an error is told anew.
       if (admission.admitsAnswer(WorkCost.answer(0), nowNanos)) {
@@ -219,21 +213,8 @@ final class TcpTable {
   private void reset(GuestConnection.Key key) {
     ResetSegment.answer(
         segment,
-        (sequence, acknowledgment, flags, window, options, payload, segmentSize) ->
-            writer.tcp(
-                key,
-                key.guest(),
-                key.address(),
-                key.guestAddress(),
-                /* sourcePort= */ segment.destinationPort(),
-                /* destinationPort= */ segment.sourcePort(),
-                sequence,
-                acknowledgment,
-                flags,
-                window,
-                options,
-                payload,
-                segmentSize));
+        (header, payload, segmentSize) ->
+            writer.tcp(key, key, key.guest(), header, payload, segmentSize));
   }
 
   /** A request was answered by an ICMP error. */

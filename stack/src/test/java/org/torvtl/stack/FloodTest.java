@@ -32,6 +32,7 @@ import org.torvtl.wire.Icmpv4Message;
 import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Packet;
 import org.torvtl.wire.MacAddress;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 import org.torvtl.wire.UdpDatagram;
@@ -529,11 +530,7 @@ class FloodTest {
             at + Ipv4Packet.HEADER_LENGTH,
             80,
             5000,
-            sequence,
-            0,
-            TcpSegment.ACK,
-            65_535,
-            new TcpOptions());
+            new TcpHeader().sequence(sequence).flags(TcpSegment.ACK).window(65_535));
     new Icmpv4Message()
         .wrap(frame, TRANSPORT, length)
         .compose(Icmpv4Message.UNREACHABLE, Icmpv4Message.FRAGMENTATION_NEEDED, mtu);

@@ -7,6 +7,7 @@ import org.torvtl.wire.ArpPacket;
 import org.torvtl.wire.EthernetFrame;
 import org.torvtl.wire.Ipv4Packet;
 import org.torvtl.wire.MacAddress;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 
@@ -119,7 +120,15 @@ final class GuestFrames {
     var segment = new TcpSegment();
     int headerLength =
         segment.compose(
-            frame, TRANSPORT, port, REMOTE_PORT, sequence, acknowledgment, flags, 65_535, options);
+            frame,
+            TRANSPORT,
+            port,
+            REMOTE_PORT,
+            new TcpHeader(options)
+                .sequence(sequence)
+                .acknowledgment(acknowledgment)
+                .flags(flags)
+                .window(65_535));
     int length = headerLength + payload;
     var packet = new Ipv4Packet().wrap(frame, IP, Ipv4Packet.HEADER_LENGTH + length);
     packet.compose(source, destination, TcpSegment.PROTOCOL, 1, true, length);

@@ -19,6 +19,7 @@ import org.torvtl.wire.Icmpv4Message;
 import org.torvtl.wire.InternetChecksum;
 import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Packet;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 import org.torvtl.wire.UdpDatagram;
@@ -105,7 +106,8 @@ class GuestSecrecyTest {
     var options = new TcpOptions().timestamps(1, 0);
     var segment = Unpooled.buffer(TcpSegment.MAX_HEADER_LENGTH);
     var view = new TcpSegment();
-    int length = view.compose(segment, 0, 40_000, 80, 1000, 0, flags, 65_535, options);
+    var header = new TcpHeader(options).sequence(1000).flags(flags).window(65_535);
+    int length = view.compose(segment, 0, 40_000, 80, header);
     view.updateChecksum(
         InternetChecksum.pseudoHeaderSum(GUEST_IP, FAR_IP, Ipv4Packet.PROTOCOL_TCP, length));
     send(guest, FAR_IP, Ipv4Packet.PROTOCOL_TCP, ByteBufUtil.getBytes(segment, 0, length));

@@ -14,11 +14,11 @@ import org.junit.jupiter.api.Test;
 import org.torvtl.link.Link;
 import org.torvtl.link.MemoryLink;
 import org.torvtl.stack.StackCounters.Drop;
-import org.torvtl.tcp.MemoryFootprint;
 import org.torvtl.tcp.TcpConfig;
 import org.torvtl.wire.EthernetFrame;
 import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Packet;
+import org.torvtl.wire.MemoryFootprint;
 import org.torvtl.wire.TcpSegment;
 
 /** Guests hold as much as they can, and no more than they may; others are served. */

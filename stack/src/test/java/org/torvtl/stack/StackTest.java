@@ -30,6 +30,7 @@ import org.torvtl.wire.Icmpv4Message;
 import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Packet;
 import org.torvtl.wire.MacAddress;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 import org.torvtl.wire.UdpDatagram;
@@ -146,7 +147,16 @@ class StackTest {
     var buf = Unpooled.buffer(60).writeZero(60);
     var segment = new TcpSegment();
     int length =
-        segment.compose(buf, 0, 40_000, 80, sequence, acknowledgment, flags, 65_535, options);
+        segment.compose(
+            buf,
+            0,
+            40_000,
+            80,
+            new TcpHeader(options)
+                .sequence(sequence)
+                .acknowledgment(acknowledgment)
+                .flags(flags)
+                .window(65_535));
     segment.updateChecksum(
         org.torvtl.wire.InternetChecksum.pseudoHeaderSum(
             GUEST_IP, FAR_IP, Ipv4Packet.PROTOCOL_TCP, length));
@@ -216,7 +226,15 @@ class StackTest {
     var buf = Unpooled.buffer(20 + length).writeZero(20 + length);
     var segment = new TcpSegment();
     segment.compose(
-        buf, 0, 40_000, 80, sequence, acknowledgment, TcpSegment.ACK, 65_535, new TcpOptions());
+        buf,
+        0,
+        40_000,
+        80,
+        new TcpHeader()
+            .sequence(sequence)
+            .acknowledgment(acknowledgment)
+            .flags(TcpSegment.ACK)
+            .window(65_535));
     segment.wrap(buf, 0, 20 + length);
     segment.updateChecksum(
         org.torvtl.wire.InternetChecksum.pseudoHeaderSum(

@@ -5,11 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Random;
 import java.util.concurrent.TimeUnit;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
+import org.torvtl.fuzz.Draws;
 
 class TimerWheelTest {
   /** A tick, the most a timer may be late by. */
@@ -91,30 +89,34 @@ class TimerWheelTest {
     assertThat(first.isSet()).isTrue();
   }
 
-  @Property(tries = 100)
-  void everyTimerFiresExactlyWhenItShould(@ForAll long seed) {
-    var random = new Random(seed);
-    var timers = new ArrayList<Recorded>();
-    var deadlines = new ArrayList<Long>();
-    long end = now;
-    for (int i = 0; i < 300; i++) {
-      var timer = new Recorded();
-      long deadline = now + random.nextLong(TimeUnit.SECONDS.toNanos(i % 7 + 1L));
-      wheel.set(timer, now + random.nextLong(TimeUnit.SECONDS.toNanos(9)));
-      wheel.set(timer, deadline);
-      timers.add(timer);
-      deadlines.add(deadline);
-      if (i % 3 == 0) {
-        runUntil(now + random.nextLong(TimeUnit.MILLISECONDS.toNanos(30)));
-      }
-      end = Math.max(end, deadline);
-    }
-    runUntil(end + 2 * TICK);
-    for (int i = 0; i < timers.size(); i++) {
-      long deadline = deadlines.get(i);
-      assertThat(timers.get(i).fired)
-          .singleElement()
-          .satisfies(at -> assertThat(at).isBetween(deadline, deadline + TICK));
-    }
+  @Test
+  void everyTimerFiresExactlyWhenItShould() {
+    Draws.repeat(
+        100,
+        draw -> {
+          var random = draw.random();
+          var timers = new ArrayList<Recorded>();
+          var deadlines = new ArrayList<Long>();
+          long end = now;
+          for (int i = 0; i < 300; i++) {
+            var timer = new Recorded();
+            long deadline = now + random.nextLong(TimeUnit.SECONDS.toNanos(i % 7 + 1L));
+            wheel.set(timer, now + random.nextLong(TimeUnit.SECONDS.toNanos(9)));
+            wheel.set(timer, deadline);
+            timers.add(timer);
+            deadlines.add(deadline);
+            if (i % 3 == 0) {
+              runUntil(now + random.nextLong(TimeUnit.MILLISECONDS.toNanos(30)));
+            }
+            end = Math.max(end, deadline);
+          }
+          runUntil(end + 2 * TICK);
+          for (int i = 0; i < timers.size(); i++) {
+            long deadline = deadlines.get(i);
+            assertThat(timers.get(i).fired)
+                .singleElement()
+                .satisfies(at -> assertThat(at).isBetween(deadline, deadline + TICK));
+          }
+        });
   }
 }

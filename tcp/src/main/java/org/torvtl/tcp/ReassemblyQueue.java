@@ -4,6 +4,7 @@ package org.torvtl.tcp;
 import io.netty.buffer.ByteBuf;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.wire.MemoryFootprint;
 
 /**
  * Payload that arrived before what it should follow, in order, without overlaps. Bytes that come

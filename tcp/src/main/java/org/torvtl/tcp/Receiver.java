@@ -3,6 +3,7 @@ package org.torvtl.tcp;
 
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.wire.MemoryFootprint;
 import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 

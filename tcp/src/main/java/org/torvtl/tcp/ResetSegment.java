@@ -2,13 +2,11 @@
 package org.torvtl.tcp;
 
 import io.netty.buffer.Unpooled;
-import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpSegment;
 
 /** The answer to a segment that belongs to no connection. RFC 9293, section 3.10.7.1. */
 public final class ResetSegment {
-  private static final TcpOptions NO_OPTIONS = new TcpOptions();
-
   private ResetSegment() {}
 
   /**
@@ -20,17 +18,16 @@ public final class ResetSegment {
     if (segment.has(TcpSegment.RST)) {
       return false;
     }
+    // One for each: threads share this class.
+    var header = new TcpHeader();
     if (segment.has(TcpSegment.ACK)) {
-      send(transmitter, segment.acknowledgment(), 0, TcpSegment.RST);
+      header.sequence(segment.acknowledgment()).flags(TcpSegment.RST);
     } else {
-      int end = segment.sequence() + segment.sequenceLength();
-      send(transmitter, 0, end, TcpSegment.RST | TcpSegment.ACK);
+      header
+          .acknowledgment(segment.sequence() + segment.sequenceLength())
+          .flags(TcpSegment.RST | TcpSegment.ACK);
     }
+    transmitter.transmit(header, Unpooled.EMPTY_BUFFER, Integer.MAX_VALUE);
     return true;
-  }
-
-  static void send(SegmentTransmitter transmitter, int sequence, int acknowledgment, int flags) {
-    transmitter.transmit(
-        sequence, acknowledgment, flags, 0, NO_OPTIONS, Unpooled.EMPTY_BUFFER, Integer.MAX_VALUE);
   }
 }

@@ -3,6 +3,7 @@ package org.torvtl.tcp;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 
@@ -13,7 +14,7 @@ import org.torvtl.wire.TcpSegment;
 final class SegmentWriter {
   private final SegmentTransmitter transmitter;
   private final TcpCounters counters;
-  private final TcpOptions options = new TcpOptions();
+  private final TcpHeader header = new TcpHeader();
 
   SegmentWriter(SegmentTransmitter transmitter, TcpCounters counters) {
     this.transmitter = transmitter;
@@ -28,17 +29,14 @@ final class SegmentWriter {
       ByteBuf payload,
       int segmentSize,
       long nowNanos) {
-    receiver.fillOptions(options, nowNanos);
-    int window = receiver.window().field(receiver.next());
+    receiver.fillOptions(header.options(), nowNanos);
+    header
+        .sequence((int) sequence)
+        .acknowledgment((int) receiver.next())
+        .flags(flags | TcpSegment.ACK)
+        .window(receiver.window().field(receiver.next()));
     receiver.ackIsSent(payload.isReadable() || flags != 0);
-    transmitter.transmit(
-        (int) sequence,
-        (int) receiver.next(),
-        flags | TcpSegment.ACK,
-        window,
-        options,
-        payload,
-        segmentSize);
+    transmitter.transmit(header, payload, segmentSize);
   }
 
   /** Sends an acknowledgment without data. */
@@ -49,23 +47,27 @@ final class SegmentWriter {
   /** Sends a reset that the peer accepts if it has everything before {@code sequence}. */
   void writeReset(long sequence, long acknowledgment, int flags) {
     counters.resetsSent++;
-    ResetSegment.send(transmitter, (int) sequence, (int) acknowledgment, flags | TcpSegment.RST);
+    header.options().clear();
+    header
+        .sequence((int) sequence)
+        .acknowledgment((int) acknowledgment)
+        .flags(flags | TcpSegment.RST)
+        .window(0);
+    transmitter.transmit(header, Unpooled.EMPTY_BUFFER, Integer.MAX_VALUE);
   }
 
   /** The options of a SYN or SYN-ACK: to be filled in, then {@link #writeSyn}. */
   TcpOptions synOptions() {
-    return options.clear();
+    return header.options().clear();
   }
 
   /** Sends a SYN or SYN-ACK with the options filled in before. */
   void writeSyn(long sequence, long acknowledgment, int flags, int window) {
-    transmitter.transmit(
-        (int) sequence,
-        (int) acknowledgment,
-        flags | TcpSegment.SYN,
-        window,
-        options,
-        Unpooled.EMPTY_BUFFER,
-        Integer.MAX_VALUE);
+    header
+        .sequence((int) sequence)
+        .acknowledgment((int) acknowledgment)
+        .flags(flags | TcpSegment.SYN)
+        .window(window);
+    transmitter.transmit(header, Unpooled.EMPTY_BUFFER, Integer.MAX_VALUE);
   }
 }

@@ -5,6 +5,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.CompositeByteBuf;
 import io.netty.buffer.Unpooled;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.wire.MemoryFootprint;
 
 /**
  * The bytes given to send and not acknowledged yet, addressed by sequence number. It owns a

@@ -84,7 +84,6 @@ final class Sender {
   /**
    * The sender of a connection whose SYN has just been acknowledged.
    *
-   * @param peer the peer's options, from its SYN
    * @param queue begins with the first byte to send, just after our SYN
    */
   Sender(
@@ -92,21 +91,20 @@ final class Sender {
       TcpCounters counters,
       SegmentWriter writer,
       Receiver receiver,
-      PeerOptions peer,
-      RetransmissionTimeout timeout,
-      boolean synRepeated,
+      Handshake handshake,
       SendQueue queue,
       long nowNanos) {
     this.config = config;
     this.counters = counters;
     this.writer = writer;
     this.receiver = receiver;
-    this.timeout = timeout;
     this.queue = queue;
+    var peer = handshake.peer;
+    timeout = handshake.timeout;
     window = new SendWindow(peer.windowScale());
     roundTrip = new RoundTripMeter(timeout, receiver.timestamps(), nowNanos);
     packetSize = packetSize(config, peer);
-    congestion = config.congestionControl().start(fullSegment(), synRepeated);
+    congestion = config.congestionControl().start(fullSegment(), handshake.synRepeated);
     unacknowledged = queue.first();
     next = unacknowledged;
     probedTo = next;
@@ -703,6 +701,15 @@ final class Sender {
     queue.clear();
     stopTimer();
   }
+
+  /**
+   * What the handshake has shown of the peer and the path.
+   *
+   * @param timeout has measured the handshake's round trip, if it was not ambiguous
+   * @param synRepeated whether the timer has repeated our SYN: RFC 5681, section 3.1, then has the
+   *     congestion window begin at one segment
+   */
+  record Handshake(PeerOptions peer, RetransmissionTimeout timeout, boolean synRepeated) {}
 
   /** What the peer said in its SYN, and both agreed on. */
   record PeerOptions(int mss, boolean windowScaled, int windowScale, boolean sack) {

@@ -75,16 +75,14 @@ public final class TcpConnection {
       TcpConfig config,
       TcpCounters counters,
       InitialNumbers numbers,
-      ConnectionHandler handler,
-      SegmentTransmitter transmitter,
-      PayloadAccount account,
+      ConnectionOwner owner,
       boolean active) {
-    this.account = account;
     this.config = config;
     this.counters = counters;
-    this.handler = handler;
     this.active = active;
-    writer = new SegmentWriter(transmitter, counters);
+    account = owner.account();
+    handler = owner.handler();
+    writer = new SegmentWriter(owner.transmitter(), counters);
     synSequence = Integer.toUnsignedLong(numbers.sequence());
     timestamps = new Timestamps(numbers.timestampOffset());
     timeout = new RetransmissionTimeout(config);
@@ -99,7 +97,6 @@ public final class TcpConnection {
    * {@link #accept}, {@link #refuse} or {@link #drop}.
    *
    * @param syn a segment with SYN and neither ACK nor RST; only read during the call
-   * @param account what is charged for the payload it holds
    * @throws IllegalArgumentException if it is another segment
    */
   public static TcpConnection passive(
@@ -107,30 +104,14 @@ public final class TcpConnection {
       TcpCounters counters,
       InitialNumbers numbers,
       TcpSegment syn,
-      ConnectionHandler handler,
-      SegmentTransmitter transmitter,
-      PayloadAccount account,
+      ConnectionOwner owner,
       long nowNanos) {
     if (!syn.has(TcpSegment.SYN) || syn.has(TcpSegment.ACK) || syn.has(TcpSegment.RST)) {
       throw new IllegalArgumentException("not a SYN: " + syn);
     }
-    var connection =
-        new TcpConnection(config, counters, numbers, handler, transmitter, account, false);
+    var connection = new TcpConnection(config, counters, numbers, owner, false);
     connection.readSyn(syn, nowNanos);
     return connection;
-  }
-
-  /** The same, for a connection whose memory nobody accounts for. */
-  public static TcpConnection passive(
-      TcpConfig config,
-      TcpCounters counters,
-      InitialNumbers numbers,
-      TcpSegment syn,
-      ConnectionHandler handler,
-      SegmentTransmitter transmitter,
-      long nowNanos) {
-    return passive(
-        config, counters, numbers, syn, handler, transmitter, PayloadAccount.UNLIMITED, nowNanos);
   }
 
   /** A connection we ask for: its SYN is sent at once. */
@@ -138,12 +119,9 @@ public final class TcpConnection {
       TcpConfig config,
       TcpCounters counters,
       InitialNumbers numbers,
-      ConnectionHandler handler,
-      SegmentTransmitter transmitter,
+      ConnectionOwner owner,
       long nowNanos) {
-    var connection =
-        new TcpConnection(
-            config, counters, numbers, handler, transmitter, PayloadAccount.UNLIMITED, true);
+    var connection = new TcpConnection(config, counters, numbers, owner, true);
     connection.synSentNanos = nowNanos;
     connection.sendSyn(nowNanos);
     return connection;
@@ -651,9 +629,8 @@ public final class TcpConnection {
       // Otherwise nobody knows which one is acknowledged: Karn's algorithm.
       timeout.measured(nowNanos - synSentNanos);
     }
-    var fresh =
-        new Sender(
-            config, counters, writer, receiver(), known, timeout, synRepeats > 0, queue, nowNanos);
+    var handshake = new Sender.Handshake(known, timeout, synRepeats > 0);
+    var fresh = new Sender(config, counters, writer, receiver(), handshake, queue, nowNanos);
     fresh.openWindow(windowBytes, sequence, synSequence + 1);
     sender = fresh;
     handshakeDeadlineNanos = NONE;

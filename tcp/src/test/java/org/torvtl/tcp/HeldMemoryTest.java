@@ -11,6 +11,7 @@ import io.netty.buffer.UnpooledByteBufAllocator;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.torvtl.wire.MemoryFootprint;
 
 /** What a connection holds is charged by what it pins, all of it, and released again. */
 class HeldMemoryTest {

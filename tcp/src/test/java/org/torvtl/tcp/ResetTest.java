@@ -21,7 +21,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpSegment;
 
 /** Resets either way, and segments that may be forged: RFC 9293, section 3.5.3, and RFC 5961. */
@@ -196,18 +196,19 @@ class ResetTest {
   void aSegmentOfNoConnectionIsReset() {
     var sent = new ArrayList<List<Integer>>();
     SegmentTransmitter out =
-        (sequence, acknowledgment, flags, window, options, payload, size) ->
-            sent.add(List.of(sequence, acknowledgment, flags));
+        (header, payload, size) ->
+            sent.add(List.of(header.sequence(), header.acknowledgment(), header.flags()));
     var bytes = Unpooled.buffer(100);
     var segment = new TcpSegment();
-    var none = new TcpOptions();
-    segment.compose(bytes, 0, 1, 2, 1000, 2000, TcpSegment.ACK, 0, none);
+    var header = new TcpHeader().sequence(1000);
+    segment.compose(bytes, 0, 1, 2, header.acknowledgment(2000).flags(TcpSegment.ACK));
     assertThat(ResetSegment.answer(segment, out)).isTrue();
-    segment.compose(bytes, 0, 1, 2, 1000, 0, TcpSegment.SYN, 0, none);
+    segment.compose(bytes, 0, 1, 2, header.acknowledgment(0).flags(TcpSegment.SYN));
     assertThat(ResetSegment.answer(segment.wrap(bytes, 0, 25), out)).isTrue();
-    segment.compose(bytes, 0, 1, 2, 1000, 0, TcpSegment.FIN, 0, none);
+    segment.compose(bytes, 0, 1, 2, header.flags(TcpSegment.FIN));
     assertThat(ResetSegment.answer(segment, out)).isTrue();
-    segment.compose(bytes, 0, 1, 2, 1000, 2000, TcpSegment.RST | TcpSegment.ACK, 0, none);
+    segment.compose(
+        bytes, 0, 1, 2, header.acknowledgment(2000).flags(TcpSegment.RST | TcpSegment.ACK));
     assertThat(ResetSegment.answer(segment, out)).isFalse();
     assertThat(sent)
         .containsExactly(

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.wire.InternetChecksum;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 
@@ -158,7 +159,12 @@ final class Script {
     var bytes = bytes(offer);
     connection =
         TcpConnection.passive(
-            config, counters, numbers(), wire, new Handler(), this::transmit, account, now);
+            config,
+            counters,
+            numbers(),
+            wire,
+            new ConnectionOwner(new Handler(), this::transmit, account),
+            now);
     bytes.release();
     return this;
   }
@@ -205,7 +211,8 @@ final class Script {
   /** We have opened. */
   Script opening() {
     connection =
-        TcpConnection.open(config, counters, numbers(), new Handler(), this::transmit, now);
+        TcpConnection.open(
+            config, counters, numbers(), new ConnectionOwner(new Handler(), this::transmit), now);
     return this;
   }
 
@@ -334,11 +341,11 @@ final class Script {
             0,
             40000,
             80,
-            value(segment.sequence) + guestFirst,
-            hasAck ? ours(value(segment.acknowledgment)) : 0,
-            segment.flags,
-            value(segment.window),
-            options);
+            new TcpHeader(options)
+                .sequence(value(segment.sequence) + guestFirst)
+                .acknowledgment(hasAck ? ours(value(segment.acknowledgment)) : 0)
+                .flags(segment.flags)
+                .window(value(segment.window)));
     bytes.writerIndex(header);
     var payload = pattern(value(segment.sequence), segment.length);
     bytes.writeBytes(payload);
@@ -477,17 +484,12 @@ final class Script {
     assertThat(allocator.metric().usedHeapMemory()).as("bytes of buffers not released").isZero();
   }
 
-  private void transmit(
-      int sequence,
-      int acknowledgment,
-      int flags,
-      int window,
-      TcpOptions options,
-      ByteBuf payload,
-      int segmentSize) {
-    var segment = Seg.flags(flags, sequence - ourFirst);
-    boolean hasAck = (flags & TcpSegment.ACK) != 0;
-    segment.ackOf(hasAck ? acknowledgment - guestFirst : 0).win(window);
+  private void transmit(TcpHeader header, ByteBuf payload, int segmentSize) {
+    int start = header.sequence() - ourFirst;
+    var segment = Seg.flags(header.flags(), start);
+    var options = header.options();
+    boolean hasAck = header.has(TcpSegment.ACK);
+    segment.ackOf(hasAck ? header.acknowledgment() - guestFirst : 0).win(header.window());
     segment.length = payload.readableBytes();
     segment.mss(options.mss()).wscale(options.windowScale()).sackOk(options.sackPermitted());
     if (options.hasTimestamps()) {
@@ -498,12 +500,12 @@ final class Script {
       segment.sack.add(options.sackLeft(i) - guestFirst);
       segment.sack.add(options.sackRight(i) - guestFirst);
     }
-    int start = sequence - ourFirst;
     for (int i = 0; i < segment.length; i++) {
       assertThat(payload.getByte(payload.readerIndex() + i)).isEqualTo(patternAt(start + i));
     }
-    if ((flags & (TcpSegment.RST | TcpSegment.SYN)) == 0) {
-      highestSent = Math.max(highestSent, start + segment.length + (flags & TcpSegment.FIN));
+    if (!header.has(TcpSegment.RST) && !header.has(TcpSegment.SYN)) {
+      int fin = header.flags() & TcpSegment.FIN;
+      highestSent = Math.max(highestSent, start + segment.length + fin);
     }
     sent.add(segment);
   }

@@ -187,37 +187,31 @@ public final class TcpSegment {
   }
 
   /**
-   * Writes a header with options to {@code buf} from index {@code offset}, checksum and urgent
+   * Writes a header with its options to {@code buf} from index {@code offset}, checksum and urgent
    * pointer 0, and lays this view over it as a segment without payload. The buffer must have room
    * for {@link #MIN_HEADER_LENGTH} and {@link TcpOptions#length} bytes there.
    *
-   * @param flags an OR of {@link #FIN} and the others
-   * @param window the window field, 0 to 65535, already scaled
+   * @param sourcePort 0 to 65535
+   * @param destinationPort 0 to 65535
    * @return bytes of the header written: the payload belongs behind it
+   * @throws IllegalStateException if the options exceed {@link TcpOptions#MAX_LENGTH}
    */
   public int compose(
-      ByteBuf buf,
-      int offset,
-      int sourcePort,
-      int destinationPort,
-      int sequence,
-      int acknowledgment,
-      int flags,
-      int window,
-      TcpOptions options) {
-    int header = MIN_HEADER_LENGTH + options.length();
+      ByteBuf buf, int offset, int sourcePort, int destinationPort, TcpHeader header) {
+    var given = header.options();
+    int headerLength = MIN_HEADER_LENGTH + given.length();
     buf.setShort(offset + SOURCE_PORT, sourcePort);
     buf.setShort(offset + DESTINATION_PORT, destinationPort);
-    buf.setInt(offset + SEQUENCE, sequence);
-    buf.setInt(offset + ACKNOWLEDGMENT, acknowledgment);
-    buf.setByte(offset + DATA_OFFSET, (header / 4) << 4);
-    buf.setByte(offset + FLAGS, flags);
-    buf.setShort(offset + WINDOW, window);
+    buf.setInt(offset + SEQUENCE, header.sequence());
+    buf.setInt(offset + ACKNOWLEDGMENT, header.acknowledgment());
+    buf.setByte(offset + DATA_OFFSET, (headerLength / 4) << 4);
+    buf.setByte(offset + FLAGS, header.flags());
+    buf.setShort(offset + WINDOW, header.window());
     buf.setShort(offset + CHECKSUM_OFFSET, 0);
     buf.setShort(offset + URGENT, 0);
-    options.write(buf, offset + MIN_HEADER_LENGTH);
-    wrap(buf, offset, header);
-    return header;
+    given.write(buf, offset + MIN_HEADER_LENGTH);
+    wrap(buf, offset, headerLength);
+    return headerLength;
   }
 
   /**

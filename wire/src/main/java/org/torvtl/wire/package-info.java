@@ -13,6 +13,9 @@
  * before it has answered {@code null}. A header without a defect lies wholly inside the given
  * bounds, lengths inside it are consistent, and its checksum is right.
  *
+ * <p>The fields of a TCP header to be sent travel as a {@link org.torvtl.wire.TcpHeader}, reused as
+ * flyweights are.
+ *
  * <p>Addresses are primitives: an IPv4 address is an {@code int} and a MAC address the low 48 bits
  * of a {@code long}, both in network byte order (the first byte on the wire is the most significant
  * one). Sequence numbers are {@code int}s that wrap around; ports are {@code int}s from 0 to 65535.

@@ -7,11 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.constraints.IntRange;
-import net.jqwik.api.constraints.Size;
 import org.junit.jupiter.api.Test;
+import org.torvtl.fuzz.Draws;
 
 class TcpSegmentTest {
   private static final int SOURCE = 0x7F000001;
@@ -21,6 +18,10 @@ class TcpSegmentTest {
 
   private static ByteBuf bytes(String hex) {
     return Unpooled.wrappedBuffer(ByteBufUtil.decodeHexDump(hex.replace(" ", "")));
+  }
+
+  private static TcpHeader header(TcpOptions options) {
+    return new TcpHeader(options).sequence(3).acknowledgment(4).flags(TcpSegment.ACK).window(5);
   }
 
   private Defect defectOf(String options) {
@@ -72,22 +73,38 @@ class TcpSegmentTest {
                 + " [ mss 65495 wscale 7 sackOK TS val 1 ecr 0 ]");
   }
 
-  @Property
-  void everySingleDamagedBitIsNoticed(
-      @ForAll @Size(max = 50) byte[] payload, @ForAll @IntRange(max = 1_000_000) int where) {
-    var buf = Unpooled.buffer();
-    int header = composeAny(buf, payload);
-    int length = header + payload.length;
-    assertThat(segment.wrap(buf, 0, length).defect(SOURCE, DESTINATION)).isNull();
-    int bit = where % (8 * length);
-    buf.setByte(bit / 8, buf.getByte(bit / 8) ^ (1 << (bit % 8)));
-    assertThat(segment.wrap(buf, 0, length).defect(SOURCE, DESTINATION)).isNotNull();
+  @Test
+  void aHeaderReadsAsWritten() {
+    var header = header(new TcpOptions().mss(1460)).flags(TcpSegment.SYN | TcpSegment.ACK);
+    assertThat(header.has(TcpSegment.SYN | TcpSegment.ACK)).isTrue();
+    assertThat(header.has(TcpSegment.SYN | TcpSegment.FIN)).isFalse();
+    var buf = Unpooled.buffer(100).writeZero(100);
+    segment.wrap(buf, 7, segment.compose(buf, 7, 1, 2, header));
+    assertThat(segment.defectBesidesChecksum()).isNull();
+    assertThat(segment).hasToString("SA 1 > 2 seq 3 ack 4 win 5 len 0 [ mss 1460 ]");
+  }
+
+  @Test
+  void everySingleDamagedBitIsNoticed() {
+    Draws.repeat(
+        1000,
+        draw -> {
+          byte[] payload = draw.bytes(0, 50);
+          int where = draw.integer(0, 1_000_000);
+          var buf = Unpooled.buffer();
+          int header = composeAny(buf, payload);
+          int length = header + payload.length;
+          assertThat(segment.wrap(buf, 0, length).defect(SOURCE, DESTINATION)).isNull();
+          int bit = where % (8 * length);
+          buf.setByte(bit / 8, buf.getByte(bit / 8) ^ (1 << (bit % 8)));
+          assertThat(segment.wrap(buf, 0, length).defect(SOURCE, DESTINATION)).isNotNull();
+        });
   }
 
   private int composeAny(ByteBuf buf, byte[] payload) {
     buf.writeZero(60);
     var options = new TcpOptions().timestamps(77, 88).addSack(5, 9);
-    int header = segment.compose(buf, 0, 1, 2, 3, 4, TcpSegment.ACK, 5, options);
+    int header = segment.compose(buf, 0, 1, 2, header(options));
     buf.writerIndex(header).writeBytes(payload);
     segment
         .wrap(buf, 0, header + payload.length)
@@ -97,42 +114,51 @@ class TcpSegmentTest {
     return header;
   }
 
-  @Property
-  void aPayloadElsewhereGivesTheSameChecksum(@ForAll @Size(max = 50) byte[] payload) {
-    var together = Unpooled.buffer();
-    int header = composeAny(together, payload);
-    int expected = segment.checksum();
-    long pseudo =
-        InternetChecksum.pseudoHeaderSum(
-            SOURCE, DESTINATION, TcpSegment.PROTOCOL, header + payload.length);
-    segment.wrap(together, 0, header).updateChecksum(pseudo, Unpooled.wrappedBuffer(payload));
-    assertThat(segment.checksum()).isEqualTo(expected);
-    // A device with offload adds the bytes of the segment to what stands in the field.
-    segment.startChecksum(pseudo).wrap(together, 0, header + payload.length);
-    long sum = InternetChecksum.sum(together, 0, header + payload.length);
-    assertThat(InternetChecksum.fold(sum)).isEqualTo(expected);
+  @Test
+  void aPayloadElsewhereGivesTheSameChecksum() {
+    Draws.repeat(
+        1000,
+        draw -> {
+          byte[] payload = draw.bytes(0, 50);
+          var together = Unpooled.buffer();
+          int header = composeAny(together, payload);
+          int expected = segment.checksum();
+          long pseudo =
+              InternetChecksum.pseudoHeaderSum(
+                  SOURCE, DESTINATION, TcpSegment.PROTOCOL, header + payload.length);
+          segment.wrap(together, 0, header).updateChecksum(pseudo, Unpooled.wrappedBuffer(payload));
+          assertThat(segment.checksum()).isEqualTo(expected);
+          // A device with offload adds the bytes of the segment to what stands in the field.
+          segment.startChecksum(pseudo).wrap(together, 0, header + payload.length);
+          long sum = InternetChecksum.sum(together, 0, header + payload.length);
+          assertThat(InternetChecksum.fold(sum)).isEqualTo(expected);
+        });
   }
 
-  @Property
-  void optionsReadAsWritten(
-      @ForAll @IntRange(max = 65_535) int mss,
-      @ForAll @IntRange(min = -1, max = 14) int scale,
-      @ForAll boolean sackPermitted,
-      @ForAll boolean timestamps,
-      @ForAll int number,
-      @ForAll @IntRange(max = 1) int blocks) {
-    var options = new TcpOptions().mss(mss).windowScale(scale).sackPermitted(sackPermitted);
-    if (timestamps) {
-      options.timestamps(number, ~number);
-    }
-    for (int i = 0; i < blocks; i++) {
-      options.addSack(number + i, number - i);
-    }
-    var buf = Unpooled.buffer(100).writeZero(100);
-    int header = segment.compose(buf, 3, 1, 2, 3, 4, TcpSegment.ACK, 5, options);
-    assertThat(header).isEqualTo(20 + options.length());
-    assertThat(segment.wrap(buf, 3, header).defectBesidesChecksum()).isNull();
-    assertThat(segment.options()).hasToString(options.toString());
+  @Test
+  void optionsReadAsWritten() {
+    Draws.repeat(
+        1000,
+        draw -> {
+          int mss = draw.integer(0, 65_535);
+          int scale = draw.integer(-1, 14);
+          boolean sackPermitted = draw.bool();
+          boolean timestamps = draw.bool();
+          int number = draw.integer();
+          int blocks = draw.integer(0, 1);
+          var options = new TcpOptions().mss(mss).windowScale(scale).sackPermitted(sackPermitted);
+          if (timestamps) {
+            options.timestamps(number, ~number);
+          }
+          for (int i = 0; i < blocks; i++) {
+            options.addSack(number + i, number - i);
+          }
+          var buf = Unpooled.buffer(100).writeZero(100);
+          int header = segment.compose(buf, 3, 1, 2, header(options));
+          assertThat(header).isEqualTo(20 + options.length());
+          assertThat(segment.wrap(buf, 3, header).defectBesidesChecksum()).isNull();
+          assertThat(segment.options()).hasToString(options.toString());
+        });
   }
 
   @Test
@@ -142,10 +168,10 @@ class TcpSegmentTest {
       options.addSack(i, i + 1);
     }
     var buf = Unpooled.buffer(100).writeZero(100);
-    assertThat(segment.compose(buf, 0, 1, 2, 3, 4, TcpSegment.ACK, 5, options)).isEqualTo(56);
+    assertThat(segment.compose(buf, 0, 1, 2, header(options))).isEqualTo(56);
     assertThatThrownBy(() -> options.addSack(1, 2)).isInstanceOf(IndexOutOfBoundsException.class);
     options.timestamps(1, 2);
-    assertThatThrownBy(() -> segment.compose(buf, 0, 1, 2, 3, 4, TcpSegment.ACK, 5, options))
+    assertThatThrownBy(() -> segment.compose(buf, 0, 1, 2, header(options)))
         .isInstanceOf(IllegalStateException.class);
   }
 
@@ -196,16 +222,21 @@ class TcpSegmentTest {
   }
 
   /** Whatever the bytes, an answer and no exception; and nothing beyond the segment is read. */
-  @Property
-  void anyBytesHaveAnAnswer(@ForAll @Size(max = 80) byte[] noise) {
-    var buf = Unpooled.wrappedBuffer(noise);
-    if (noise.length > 13) {
-      noise[12] = (byte) (noise[12] | 0x50);
-    }
-    if (segment.wrap(buf, 0, noise.length).defectBesidesChecksum() == null) {
-      assertThat(segment.payloadOffset() + segment.payloadLength()).isEqualTo(noise.length);
-      assertThat(segment.options().sackCount()).isBetween(0, TcpOptions.MAX_SACK_BLOCKS);
-    }
-    assertThat(segment.toString()).isNotEmpty();
+  @Test
+  void anyBytesHaveAnAnswer() {
+    Draws.repeat(
+        1000,
+        draw -> {
+          byte[] noise = draw.bytes(0, 80);
+          var buf = Unpooled.wrappedBuffer(noise);
+          if (noise.length > 13) {
+            noise[12] = (byte) (noise[12] | 0x50);
+          }
+          if (segment.wrap(buf, 0, noise.length).defectBesidesChecksum() == null) {
+            assertThat(segment.payloadOffset() + segment.payloadLength()).isEqualTo(noise.length);
+            assertThat(segment.options().sackCount()).isBetween(0, TcpOptions.MAX_SACK_BLOCKS);
+          }
+          assertThat(segment.toString()).isNotEmpty();
+        });
   }
 }

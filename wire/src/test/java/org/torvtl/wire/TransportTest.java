@@ -5,36 +5,38 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.netty.buffer.Unpooled;
 import java.nio.charset.StandardCharsets;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.constraints.IntRange;
-import net.jqwik.api.constraints.Size;
 import org.junit.jupiter.api.Test;
+import org.torvtl.fuzz.Draws;
 
 /** UDP and ICMP: what is composed is read again, and any flipped bit is seen. */
 class TransportTest {
-  @Property
-  void udpReadsWhatItComposed(
-      @ForAll @Size(max = 50) byte[] payload,
-      @ForAll int source,
-      @ForAll int destination,
-      @ForAll @IntRange(max = 65_535) int sourcePort,
-      @ForAll @IntRange(max = 65_535) int destinationPort,
-      @ForAll @IntRange(max = 399) int flipped) {
-    int length = UdpDatagram.HEADER_LENGTH + payload.length;
-    var buf = Unpooled.buffer(length).writeZero(UdpDatagram.HEADER_LENGTH).writeBytes(payload);
-    var udp = new UdpDatagram().wrap(buf, 0, length);
-    udp.compose(source, destination, sourcePort, destinationPort, payload.length);
-    assertThat(udp.defect(source, destination)).isNull();
-    assertThat(udp.sourcePort()).isEqualTo(sourcePort);
-    assertThat(udp.destinationPort()).isEqualTo(destinationPort);
-    assertThat(udp.payloadLength()).isEqualTo(payload.length);
-    assertThat(udp.defect(source ^ 1, destination)).isEqualTo(Defect.BAD_CHECKSUM);
-    int bit = UdpDatagram.HEADER_LENGTH * 8 + flipped;
-    if (bit < length * 8) {
-      buf.setByte(bit / 8, buf.getByte(bit / 8) ^ 1 << bit % 8);
-      assertThat(udp.defect(source, destination)).isEqualTo(Defect.BAD_CHECKSUM);
-    }
+  @Test
+  void udpReadsWhatItComposed() {
+    Draws.repeat(
+        1000,
+        draw -> {
+          byte[] payload = draw.bytes(0, 50);
+          int source = draw.integer();
+          int destination = draw.integer();
+          int sourcePort = draw.integer(0, 65_535);
+          int destinationPort = draw.integer(0, 65_535);
+          int flipped = draw.integer(0, 399);
+          int length = UdpDatagram.HEADER_LENGTH + payload.length;
+          var buf =
+              Unpooled.buffer(length).writeZero(UdpDatagram.HEADER_LENGTH).writeBytes(payload);
+          var udp = new UdpDatagram().wrap(buf, 0, length);
+          udp.compose(source, destination, sourcePort, destinationPort, payload.length);
+          assertThat(udp.defect(source, destination)).isNull();
+          assertThat(udp.sourcePort()).isEqualTo(sourcePort);
+          assertThat(udp.destinationPort()).isEqualTo(destinationPort);
+          assertThat(udp.payloadLength()).isEqualTo(payload.length);
+          assertThat(udp.defect(source ^ 1, destination)).isEqualTo(Defect.BAD_CHECKSUM);
+          int bit = UdpDatagram.HEADER_LENGTH * 8 + flipped;
+          if (bit < length * 8) {
+            buf.setByte(bit / 8, buf.getByte(bit / 8) ^ 1 << bit % 8);
+            assertThat(udp.defect(source, destination)).isEqualTo(Defect.BAD_CHECKSUM);
+          }
+        });
   }
 
   @Test

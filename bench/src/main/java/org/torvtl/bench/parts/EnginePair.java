@@ -9,11 +9,12 @@ import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.ConnectionHandler;
+import org.torvtl.tcp.ConnectionOwner;
 import org.torvtl.tcp.InitialNumbers;
 import org.torvtl.tcp.TcpConfig;
 import org.torvtl.tcp.TcpConnection;
 import org.torvtl.tcp.TcpCounters;
-import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpSegment;
 
 /** Two engines and a cable that takes a microsecond for a segment, and now and then loses one. */
@@ -43,8 +44,7 @@ final class EnginePair {
     sender.peer = receiver;
     receiver.peer = sender;
     sender.connection =
-        TcpConnection.open(
-            config, counters, new InitialNumbers(1, 1), sender, sender::transmit, nowNanos);
+        TcpConnection.open(config, counters, new InitialNumbers(1, 1), sender.owner(), nowNanos);
     while (!sender.established || !receiver.established) {
       step();
     }
@@ -93,6 +93,10 @@ final class EnginePair {
     private boolean established;
     private long received;
 
+    ConnectionOwner owner() {
+      return new ConnectionOwner(this, this::transmit);
+    }
+
     TcpConnection open() {
       if (connection == null) {
         throw new IllegalStateException("no connection");
@@ -118,13 +122,7 @@ final class EnginePair {
       if (connection == null) {
         connection =
             TcpConnection.passive(
-                config,
-                counters,
-                new InitialNumbers(2, 2),
-                segment,
-                this,
-                this::transmit,
-                nowNanos);
+                config, counters, new InitialNumbers(2, 2), segment, owner(), nowNanos);
         connection.accept(nowNanos);
       } else {
         connection.receive(
@@ -132,22 +130,14 @@ final class EnginePair {
       }
     }
 
-    void transmit(
-        int sequence,
-        int acknowledgment,
-        int flags,
-        int window,
-        TcpOptions options,
-        ByteBuf payload,
-        int segmentSize) {
+    void transmit(TcpHeader header, ByteBuf payload, int segmentSize) {
       if (lossOneIn > 0 && payload.isReadable() && random.nextInt(lossOneIn) == 0) {
         return;
       }
       var bytes =
           ByteBufAllocator.DEFAULT.directBuffer(
               TcpSegment.MAX_HEADER_LENGTH + payload.readableBytes());
-      int length =
-          segment.compose(bytes, 0, 1, 2, sequence, acknowledgment, flags, window, options);
+      int length = segment.compose(bytes, 0, 1, 2, header);
       bytes.writerIndex(length);
       bytes.writeBytes(payload, payload.readerIndex(), payload.readableBytes());
       cable.add(new Delivery(other(), bytes));

@@ -15,6 +15,7 @@ import org.openjdk.jmh.annotations.State;
 import org.torvtl.wire.Defect;
 import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Packet;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 
@@ -28,7 +29,8 @@ public class PacketBenchmark {
 
   private final Ipv4Packet ip = new Ipv4Packet();
   private final TcpSegment tcp = new TcpSegment();
-  private final TcpOptions options = new TcpOptions().timestamps(123_456, 654_321);
+  private final TcpHeader header =
+      new TcpHeader(new TcpOptions().timestamps(123_456, 654_321)).flags(TcpSegment.ACK);
   private final ByteBuf payload = Unpooled.directBuffer(1448).writeZero(1448);
   private final ByteBuf headers = Unpooled.directBuffer(128);
   private final ByteBuf packet = Unpooled.directBuffer(1500);
@@ -78,9 +80,8 @@ public class PacketBenchmark {
   }
 
   private int compose() {
-    int length =
-        tcp.compose(
-            headers, Ipv4Packet.HEADER_LENGTH, 80, 40_000, 1, 2, TcpSegment.ACK, 0xFFFF, options);
+    header.sequence(1).acknowledgment(2).window(0xFFFF);
+    int length = tcp.compose(headers, Ipv4Packet.HEADER_LENGTH, 80, 40_000, header);
     ip.wrap(headers, 0, Ipv4Packet.HEADER_LENGTH)
         .compose(SERVER, GUEST, Ipv4Packet.PROTOCOL_TCP, 7, true, length + payload.readableBytes());
     return length;

@@ -30,7 +30,7 @@ import org.torvtl.wire.EthernetFrame;
 import org.torvtl.wire.InternetChecksum;
 import org.torvtl.wire.Ipv4Packet;
 import org.torvtl.wire.MacAddress;
-import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpSegment;
 
 /** A stack and a DNS service without a device: what they send is looked at and forgotten. */
@@ -134,11 +134,11 @@ final class StackWorld implements AutoCloseable {
         TRANSPORT,
         PORT,
         REMOTE_PORT,
-        sequence,
-        acknowledgment,
-        flags,
-        65_535,
-        new TcpOptions());
+        new TcpHeader()
+            .sequence(sequence)
+            .acknowledgment(acknowledgment)
+            .flags(flags)
+            .window(65_535));
     var packet = new Ipv4Packet().wrap(frame, IP, room - IP);
     packet.compose(ADDRESS, REMOTE, Ipv4Packet.PROTOCOL_TCP, 1, true, header + payload);
     segment.wrap(frame, TRANSPORT, header + payload).updateChecksum(packet.pseudoHeaderSum());

@@ -19,15 +19,12 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.constraints.IntRange;
-import net.jqwik.api.constraints.Size;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.torvtl.fuzz.Draws;
 import org.torvtl.tor.socks.PeerCheck;
 import org.torvtl.tor.socks.SocksClient;
 import org.torvtl.tor.socks.SocksCredentials;
@@ -539,23 +536,27 @@ class DnsServiceTest extends DnsServiceWorld {
   }
 
   /** Whatever the question lets through, the SOCKS client takes. */
-  @Property
-  void everyHostNameCanBeSentToTor(
-      @ForAll @Size(min = 1, max = 5) List<@Size(min = 1, max = 63) byte[]> labels)
-      throws IOException {
-    var name = Name.root;
-    try {
-      for (var label : labels) {
-        name = Name.concatenate(new Name(wireLabel(label)), name);
-      }
-    } catch (NameTooLongException e) {
-      return;
-    }
-    var wire = Unpooled.buffer().writeBytes(name.toWire()).writeShort(Type.A).writeShort(DClass.IN);
-    var question = DnsQuestion.of(ByteBufUtil.getBytes(wire));
-    if (question instanceof DnsQuestion.Address(String text)) {
-      assertThat(new SocksDestination.Name(text, 0).name()).isEqualTo(text);
-    }
+  @Test
+  void everyHostNameCanBeSentToTor() {
+    Draws.repeat(
+        1000,
+        draw -> {
+          var labels = draw.list(1, 5, each -> each.bytes(1, 63));
+          var name = Name.root;
+          try {
+            for (var label : labels) {
+              name = Name.concatenate(new Name(wireLabel(label)), name);
+            }
+          } catch (NameTooLongException e) {
+            return;
+          }
+          var wire =
+              Unpooled.buffer().writeBytes(name.toWire()).writeShort(Type.A).writeShort(DClass.IN);
+          var question = DnsQuestion.of(ByteBufUtil.getBytes(wire));
+          if (question instanceof DnsQuestion.Address(String text)) {
+            assertThat(new SocksDestination.Name(text, 0).name()).isEqualTo(text);
+          }
+        });
   }
 
   /** A relative name of one label; most bytes become letters, so that some are host names. */
@@ -568,28 +569,38 @@ class DnsServiceTest extends DnsServiceWorld {
     return wire;
   }
 
-  @Property(tries = 5000)
-  void anyBytesGetAReadableResponseOrNone(@ForAll @Size(max = 600) byte[] bytes) {
-    fuzz(bytes);
+  @Test
+  void anyBytesGetAReadableResponseOrNone() {
+    Draws.repeat(
+        5000,
+        draw -> {
+          byte[] bytes = draw.bytes(0, 600);
+          fuzz(bytes);
+        });
   }
 
-  @Property(tries = 10000)
-  void mutatedQueriesGetAReadableResponseOrNone(
-      @ForAll @IntRange(max = 2) int kind,
-      @ForAll @Size(max = 6) List<@IntRange(max = 79) Integer> places,
-      @ForAll @Size(6) byte[] values,
-      @ForAll @IntRange(max = 80) int cut)
-      throws IOException {
-    var query =
-        kind == 0 ? query("7.113.0.203.in-addr.arpa", Type.PTR) : query("www.example.com", Type.A);
-    if (kind == 2) {
-      query.addRecord(new OPTRecord(4096, 0, 0, 0x8000), Section.ADDITIONAL);
-    }
-    byte[] bytes = query.toWire();
-    for (int i = 0; i < places.size(); i++) {
-      bytes[places.get(i) % bytes.length] = values[i];
-    }
-    fuzz(Arrays.copyOf(bytes, Math.max(0, bytes.length - Math.max(0, cut - 40))));
+  @Test
+  void mutatedQueriesGetAReadableResponseOrNone() {
+    Draws.repeat(
+        10000,
+        draw -> {
+          int kind = draw.integer(0, 2);
+          var places = draw.list(0, 6, each -> each.integer(0, 79));
+          byte[] values = draw.bytes(6, 6);
+          int cut = draw.integer(0, 80);
+          var query =
+              kind == 0
+                  ? query("7.113.0.203.in-addr.arpa", Type.PTR)
+                  : query("www.example.com", Type.A);
+          if (kind == 2) {
+            query.addRecord(new OPTRecord(4096, 0, 0, 0x8000), Section.ADDITIONAL);
+          }
+          byte[] bytes = query.toWire();
+          for (int i = 0; i < places.size(); i++) {
+            bytes[places.get(i) % bytes.length] = values[i];
+          }
+          fuzz(Arrays.copyOf(bytes, Math.max(0, bytes.length - Math.max(0, cut - 40))));
+        });
   }
 
   private void fuzz(byte[] bytes) {

@@ -13,7 +13,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import org.junit.jupiter.api.Test;
 import org.torvtl.link.Link;
 import org.torvtl.wire.Ipv4Packet;
-import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpSegment;
 
 /** Offloads, by the header's bytes and against the kernel: needs /dev/net/tun and root. */
@@ -121,7 +121,8 @@ class OffloadTest {
                 true,
                 TcpSegment.MIN_HEADER_LENGTH + payloadLength);
     var segment = new TcpSegment();
-    segment.compose(headers, TCP, 80, 40_000, 1, 1, TcpSegment.ACK, 1000, new TcpOptions());
+    var header = new TcpHeader().sequence(1).acknowledgment(1).flags(TcpSegment.ACK).window(1000);
+    segment.compose(headers, TCP, 80, 40_000, header);
     segment.startChecksum(ip.pseudoHeaderSum());
     return headers.setIndex(0, HEADERS);
   }

@@ -25,7 +25,7 @@ import org.torvtl.link.Link;
 import org.torvtl.wire.ArpPacket;
 import org.torvtl.wire.EthernetFrame;
 import org.torvtl.wire.Ipv4Packet;
-import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpSegment;
 
 /** The rule in Java, and the kernel's run of the program: needs root. */
@@ -90,7 +90,8 @@ class SteeringTest {
             .wrap(frame, ip, Ipv4Packet.HEADER_LENGTH)
             .compose(source, destination, Ipv4Packet.PROTOCOL_TCP, 7, false, length);
     var segment = new TcpSegment();
-    segment.compose(frame, tcp, sourcePort, 80, 1, 0, TcpSegment.SYN, 1000, new TcpOptions());
+    var header = new TcpHeader().sequence(1).flags(TcpSegment.SYN).window(1000);
+    segment.compose(frame, tcp, sourcePort, 80, header);
     segment.startChecksum(packet.pseudoHeaderSum());
     return frame.setIndex(0, tcp + length);
   }

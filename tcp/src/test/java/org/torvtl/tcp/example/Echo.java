@@ -11,6 +11,7 @@ import java.util.Queue;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.ConnectionHandler;
+import org.torvtl.tcp.ConnectionOwner;
 import org.torvtl.tcp.IsnGenerator;
 import org.torvtl.tcp.ResetSegment;
 import org.torvtl.tcp.TcpConfig;
@@ -18,7 +19,7 @@ import org.torvtl.tcp.TcpConnection;
 import org.torvtl.tcp.TcpCounters;
 import org.torvtl.tcp.TcpState;
 import org.torvtl.wire.InternetChecksum;
-import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpSegment;
 
 /** A client and an echo server, each with a TCP of its own, on a wire in memory. */
@@ -75,6 +76,7 @@ public final class Echo {
     private final String name;
     private final int address;
     private final int port;
+    private final ConnectionOwner owner = new ConnectionOwner(this, this::transmit);
     private final TcpSegment segment = new TcpSegment();
     private Host peer = this;
     private @Nullable TcpConnection connection;
@@ -87,8 +89,7 @@ public final class Echo {
 
     void open() {
       var isn = numbers.next(/* remoteHost= */ 0, address, port, peer.address, peer.port, nowNanos);
-      connection =
-          TcpConnection.open(TcpConfig.defaults(), counters, isn, this, this::transmit, nowNanos);
+      connection = TcpConnection.open(TcpConfig.defaults(), counters, isn, owner, nowNanos);
     }
 
     /** A packet came: check it, find its connection, hand it over. */
@@ -112,31 +113,22 @@ public final class Echo {
     private void accept() {
       var isn = numbers.next(/* remoteHost= */ 0, address, port, peer.address, peer.port, nowNanos);
       var held =
-          TcpConnection.passive(
-              TcpConfig.defaults(), counters, isn, segment, this, this::transmit, nowNanos);
+          TcpConnection.passive(TcpConfig.defaults(), counters, isn, segment, owner, nowNanos);
       connection = held;
       held.accept(nowNanos);
     }
 
     /** The engine sends: put header and payload together, and the checksum last. */
-    private void transmit(
-        int sequence,
-        int acknowledgment,
-        int flags,
-        int window,
-        TcpOptions options,
-        ByteBuf payload,
-        int segmentSize) {
+    private void transmit(TcpHeader header, ByteBuf payload, int segmentSize) {
       int length = payload.readableBytes();
       var packet = Unpooled.buffer(TcpSegment.MAX_HEADER_LENGTH + length);
       var out = new TcpSegment();
-      int header =
-          out.compose(packet, 0, port, peer.port, sequence, acknowledgment, flags, window, options);
+      int headerLength = out.compose(packet, 0, port, peer.port, header);
       long pseudo =
           InternetChecksum.pseudoHeaderSum(
-              address, peer.address, TcpSegment.PROTOCOL, header + length);
+              address, peer.address, TcpSegment.PROTOCOL, headerLength + length);
       out.updateChecksum(pseudo, payload);
-      packet.writerIndex(header).writeBytes(payload, payload.readerIndex(), length);
+      packet.writerIndex(headerLength).writeBytes(payload, payload.readerIndex(), length);
       var to = peer;
       wire.add(() -> to.arrive(packet));
     }

@@ -6,11 +6,12 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.ConnectionHandler;
+import org.torvtl.tcp.ConnectionOwner;
 import org.torvtl.tcp.SegmentTransmitter;
 import org.torvtl.tcp.TcpConnection;
 import org.torvtl.tcp.TcpCounters;
 import org.torvtl.tcp.TcpState;
-import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpSegment;
 
 /**
@@ -26,6 +27,7 @@ final class CheckedConnection implements ConnectionHandler {
   private final StreamBytes incoming;
   private final int peerFirst;
   private final SegmentChecks checks;
+  private final ConnectionOwner asOwner = new ConnectionOwner(this, this::transmit);
   private final SegmentTransmitter transmitter;
   private final Owner owner;
 
@@ -100,8 +102,7 @@ final class CheckedConnection implements ConnectionHandler {
   /** Opens actively. */
   void open() {
     checks.begin();
-    connection =
-        TcpConnection.open(side.config(), counters, side.numbers(), this, this::transmit, now());
+    connection = TcpConnection.open(side.config(), counters, side.numbers(), asOwner, now());
     after();
   }
 
@@ -110,8 +111,7 @@ final class CheckedConnection implements ConnectionHandler {
     checks.begin();
     checks.arriving(syn);
     connection =
-        TcpConnection.passive(
-            side.config(), counters, side.numbers(), syn, this, this::transmit, now());
+        TcpConnection.passive(side.config(), counters, side.numbers(), syn, asOwner, now());
     after();
   }
 
@@ -293,14 +293,7 @@ final class CheckedConnection implements ConnectionHandler {
 
   // The checks.
 
-  private void transmit(
-      int sequence,
-      int acknowledgment,
-      int flags,
-      int window,
-      TcpOptions options,
-      ByteBuf payload,
-      int segmentSize) {
+  private void transmit(TcpHeader header, ByteBuf payload, int segmentSize) {
     check(closed == null || state() == TcpState.TIME_WAIT, "sends after its end");
     checks.transmitted(
         new SegmentChecks.Progress(
@@ -309,14 +302,10 @@ final class CheckedConnection implements ConnectionHandler {
             ended || inputShut,
             written,
             shut),
-        sequence,
-        acknowledgment,
-        flags,
-        window,
-        options,
+        header,
         payload,
         segmentSize);
-    transmitter.transmit(sequence, acknowledgment, flags, window, options, payload, segmentSize);
+    transmitter.transmit(header, payload, segmentSize);
   }
 
   /** What must be true after every call. */

@@ -10,6 +10,7 @@ import org.torvtl.tcp.KeepAlive;
 import org.torvtl.tcp.TcpConfig;
 import org.torvtl.tcp.TcpCounters;
 import org.torvtl.tcp.TcpState;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 
@@ -297,7 +298,16 @@ public final class ConnectionFuzz implements CheckedConnection.Owner {
     int header = TcpSegment.MIN_HEADER_LENGTH + options.length();
     var bytes = allocator.buffer(header + length, header + length);
     try {
-      segment.compose(bytes, 0, 1, 2, sequence, acknowledgment, flags, window, options);
+      segment.compose(
+          bytes,
+          0,
+          1,
+          2,
+          new TcpHeader(options)
+              .sequence(sequence)
+              .acknowledgment(acknowledgment)
+              .flags(flags)
+              .window(window));
       bytes.writerIndex(header);
       int position = sequence - peerSequence - 1 + ((flags & TcpSegment.SYN) != 0 ? 1 : 0);
       incoming.write(bytes, position, length);
@@ -317,19 +327,12 @@ public final class ConnectionFuzz implements CheckedConnection.Owner {
     }
   }
 
-  private void transmit(
-      int sequence,
-      int acknowledgment,
-      int flags,
-      int window,
-      TcpOptions sent,
-      ByteBuf payload,
-      int segmentSize) {
-    if ((flags & TcpSegment.RST) != 0) {
+  private void transmit(TcpHeader header, ByteBuf payload, int segmentSize) {
+    if (header.has(TcpSegment.RST)) {
       return;
     }
-    int taken = (flags & TcpSegment.SYN) != 0 ? 1 : flags & TcpSegment.FIN;
-    int end = sequence + payload.readableBytes() + taken;
+    int taken = header.has(TcpSegment.SYN) ? 1 : header.flags() & TcpSegment.FIN;
+    int end = header.sequence() + payload.readableBytes() + taken;
     engineNext = end - engineNext > 0 ? end : engineNext;
   }
 

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.ResetSegment;
 import org.torvtl.tcp.TcpState;
-import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpSegment;
 
 /**
@@ -264,34 +264,24 @@ final class Endpoint implements CheckedConnection.Owner, Wire.End, Wire.Source {
     return wire;
   }
 
-  private void transmit(
-      int sequence,
-      int acknowledgment,
-      int flags,
-      int window,
-      TcpOptions options,
-      ByteBuf payload,
-      int segmentSize) {
+  private void transmit(TcpHeader header, ByteBuf payload, int segmentSize) {
     int length = payload.readableBytes();
     int from = payload.readerIndex();
     if (length <= segmentSize || (!out().isNarrow() && random.nextBoolean())) {
-      out().send(sequence, acknowledgment, flags, window, options, payload, from, length);
+      out().send(header, payload, from, length);
       return;
     }
+    var packet =
+        new TcpHeader(header.options())
+            .acknowledgment(header.acknowledgment())
+            .window(header.window());
     // Cuts what is too long for a packet, as the kernel or the device does.
     for (int sent = 0; sent < length; sent += segmentSize) {
       int part = Math.min(segmentSize, length - sent);
       boolean last = sent + part == length;
-      out()
-          .send(
-              sequence + sent,
-              acknowledgment,
-              last ? flags : flags & ~(TcpSegment.FIN | TcpSegment.PSH),
-              window,
-              options,
-              payload,
-              from + sent,
-              part);
+      int flags = last ? header.flags() : header.flags() & ~(TcpSegment.FIN | TcpSegment.PSH);
+      packet.sequence(header.sequence() + sent).flags(flags);
+      out().send(packet, payload, from + sent, part);
     }
   }
 

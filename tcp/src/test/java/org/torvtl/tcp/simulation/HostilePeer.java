@@ -4,6 +4,7 @@ package org.torvtl.tcp.simulation;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import java.util.SplittableRandom;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 
@@ -242,7 +243,13 @@ final class HostilePeer implements Wire.End {
     boolean shifted = (flags & TcpSegment.SYN) != 0;
     var payload = allocator.buffer(length + 1);
     stream.write(payload, sequence - synSequence - 1 + (shifted ? 1 : 0), length);
-    out.send(sequence, acknowledgment, flags, field, given, payload, 0, length);
+    var header =
+        new TcpHeader(given)
+            .sequence(sequence)
+            .acknowledgment(acknowledgment)
+            .flags(flags)
+            .window(field);
+    out.send(header, payload, 0, length);
     payload.release();
   }
 }

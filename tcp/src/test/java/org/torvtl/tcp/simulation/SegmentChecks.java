@@ -4,6 +4,7 @@ package org.torvtl.tcp.simulation;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import java.util.BitSet;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 
@@ -95,35 +96,28 @@ final class SegmentChecks {
   }
 
   /** The engine sends a segment. */
-  void transmitted(
-      Progress progress,
-      int sequence,
-      int acknowledgment,
-      int flags,
-      int window,
-      TcpOptions options,
-      ByteBuf payload,
-      int segmentSize) {
+  void transmitted(Progress progress, TcpHeader header, ByteBuf payload, int segmentSize) {
+    var options = header.options();
     int length = payload.readableBytes();
-    if (length == 0 && (flags & (TcpSegment.SYN | TcpSegment.FIN)) == 0) {
+    if (length == 0 && !header.has(TcpSegment.SYN) && !header.has(TcpSegment.FIN)) {
       emptySegments++;
       check(emptySegments <= MOST_EMPTY_SEGMENTS, "sends %s empty segments", emptySegments);
     }
-    if ((flags & TcpSegment.RST) != 0) {
+    if (header.has(TcpSegment.RST)) {
       check(length == 0, "sends a reset with data");
       return;
     }
-    boolean syn = (flags & TcpSegment.SYN) != 0;
+    boolean syn = header.has(TcpSegment.SYN);
     if (syn) {
-      check(sequence == first - 1 && length == 0, "sends a SYN that is not its own");
+      check(header.sequence() == first - 1 && length == 0, "sends a SYN that is not its own");
       ownScale = Math.max(0, options.windowScale());
     } else {
-      checkText(progress, sequence - first, flags, payload);
+      checkText(progress, header.sequence() - first, header.flags(), payload);
       checkSize(length, segmentSize, options);
     }
-    check(syn || (flags & TcpSegment.ACK) != 0, "sends a segment without ACK");
-    if ((flags & TcpSegment.ACK) != 0) {
-      checkAcknowledgment(progress, acknowledgment, syn, window);
+    check(syn || header.has(TcpSegment.ACK), "sends a segment without ACK");
+    if (header.has(TcpSegment.ACK)) {
+      checkAcknowledgment(progress, header.acknowledgment(), syn, header.window());
       checkSack(options);
     }
   }

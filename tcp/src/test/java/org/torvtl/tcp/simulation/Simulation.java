@@ -6,7 +6,7 @@ import java.util.SplittableRandom;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.tcp.simulation.Scenario.Kind;
-import org.torvtl.wire.TcpOptions;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpSegment;
 
 /** One run: sets up what its {@link Scenario} says, and lets time pass until nothing happens. */
@@ -260,8 +260,13 @@ final class Simulation {
       int acknowledgment = to.connection().nextToSend() + 2 + random.nextInt(Integer.MAX_VALUE / 2);
       int length = random.nextInt(16);
       var payload = allocator.buffer(16).writeZero(length);
-      (to == left ? toLeft : toRight)
-          .inject(sequence, acknowledgment, flags, 1000, new TcpOptions(), payload);
+      var header =
+          new TcpHeader()
+              .sequence(sequence)
+              .acknowledgment(acknowledgment)
+              .flags(flags)
+              .window(1000);
+      (to == left ? toLeft : toRight).inject(header, payload);
       payload.release();
     }
     timeline.in(1 + random.nextLong(Scenario.SECOND), () -> forge(peer));

@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 import org.torvtl.tcp.simulation.Scenario.Middlebox;
 import org.torvtl.tcp.simulation.Scenario.WireShape;
 import org.torvtl.wire.InternetChecksum;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 
@@ -31,7 +32,7 @@ final class Wire {
   private final End end;
   private final TcpSegment composed = new TcpSegment();
   private final TcpSegment arrived = new TcpSegment();
-  private final TcpOptions options = new TcpOptions();
+  private final TcpHeader passed = new TcpHeader();
   private @Nullable Source source;
   private long freeAtNanos;
   private long bytesUnderWay;
@@ -85,44 +86,26 @@ final class Wire {
   }
 
   /** Takes a segment; the bytes of {@code payload} that it carries are copied. */
-  void send(
-      int sequence,
-      int acknowledgment,
-      int flags,
-      int window,
-      TcpOptions given,
-      ByteBuf payload,
-      int from,
-      int length) {
-    put(compose(sequence, acknowledgment, flags, window, given, payload, from, length));
+  void send(TcpHeader header, ByteBuf payload, int from, int length) {
+    put(compose(header, payload, from, length));
   }
 
   /** A segment that comes from nowhere and arrives at once. */
-  void inject(
-      int sequence, int acknowledgment, int flags, int window, TcpOptions given, ByteBuf payload) {
+  void inject(TcpHeader header, ByteBuf payload) {
     tally.forged++;
-    int length = payload.readableBytes();
-    var bytes = compose(sequence, acknowledgment, flags, window, given, payload, 0, length);
+    var bytes = compose(header, payload, 0, payload.readableBytes());
     bytesUnderWay += bytes.capacity();
     arrive(bytes);
   }
 
-  private ByteBuf compose(
-      int sequence,
-      int acknowledgment,
-      int flags,
-      int window,
-      TcpOptions given,
-      ByteBuf payload,
-      int from,
-      int length) {
-    var passed = (flags & TcpSegment.SYN) == 0 ? given : stripped(given);
-    int header = TcpSegment.MIN_HEADER_LENGTH + passed.length();
-    var bytes = allocator.buffer(header + length, header + length);
-    composed.compose(bytes, 0, 1, 2, sequence, acknowledgment, flags, window, passed);
-    bytes.writerIndex(header);
+  private ByteBuf compose(TcpHeader given, ByteBuf payload, int from, int length) {
+    var header = given.has(TcpSegment.SYN) ? stripped(given) : given;
+    int headerLength = TcpSegment.MIN_HEADER_LENGTH + header.options().length();
+    var bytes = allocator.buffer(headerLength + length, headerLength + length);
+    composed.compose(bytes, 0, 1, 2, header);
+    bytes.writerIndex(headerLength);
     bytes.writeBytes(payload, from, length);
-    composed.wrap(bytes, 0, header + length);
+    composed.wrap(bytes, 0, headerLength + length);
     return bytes;
   }
 
@@ -155,14 +138,22 @@ final class Wire {
     }
   }
 
-  private TcpOptions stripped(TcpOptions given) {
+  private TcpHeader stripped(TcpHeader header) {
+    strip(header.options(), passed.options());
+    return passed
+        .sequence(header.sequence())
+        .acknowledgment(header.acknowledgment())
+        .flags(header.flags())
+        .window(header.window());
+  }
+
+  private void strip(TcpOptions given, TcpOptions options) {
     options.clear().mss(given.mss());
     options.sackPermitted(given.sackPermitted() && !middlebox.stripsSack());
     options.windowScale(middlebox.stripsScale() ? TcpOptions.NO_WINDOW_SCALE : given.windowScale());
     if (given.hasTimestamps() && !middlebox.stripsTimestamps()) {
       options.timestamps(given.timestampValue(), given.timestampEcho());
     }
-    return options;
   }
 
   private void deliver(ByteBuf shared) {

@@ -1,68 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.tor.lab;
 
-import io.netty.buffer.ByteBuf;
-import io.netty.channel.Channel;
-import io.netty.handler.codec.ByteToMessageDecoder;
-import io.netty.handler.codec.http.HttpServerCodec;
-import io.netty.handler.stream.ChunkedWriteHandler;
-import io.netty.resolver.AddressResolver;
-import io.netty.util.concurrent.Future;
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.ConnectException;
-import java.net.HttpURLConnection;
 import java.net.InetSocketAddress;
-import java.net.JarURLConnection;
-import java.net.Proxy;
 import java.net.Socket;
-import java.net.SocketException;
 import java.net.SocketTimeoutException;
-import java.net.URI;
-import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
-import org.slf4j.LoggerFactory;
 import org.torvtl.tor.process.ProcessIdentity;
 import org.torvtl.tor.process.TorLog;
 import org.torvtl.tor.process.TorProcess;
-import org.xbill.DNS.Message;
 
 /** The start of a lab, once, step by step; see the package's description for why these steps. */
 final class LabStart {
-  /** One class of each library that the world needs. */
-  private static final List<Class<?>> PARTS_OF_THE_WORLD =
-      List.of(
-          World.class,
-          Message.class,
-          LoggerFactory.class,
-          Future.class,
-          ByteBuf.class,
-          AddressResolver.class,
-          Channel.class,
-          ByteToMessageDecoder.class,
-          ChunkedWriteHandler.class,
-          HttpServerCodec.class);
-
   private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(40);
   private static final int HTTP_TIMEOUT_MILLIS = 3000;
-  private static final int PROBE_TIMEOUT_MILLIS = 10_000;
 
   /**
    * From the authorities' SIGHUP to the consensus: the votes, the signatures, and a second for each
@@ -147,7 +114,7 @@ final class LabStart {
             "-Xshare:auto",
             "-Dio.netty.noUnsafe=true",
             "-cp",
-            classPath(),
+            WorldClassPath.find(),
             World.class.getName(),
             directory.toString(),
             options.detached() ? "0" : Long.toString(ProcessHandle.current().pid()),
@@ -177,39 +144,6 @@ final class LabStart {
 
   private Path worldLog() {
     return directory.resolve("world.log");
-  }
-
-  /**
-   * Only what the world needs, from where this program has it: a test runner's class path is a file
-   * that does not outlive it.
-   */
-  private static String classPath() throws IOException {
-    var entries = new LinkedHashSet<String>();
-    for (var type : PARTS_OF_THE_WORLD) {
-      try {
-        entries.add(place(type).toString());
-      } catch (URISyntaxException e) {
-        throw new IOException("cannot find the program's own files", e);
-      }
-    }
-    return String.join(File.pathSeparator, entries);
-  }
-
-  /**
-   * The jar or folder a class is in. It is asked as a resource is: a class out of the JVM's cache
-   * (JEP 483) may not know its code source.
-   */
-  private static Path place(Class<?> type) throws IOException, URISyntaxException {
-    var name = type.getName().replace('.', '/') + ".class";
-    var file = type.getResource("/" + name);
-    if (file == null) {
-      throw new IOException("cannot find the program's own " + name);
-    }
-    if (file.openConnection() instanceof JarURLConnection jar) {
-      return Path.of(jar.getJarFileURL().toURI());
-    }
-    var folder = file.toString();
-    return Path.of(URI.create(folder.substring(0, folder.length() - name.length())));
   }
 
   private void note(String nickname, Process process) throws IOException {
@@ -309,7 +243,8 @@ final class LabStart {
             "the relays' descriptors at " + authority.nickname(),
             () -> {
               int known =
-                  Consensus.fingerprints(get(authority, "/tor/server/all").orElse("")).size();
+                  Consensus.fingerprints(LabProbe.get(authority, "/tor/server/all").orElse(""))
+                      .size();
               report(
                   0.15 + 0.15 * known / nodes.size(),
                   "%d of %d relays have registered".formatted(known, nodes.size()));
@@ -321,7 +256,8 @@ final class LabStart {
 
   private void vote(List<LabNode> nodes, LabTorrcs torrcs)
       throws IOException, InterruptedException {
-    var relays = Consensus.fingerprints(get(nodes.getFirst(), "/tor/server/all").orElse(""));
+    var relays =
+        Consensus.fingerprints(LabProbe.get(nodes.getFirst(), "/tor/server/all").orElse(""));
     Files.writeString(
         LabTorrcs.bandwidthsFile(directory),
         LabTorrcs.equalBandwidths(relays, Instant.now().getEpochSecond()));
@@ -354,7 +290,8 @@ final class LabStart {
                 (System.nanoTime() - startNanos)
                     / (double) TimeUnit.SECONDS.toNanos(CONSENSUS_SECONDS);
             report(0.3 + 0.3 * Math.min(1, share), "the authorities vote");
-            return get(authority, "/tor/status-vote/current/consensus-microdesc").isPresent();
+            return LabProbe.get(authority, "/tor/status-vote/current/consensus-microdesc")
+                .isPresent();
           });
     }
     // Asked until it is answered: a busy authority may let one question time out.
@@ -363,7 +300,7 @@ final class LabStart {
         () -> {
           var listed =
               Consensus.flags(
-                  get(nodes.getFirst(), "/tor/status-vote/current/consensus").orElse(""));
+                  LabProbe.get(nodes.getFirst(), "/tor/status-vote/current/consensus").orElse(""));
           return nodes.stream()
               .filter(node -> node.role() != LabNode.Role.CLIENT)
               .allMatch(node ->
@@ -428,50 +365,11 @@ final class LabStart {
     await(
         "a page through the network",
         () ->
-            fetchThroughTor()
+            LabProbe.fetch(lab.socksAddress(), WEB_NAME)
                 .map(page ->
                     exits.values().stream()
                         .anyMatch(exit -> page.contains("You came from " + exit)))
                 .orElse(false));
-  }
-
-  private Optional<String> fetchThroughTor() throws IOException {
-    try (var socket = new Socket(new Proxy(Proxy.Type.SOCKS, lab.socksAddress()))) {
-      socket.setSoTimeout(PROBE_TIMEOUT_MILLIS);
-      socket.connect(InetSocketAddress.createUnresolved(WEB_NAME, 80), PROBE_TIMEOUT_MILLIS);
-      socket
-          .getOutputStream()
-          .write(
-              "GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n"
-                  .formatted(WEB_NAME)
-                  .getBytes(StandardCharsets.US_ASCII));
-      return Optional.of(
-          new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8));
-    } catch (IOException e) {
-      // A circuit may fail; whether the network does is for the deadline to say.
-      return Optional.empty();
-    }
-  }
-
-  /** A document from an authority; empty while it has none. */
-  private static Optional<String> get(LabNode authority, String path) throws IOException {
-    var url = URI.create("http://" + authority.address() + ":" + LabNode.DIR_PORT + path).toURL();
-    var connection = (HttpURLConnection) url.openConnection(Proxy.NO_PROXY);
-    connection.setConnectTimeout(HTTP_TIMEOUT_MILLIS);
-    connection.setReadTimeout(HTTP_TIMEOUT_MILLIS);
-    try {
-      if (connection.getResponseCode() != 200) {
-        return Optional.empty();
-      }
-      try (InputStream body = connection.getInputStream()) {
-        return Optional.of(new String(body.readAllBytes(), StandardCharsets.UTF_8));
-      }
-    } catch (SocketException | SocketTimeoutException e) {
-      // Whether it is still there is what checkNodes looks at, and it knows why it is not.
-      return Optional.empty();
-    } finally {
-      connection.disconnect();
-    }
   }
 
   private interface Condition {

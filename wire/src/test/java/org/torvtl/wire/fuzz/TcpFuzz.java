@@ -2,6 +2,7 @@
 package org.torvtl.wire.fuzz;
 
 import io.netty.buffer.Unpooled;
+import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpOptions;
 import org.torvtl.wire.TcpSegment;
 
@@ -36,11 +37,11 @@ public final class TcpFuzz {
             0,
             view.sourcePort(),
             view.destinationPort(),
-            view.sequence(),
-            view.acknowledgment(),
-            view.flags(),
-            view.window(),
-            options);
+            new TcpHeader(options)
+                .sequence(view.sequence())
+                .acknowledgment(view.acknowledgment())
+                .flags(view.flags())
+                .window(view.window()));
     var again = new TcpSegment().wrap(buf, 0, header);
     Input.check(again.defectBesidesChecksum() == null, "what was written has a defect");
     Input.check(again.options().toString().equals(options.toString()), "options were changed");

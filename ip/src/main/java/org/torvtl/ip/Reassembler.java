@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package org.torvtl.stack;
+package org.torvtl.ip;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
@@ -7,34 +7,34 @@ import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
-import org.torvtl.stack.StackCounters.Drop;
-import org.torvtl.tcp.MemoryFootprint;
 import org.torvtl.wire.Ipv4Packet;
+import org.torvtl.wire.MemoryFootprint;
 
 /**
  * Puts fragmented IPv4 packets together. RFC 791, section 3.2; RFC 815; RFC 1122, section 3.3.2.
  *
- * <p>Memory is bounded: when a fragment finds no room, packets are given up of the guest that holds
- * most, those begun longest ago first. A packet whose fragments overlap is given up whole, since
- * which bytes count would be a matter of taste, and attacks live on it (RFC 5722 says so for IPv6;
- * RFC 3128 shows it for IPv4).
+ * <p>Memory is bounded: when a fragment finds no room, packets are given up of the sender that
+ * holds most, those begun longest ago first. A packet whose fragments overlap is given up whole,
+ * since which bytes count would be a matter of taste, and attacks live on it (RFC 5722 says so for
+ * IPv6; RFC 3128 shows it for IPv4).
  */
-final class Reassembler implements AutoCloseable {
+public final class Reassembler implements AutoCloseable {
   /** Bytes of all incomplete packets together. */
-  static final int CAPACITY = 1 << 20;
+  public static final int CAPACITY = 1 << 20;
 
   /** How long a packet may take to become whole; what Linux allows, too. */
-  static final long TIMEOUT_NANOS = TimeUnit.SECONDS.toNanos(30);
+  public static final long TIMEOUT_NANOS = TimeUnit.SECONDS.toNanos(30);
 
   private static final int UNIT = 8;
 
-  private record Key(long guest, int source, int destination, int protocol, int identification)
+  private record Key(long sender, int source, int destination, int protocol, int identification)
       implements Comparable<Key> {
-    /** Any order. A guest can choose keys that hash alike; the map compares them then. */
+    /** Any order. A sender can choose keys that hash alike; the map compares them then. */
     @Override
     public int compareTo(Key other) {
-      int order = Long.compare(guest, other.guest);
+      int order = Long.compare(sender, other.sender);
       order = order != 0 ? order : Integer.compare(source, other.source);
       order = order != 0 ? order : Integer.compare(destination, other.destination);
       order = order != 0 ? order : Integer.compare(protocol, other.protocol);
@@ -42,31 +42,57 @@ final class Reassembler implements AutoCloseable {
     }
   }
 
-  private final StackCounters counters;
-  private final MemoryAccount memory;
+  /** Where the memory of one sender's incomplete packets is charged. */
+  public interface Account {
+    /**
+     * Its incomplete packets hold so many bytes more.
+     *
+     * @param bytes negative if it is fewer
+     */
+    void chargeFragments(int bytes);
+
+    /** What its incomplete packets hold. */
+    int fragmentBytes();
+  }
+
+  /** Counts what is given up. */
+  public interface Counters {
+    /** Fragments of a packet overlap. */
+    void fragmentsOverlap();
+
+    /** A packet was not whole in time, or made room for others. */
+    void fragmentsExpired();
+  }
+
+  private final Counters counters;
+  private final LongFunction<? extends Account> accounts;
   private final ByteBufAllocator allocator;
   private final Map<Key, Partial> partials = new LinkedHashMap<>();
   private final Ipv4Packet whole = new Ipv4Packet();
   private int usedBytes;
 
-  Reassembler(StackCounters counters, MemoryAccount memory, ByteBufAllocator allocator) {
+  /**
+   * @param accounts of senders, by what {@link #add} names them
+   */
+  public Reassembler(
+      Counters counters, LongFunction<? extends Account> accounts, ByteBufAllocator allocator) {
     this.counters = counters;
-    this.memory = memory;
+    this.accounts = accounts;
     this.allocator = allocator;
   }
 
   /** A packet that is not whole yet. Its payload begins where the longest header would end. */
   private static final class Partial {
     final ByteBuf buf;
-    final GuestMemory guest;
+    final Account account;
     final BitSet units = new BitSet();
     final long begunNanos;
     int headerLength;
     int payloadLength = -1;
 
-    Partial(ByteBuf buf, GuestMemory guest, long nowNanos) {
+    Partial(ByteBuf buf, Account account, long nowNanos) {
       this.buf = buf;
-      this.guest = guest;
+      this.account = account;
       begunNanos = nowNanos;
     }
 
@@ -80,27 +106,27 @@ final class Reassembler implements AutoCloseable {
   /**
    * Takes one fragment.
    *
-   * @param guest the MAC address it came from
+   * @param sender whose it is, such as the MAC address it came from
    * @param fragment laid over {@code frame}, without a defect
    * @return the whole packet if this was the last part missing, owned by the caller; else {@code
    *     null}
    */
-  @Nullable ByteBuf add(long guest, Ipv4Packet fragment, ByteBuf frame, long nowNanos) {
+  public @Nullable ByteBuf add(long sender, Ipv4Packet fragment, ByteBuf frame, long nowNanos) {
     expire(nowNanos);
     var key =
         new Key(
-            guest,
+            sender,
             fragment.source(),
             fragment.destination(),
             fragment.protocol(),
             fragment.identification());
     var partial = partials.get(key);
     if (partial == null) {
-      partial = begin(guest, nowNanos);
+      partial = begin(sender, nowNanos);
       partials.put(key, partial);
     }
     if (!put(partial, fragment, frame)) {
-      counters.drop(Drop.FRAGMENT_OVERLAP);
+      counters.fragmentsOverlap();
       forget(key);
       return null;
     }
@@ -113,20 +139,16 @@ final class Reassembler implements AutoCloseable {
     return null;
   }
 
-  private Partial begin(long guest, long nowNanos) {
+  private Partial begin(long sender, long nowNanos) {
     var buf = allocator.buffer(2048, Ipv4Packet.MAX_HEADER_LENGTH + Ipv4Packet.MAX_LENGTH);
-    var partial = new Partial(buf, memory.guest(guest), nowNanos);
+    var partial = new Partial(buf, accounts.apply(sender), nowNanos);
     charge(partial, MemoryFootprint.of(buf));
     return partial;
   }
 
   private void charge(Partial partial, int bytes) {
     usedBytes += bytes;
-    if (bytes >= 0) {
-      partial.guest.chargeFragments(bytes);
-    } else {
-      partial.guest.releaseFragments(-bytes);
-    }
+    partial.account.chargeFragments(bytes);
   }
 
   private boolean put(Partial partial, Ipv4Packet fragment, ByteBuf frame) {
@@ -185,7 +207,7 @@ final class Reassembler implements AutoCloseable {
 
   private void makeRoom(Key newest) {
     while (usedBytes > CAPACITY) {
-      var victim = oldestOfTheGuestWithMost(newest);
+      var victim = oldestOfTheSenderWithMost(newest);
       var partial = victim == null ? null : partials.remove(victim);
       if (partial == null) {
         return;
@@ -194,11 +216,11 @@ final class Reassembler implements AutoCloseable {
     }
   }
 
-  private @Nullable Key oldestOfTheGuestWithMost(Key newest) {
+  private @Nullable Key oldestOfTheSenderWithMost(Key newest) {
     Key victim = null;
     int most = 0;
     for (var entry : partials.entrySet()) {
-      int bytes = entry.getValue().guest.fragmentBytes();
+      int bytes = entry.getValue().account.fragmentBytes();
       if (bytes > most && !entry.getKey().equals(newest)) {
         most = bytes;
         victim = entry.getKey();
@@ -208,16 +230,16 @@ final class Reassembler implements AutoCloseable {
   }
 
   private void giveUp(Partial partial) {
-    counters.drop(Drop.FRAGMENT_EXPIRED);
+    counters.fragmentsExpired();
     release(partial);
   }
 
-  /** Gives up what came from a guest. */
-  void forget(long guest) {
+  /** Gives up what came from a sender. */
+  public void forget(long sender) {
     partials
         .entrySet()
         .removeIf(entry -> {
-          boolean isOf = entry.getKey().guest == guest;
+          boolean isOf = entry.getKey().sender == sender;
           if (isOf) {
             release(entry.getValue());
           }
@@ -238,7 +260,7 @@ final class Reassembler implements AutoCloseable {
   }
 
   /** Bytes held for packets that are not whole. */
-  int usedBytes() {
+  public int usedBytes() {
     return usedBytes;
   }
 

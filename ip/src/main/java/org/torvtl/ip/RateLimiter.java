@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package org.torvtl.stack;
+package org.torvtl.ip;
 
 import java.util.concurrent.TimeUnit;
 
-/** A token bucket, for the ICMP errors a gateway may send. RFC 1812, section 4.3.2.8. */
-final class RateLimiter {
+/** A token bucket, such as for the ICMP errors a host may send. RFC 1812, section 4.3.2.8. */
+public final class RateLimiter {
   private final long nanosPerToken;
   private final long burst;
   private long tokens;
@@ -14,7 +14,7 @@ final class RateLimiter {
    * @param perSecond tokens that come back in a second
    * @param burst tokens the bucket holds; it begins full
    */
-  RateLimiter(int perSecond, int burst, long nowNanos) {
+  public RateLimiter(int perSecond, int burst, long nowNanos) {
     this.nanosPerToken = TimeUnit.SECONDS.toNanos(1) / perSecond;
     this.burst = burst;
     this.tokens = burst;
@@ -22,7 +22,7 @@ final class RateLimiter {
   }
 
   /** Takes a token; {@code false} if there is none. */
-  boolean tryAcquire(long nowNanos) {
+  public boolean tryAcquire(long nowNanos) {
     long fresh = (nowNanos - filledNanos) / nanosPerToken;
     if (fresh > 0) {
       tokens = Math.min(burst, tokens + fresh);

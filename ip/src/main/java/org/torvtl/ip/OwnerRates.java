@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package org.torvtl.stack;
+package org.torvtl.ip;
 
 import java.util.LinkedHashMap;
 import java.util.Map;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package org.torvtl.tcp;
+package org.torvtl.wire;
 
 import io.netty.buffer.ByteBuf;
 
@@ -35,7 +35,7 @@ public final class MemoryFootprint {
   }
 
   /** Whether to hold {@code length} bytes of {@code buf} in a buffer of their own. */
-  static boolean isWasteful(ByteBuf buf, int length) {
+  public static boolean isWasteful(ByteBuf buf, int length) {
     return length < pinnedBytes(buf) / LEAST_PART;
   }
 }
