@@ -5,7 +5,7 @@ package org.torvtl.tcp;
  * What the payload that a connection holds is charged to. The engine charges what it holds itself:
  * what arrived out of order, and what is queued to be sent. What it hands to {@link
  * ConnectionHandler#data} is the handler's to charge. All amounts are bytes by {@link
- * MemoryFootprint#of}.
+ * org.torvtl.wire.MemoryFootprint#of}.
  */
 public interface PayloadAccount {
   /** Takes everything and counts nothing. */
