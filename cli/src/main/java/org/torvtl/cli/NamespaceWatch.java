@@ -43,8 +43,8 @@ final class NamespaceWatch {
 
   private static String text(NetworkNamespace namespace, String device) {
     return (namespace.isOfProcess()
-                ? "the process of network namespace %s has ended"
-                : "the network namespace %s is gone")
+                ? "torvtl: the process of network namespace %s has ended"
+                : "torvtl: the network namespace %s is gone")
             .formatted(namespace.name())
         + "; the guest that comes after it is not served: end torvtl, and start it again for that"
         + " one (%s)".formatted(device);
