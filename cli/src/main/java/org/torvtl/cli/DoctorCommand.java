@@ -319,7 +319,7 @@ final class DoctorCommand implements Callable<Integer> {
     }
   }
 
-  /** What one that is up and runs not lacks. */
+  /** What an interface waits for that is up and has no carrier. */
   private static String idle(NetworkInterface chosen) throws IOException {
     if (chosen.isTap()) {
       return "no program has it open yet: torvtl run does";

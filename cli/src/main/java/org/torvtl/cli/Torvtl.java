@@ -98,8 +98,10 @@ public final class Torvtl implements Runnable {
     var name = command.getCommandSpec().qualifiedName();
     var err = command.getErr();
     err.printf("%s: %s%n", name, what(thrown, command));
-    boolean isWordWrong = suggest(thrown, command) || thrown instanceof UnmatchedArgumentException;
-    if (isWordWrong || command.getSubcommands().isEmpty()) {
+    if (thrown instanceof UnmatchedArgumentException unmatched) {
+      suggest(unmatched, command);
+    }
+    if (thrown instanceof UnmatchedArgumentException || command.getSubcommands().isEmpty()) {
       // All of its options would push what is wrong out of sight.
       err.printf("see: %s --help%n", name);
     } else {
@@ -108,11 +110,8 @@ public final class Torvtl implements Runnable {
     return command.getCommandSpec().exitCodeOnInvalidInput();
   }
 
-  /** Names what may have been meant, and answers whether there is anything. */
-  private static boolean suggest(ParameterException thrown, CommandLine command) {
-    if (!(thrown instanceof UnmatchedArgumentException unmatched)) {
-      return false;
-    }
+  /** Names what may have been meant, if there is anything. */
+  private static void suggest(UnmatchedArgumentException unmatched, CommandLine command) {
     var spec = command.getCommandSpec();
     var word = unmatched.getUnmatched().getFirst();
     var alike =
@@ -124,7 +123,6 @@ public final class Torvtl implements Runnable {
     if (!alike.isEmpty()) {
       command.getErr().printf("did you mean: %s?%n", String.join(" or ", alike));
     }
-    return !alike.isEmpty();
   }
 
   /** The command that the words on the command line lead to, as far as they could be read. */
@@ -136,11 +134,11 @@ public final class Torvtl implements Runnable {
   }
 
   private static String what(ParameterException thrown, CommandLine command) {
-    if (thrown instanceof UnmatchedArgumentException unmatched && unmatched.isUnknownOption()) {
-      return "there is no option '%s'".formatted(unmatched.getUnmatched().getFirst());
-    }
     if (thrown instanceof UnmatchedArgumentException unmatched) {
       var word = "'" + unmatched.getUnmatched().getFirst() + "'";
+      if (unmatched.isUnknownOption()) {
+        return "there is no option " + word;
+      }
       return command.getSubcommands().isEmpty()
           ? word + " belongs to no option (is one missing before it?)"
           : "there is no command " + word;

@@ -19,29 +19,28 @@ class IcmpErrorTest {
   private final QuotedPacket quote = new QuotedPacket();
 
   private static ByteBuf udp(int source, int port, byte[] payload) {
-    int length = UdpDatagram.HEADER_LENGTH + payload.length;
-    var packet = Unpooled.buffer().writeZero(Ipv4Packet.HEADER_LENGTH + UdpDatagram.HEADER_LENGTH);
-    packet.writeBytes(payload);
-    new Ipv4Packet()
-        .wrap(packet, 0, Ipv4Packet.HEADER_LENGTH)
-        .compose(source, DESTINATION, Ipv4Packet.PROTOCOL_UDP, 7, false, length);
+    var packet = packet(source, Ipv4Packet.PROTOCOL_UDP, UdpDatagram.HEADER_LENGTH, payload);
     new UdpDatagram()
-        .wrap(packet, Ipv4Packet.HEADER_LENGTH, length)
+        .wrap(packet, Ipv4Packet.HEADER_LENGTH, UdpDatagram.HEADER_LENGTH + payload.length)
         .compose(source, DESTINATION, port, 53, payload.length);
     return packet;
   }
 
   private static ByteBuf echo(int source, int identifier, byte[] payload) {
-    int length = Icmpv4Message.HEADER_LENGTH + payload.length;
-    var packet =
-        Unpooled.buffer().writeZero(Ipv4Packet.HEADER_LENGTH + Icmpv4Message.HEADER_LENGTH);
+    var packet = packet(source, Ipv4Packet.PROTOCOL_ICMP, Icmpv4Message.HEADER_LENGTH, payload);
+    new Icmpv4Message()
+        .wrap(packet, Ipv4Packet.HEADER_LENGTH, Icmpv4Message.HEADER_LENGTH + payload.length)
+        .compose(Icmpv4Message.ECHO_REQUEST, 0, identifier << 16 | 1);
+    return packet;
+  }
+
+  /** A packet whose transport header is still to be composed. */
+  private static ByteBuf packet(int source, int protocol, int headerLength, byte[] payload) {
+    var packet = Unpooled.buffer().writeZero(Ipv4Packet.HEADER_LENGTH + headerLength);
     packet.writeBytes(payload);
     new Ipv4Packet()
         .wrap(packet, 0, Ipv4Packet.HEADER_LENGTH)
-        .compose(source, DESTINATION, Ipv4Packet.PROTOCOL_ICMP, 7, false, length);
-    new Icmpv4Message()
-        .wrap(packet, Ipv4Packet.HEADER_LENGTH, length)
-        .compose(Icmpv4Message.ECHO_REQUEST, 0, identifier << 16 | 1);
+        .compose(source, DESTINATION, protocol, 7, false, headerLength + payload.length);
     return packet;
   }
 

@@ -404,7 +404,7 @@ public final class Router {
         });
   }
 
-  /** Drawn by lot, so that it tells nothing; 0 is for packets that are not fragmented. */
+  /** Random, so that it reveals nothing; 0 is for packets that are not fragmented. */
   private int identification() {
     return random.nextInt(1, 0x10000);
   }
