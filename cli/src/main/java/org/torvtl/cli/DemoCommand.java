@@ -10,11 +10,11 @@ import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.torvtl.egress.EgressListener;
 import org.torvtl.gateway.FlowConfig;
 import org.torvtl.gateway.Gateway;
 import org.torvtl.gateway.GuestDevice;
 import org.torvtl.gateway.PerDeviceIsolation;
-import org.torvtl.gateway.TorEgress;
 import org.torvtl.link.Link;
 import org.torvtl.link.linux.DeviceLink;
 import org.torvtl.link.linux.NetworkInterface;
@@ -25,6 +25,7 @@ import org.torvtl.tor.control.CircuitStatus;
 import org.torvtl.tor.control.ControlAuthentication;
 import org.torvtl.tor.control.RelayStatus;
 import org.torvtl.tor.control.TorControl;
+import org.torvtl.tor.egress.TorEgress;
 import org.torvtl.tor.lab.LabOptions;
 import org.torvtl.tor.lab.PrivateTorNetwork;
 import picocli.CommandLine.Command;
@@ -105,7 +106,10 @@ final class DemoCommand implements Callable<Integer> {
                         StackConfig.of(StackConfig.DEFAULT_ADDRESS),
                         new PerDeviceIsolation(TAP, new SecureRandom(), () -> false))),
                 FlowConfig.DEFAULT,
-                new TorEgress(lab.socksAddress(), ProxyOptions.reach(lab.socksAddress(), teardown)),
+                new TorEgress(
+                    lab.socksAddress(),
+                    ProxyOptions.reach(lab.socksAddress(), teardown),
+                    EgressListener.NONE),
                 new SecureRandom(),
                 cause -> spec.commandLine().getErr().println("torvtl: " + cause.getMessage())));
     gateway.start();

@@ -16,13 +16,14 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.egress.EgressListener;
 import org.torvtl.gateway.Gateway;
 import org.torvtl.gateway.GatewayListener;
 import org.torvtl.gateway.GuestDevice;
-import org.torvtl.gateway.TorEgress;
 import org.torvtl.link.linux.HostAddresses;
 import org.torvtl.link.linux.User;
 import org.torvtl.stack.StackConfig;
+import org.torvtl.tor.egress.TorEgress;
 import org.torvtl.tor.process.FileOwner;
 import org.torvtl.tor.process.SupervisedTor;
 import org.torvtl.wire.Ipv4Address;
@@ -172,9 +173,9 @@ final class RunCommand implements Callable<Integer> {
           new Gateway(
               devices,
               flows,
-              new TorEgress(socks, peers),
+              new TorEgress(socks, peers, egressListener(external)),
               new SecureRandom(),
-              listener(end, external));
+              listener(end));
       teardown.add(gateway);
       var counters = new CounterReport(gateway, spec.commandLine().getErr());
       teardown.add(() -> {
@@ -239,11 +240,7 @@ final class RunCommand implements Callable<Integer> {
         place.isolation(new SecureRandom()));
   }
 
-  /**
-   * @param external a tor that runs already; {@code null} for torvtl's own, of which {@link
-   *     TorReport} tells
-   */
-  private GatewayListener listener(CompletableFuture<Void> end, @Nullable SocketAddress external) {
+  private GatewayListener listener(CompletableFuture<Void> end) {
     return new GatewayListener() {
       @Override
       public void failed(IOException cause) {
@@ -259,23 +256,30 @@ final class RunCommand implements Callable<Integer> {
                 device, cause.getMessage())
             .flush();
       }
+    };
+  }
 
+  /**
+   * @param external a tor that runs already; {@code null} for torvtl's own, of which {@link
+   *     TorReport} tells
+   */
+  private EgressListener egressListener(@Nullable SocketAddress external) {
+    if (external == null) {
+      return EgressListener.NONE;
+    }
+    return new EgressListener() {
       @Override
-      public void egressGone() {
-        if (external != null) {
-          tell(
-              "torvtl: the Tor proxy %s does not answer any more; connections fail until it does"
-                  .formatted(ProxyOptions.text(external)));
-        }
+      public void gone() {
+        tell(
+            "torvtl: the Tor proxy %s does not answer any more; connections fail until it does"
+                .formatted(ProxyOptions.text(external)));
       }
 
       @Override
-      public void egressBack(Duration away) {
-        if (external != null) {
-          tell(
-              "torvtl: the Tor proxy %s answers again, after %s"
-                  .formatted(ProxyOptions.text(external), TorReport.seconds(away.toNanos())));
-        }
+      public void back(Duration away) {
+        tell(
+            "torvtl: the Tor proxy %s answers again, after %s"
+                .formatted(ProxyOptions.text(external), TorReport.seconds(away.toNanos())));
       }
     };
   }

@@ -13,9 +13,9 @@ import java.util.OptionalInt;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import org.torvtl.gateway.ProxyOwner;
 import org.torvtl.link.linux.TcpListener;
 import org.torvtl.link.linux.User;
+import org.torvtl.tor.egress.ProxyOwner;
 import org.torvtl.wire.Ipv4Network;
 
 /** Whose connections to relays must not be led back into Tor. */

@@ -12,10 +12,10 @@ import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import org.torvtl.egress.EgressListener;
 import org.torvtl.gateway.FlowConfig;
 import org.torvtl.gateway.GuestDevice;
 import org.torvtl.gateway.PerGuestIsolation;
-import org.torvtl.gateway.TorEgress;
 import org.torvtl.link.FaultCounters;
 import org.torvtl.link.FaultInjectionLink;
 import org.torvtl.link.Link;
@@ -24,6 +24,7 @@ import org.torvtl.link.linux.DeviceLink;
 import org.torvtl.link.linux.NetworkInterface;
 import org.torvtl.link.linux.TunDevice;
 import org.torvtl.stack.StackConfig;
+import org.torvtl.tor.egress.TorEgress;
 import org.torvtl.tor.socks.PeerCheck;
 
 /**
@@ -81,7 +82,7 @@ final class BadCableGateway {
                     StackConfig.of(StackConfig.DEFAULT_ADDRESS),
                     new PerGuestIsolation(arguments[0], new SecureRandom()))),
             FlowConfig.DEFAULT,
-            new TorEgress(proxy, PeerCheck.ANY),
+            new TorEgress(proxy, PeerCheck.ANY, EgressListener.NONE),
             new SecureRandom(),
             end::completeExceptionally);
     Runtime.getRuntime()

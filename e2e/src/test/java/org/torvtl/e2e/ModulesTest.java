@@ -26,7 +26,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** The arrows between the modules: who may use whom. See docs/architecture.md. */
 class ModulesTest {
   private static final Set<String> MODULES =
-      Set.of("wire", "ip", "tcp", "link", "stack", "tor", "onion", "gateway", "cli");
+      Set.of("wire", "ip", "tcp", "link", "stack", "egress", "tor", "onion", "gateway", "cli");
 
   private static JavaClasses program = new ClassFileImporter().importClasses();
 
@@ -45,11 +45,13 @@ class ModulesTest {
         Arguments.of("tcp", Set.of("wire")),
         Arguments.of("link", Set.of("wire")),
         Arguments.of("stack", Set.of("wire", "ip", "tcp", "link")),
-        Arguments.of("tor", Set.of()),
+        Arguments.of("egress", Set.of("link")),
+        Arguments.of("tor", Set.of("egress", "link")),
         Arguments.of("onion", Set.of("wire", "ip", "link")),
-        Arguments.of("gateway", Set.of("wire", "ip", "tcp", "link", "stack", "tor", "onion")),
+        Arguments.of("gateway", Set.of("wire", "ip", "tcp", "link", "stack", "egress")),
         Arguments.of(
-            "cli", Set.of("wire", "ip", "tcp", "link", "stack", "tor", "onion", "gateway")));
+            "cli",
+            Set.of("wire", "ip", "tcp", "link", "stack", "egress", "tor", "onion", "gateway")));
   }
 
   /** A module without classes fails too: then this test looks in the wrong place. */
@@ -121,6 +123,19 @@ class ModulesTest {
         .should()
         .dependOnClassesThat(JavaClass.Predicates.assignableTo(java.lang.foreign.Linker.class))
         .because("the Linux system calls live in one package")
+        .check(program);
+  }
+
+  /** So that an egress without sockets, and a test on virtual time, have a place. */
+  @Test
+  void flowsKnowNoSocketsAndNoTor() {
+    noClasses()
+        .that()
+        .resideInAPackage("org.torvtl.gateway..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("org.torvtl.tor..", "org.torvtl.onion..", "io.netty.channel.epoll..")
+        .because("a gateway gets its egresses handed in, and knows them by Egress alone")
         .check(program);
   }
 

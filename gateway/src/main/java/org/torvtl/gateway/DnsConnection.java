@@ -44,7 +44,7 @@ final class DnsConnection implements ConnectionHandler {
 
   private int charged;
   private int inFlight;
-  private long activeNanos = System.nanoTime();
+  private long activeNanos;
   private boolean processing;
   private boolean guestEnded;
   private boolean outputShut;
@@ -55,6 +55,11 @@ final class DnsConnection implements ConnectionHandler {
   private DnsConnection(GuestConnection guest, Lane lane) {
     this.guest = guest;
     this.lane = lane;
+    this.activeNanos = now();
+  }
+
+  private long now() {
+    return lane.loop().ticker().nanoTime();
   }
 
   /** Accepts a guest's request. */
@@ -167,7 +172,7 @@ final class DnsConnection implements ConnectionHandler {
   }
 
   private void take(ByteBuf message) {
-    activeNanos = System.nanoTime();
+    activeNanos = now();
     if (DnsService.isResponse(message)) {
       cut(DnsEvent.CONNECTION_MALFORMED);
       return;
@@ -195,7 +200,7 @@ final class DnsConnection implements ConnectionHandler {
       if (closed || outputShut) {
         return;
       }
-      activeNanos = System.nanoTime();
+      activeNanos = now();
       int length = response.readableBytes();
       var message = ByteBufAllocator.DEFAULT.directBuffer(LENGTH + length);
       message.writeShort(length).writeBytes(response);
@@ -272,7 +277,7 @@ final class DnsConnection implements ConnectionHandler {
   }
 
   private void idle() {
-    long left = idleNanos() - (System.nanoTime() - activeNanos);
+    long left = idleNanos() - (now() - activeNanos);
     // A lookup ends long before; one that never answers must not keep the connection.
     boolean isWaiting = inFlight > 0 && left > -idleNanos();
     if (isWaiting || left > 0) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.gateway;
 
-import io.netty.channel.Channel;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.egress.EgressStream;
 import org.torvtl.stack.GuestConnection;
 
 /**
@@ -21,14 +21,13 @@ final class FarEndWait {
   /** And at most: what waits for the end of an upload is idle all the while. */
   private static final long UPLOAD_MOST_NANOS = TimeUnit.MILLISECONDS.toNanos(1_800);
 
-  private final Lane lane;
+  private final FlowContext context;
   private final GuestConnection guest;
   private final Dialogue dialogue;
-  private final Channel stream;
+  private final EgressStream stream;
   private final long roundTripNanos;
   private final Consumer<Runnable> guard;
   private final Runnable onSilence;
-  private final StreamProgress progress = new StreamProgress();
   private long endNanos;
   private @Nullable ScheduledFuture<?> timer;
   private long wakeNanos;
@@ -39,14 +38,14 @@ final class FarEndWait {
    * @param onSilence is run when the far end was silent for too long; the wait is over then
    */
   FarEndWait(
-      Lane lane,
+      FlowContext context,
       GuestConnection guest,
       Dialogue dialogue,
-      Channel stream,
+      EgressStream stream,
       long roundTripNanos,
       Consumer<Runnable> guard,
       Runnable onSilence) {
-    this.lane = lane;
+    this.context = context;
     this.guest = guest;
     this.dialogue = dialogue;
     this.stream = stream;
@@ -55,14 +54,14 @@ final class FarEndWait {
     this.onSilence = onSilence;
   }
 
-  /** The stream's socket took bytes. */
-  void written() {
-    progress.written(System.nanoTime());
-  }
-
-  /** Begins, or begins anew. */
-  void restart() {
-    waitFrom(System.nanoTime(), patienceNanos());
+  /**
+   * Begins, or begins anew.
+   *
+   * @param isAllAcknowledged whether the guest has acknowledged all that the far end said
+   */
+  void restart(boolean isAllAcknowledged) {
+    waitFrom(context.now(), patienceNanos());
+    guest.likelyDone(dialogue.farEndSpokeLast() && isAllAcknowledged);
   }
 
   /** How long the far end may be silent. */
@@ -70,7 +69,7 @@ final class FarEndWait {
     if (isUpload()) {
       return Math.clamp(2 * roundTripNanos, UPLOAD_LEAST_NANOS, UPLOAD_MOST_NANOS);
     }
-    var config = lane.flowConfig();
+    var config = context.config();
     return (dialogue.farEndSpokeLast() ? config.linger() : config.answer()).toNanos();
   }
 
@@ -86,11 +85,11 @@ final class FarEndWait {
             && dialogue.sentBytes() > 0
             && !dialogue.isControl()
             && !dialogue.beginsLikeHttp()
-            && lane.controlConnections().isAny(guest));
+            && context.controls().isAny(guest));
   }
 
   private boolean isUploadPort() {
-    return lane.flowConfig().uploadPorts().contains(guest.port());
+    return context.config().uploadPorts().contains(guest.port());
   }
 
   /** Whether the flow is an upload and nothing was cut off that the guest could miss. */
@@ -102,23 +101,23 @@ final class FarEndWait {
   private void waitFrom(long nowNanos, long nanos) {
     endNanos = nowNanos + nanos;
     if (timer != null && wakeNanos - endNanos > 0) {
-      stop();
+      cancelTimer();
     }
     if (timer == null) {
       wakeNanos = endNanos;
-      timer = lane.loop().schedule(() -> guard.accept(this::wake), nanos, TimeUnit.NANOSECONDS);
+      timer = context.loop().schedule(() -> guard.accept(this::wake), nanos, TimeUnit.NANOSECONDS);
     }
   }
 
   private void wake() {
     timer = null;
-    long now = System.nanoTime();
+    long now = context.now();
     if (now - endNanos < 0) {
       waitFrom(now, endNanos - now);
       return;
     }
     long patience = patienceNanos();
-    long sinceTook = progress.nanosSinceTook(stream, now);
+    long sinceTook = stream.nanosSinceTook();
     if (guest.queuedBytes() > 0) {
       // The far end may have a lot to say: it is the guest that is slow to listen.
       waitFrom(now, patience);
@@ -129,7 +128,13 @@ final class FarEndWait {
     }
   }
 
+  /** The guest's side may be over, or the far end has ended its own. */
   void stop() {
+    cancelTimer();
+    guest.likelyDone(false);
+  }
+
+  private void cancelTimer() {
     if (timer != null) {
       timer.cancel(false);
       timer = null;

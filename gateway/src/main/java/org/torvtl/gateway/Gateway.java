@@ -18,7 +18,8 @@ import java.util.function.ObjLongConsumer;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.torvtl.tor.socks.LastingEpollIoHandler;
+import org.torvtl.egress.Egress;
+import org.torvtl.egress.socket.LastingEpollIoHandler;
 
 /**
  * A running gateway: guests behind one device or several, and an egress. It owns the links and the
@@ -59,8 +60,7 @@ public final class Gateway implements AutoCloseable {
         new MultiThreadIoEventLoopGroup(
             lanes, new DefaultThreadFactory("lane"), LastingEpollIoHandler.newFactory());
     this.listener = listener;
-    var outage = new EgressOutage(listener::egressGone, listener::egressBack);
-    this.shared = new Lane.GatewayShared(egress, outage, flows, random);
+    this.shared = new Lane.GatewayShared(egress, flows, random);
     this.serving = new AtomicInteger(devices.size());
     this.devices = devices.stream().map(device -> served(device, devices.size())).toList();
   }
@@ -129,6 +129,7 @@ public final class Gateway implements AutoCloseable {
     var counts = new LinkedHashMap<String, Long>();
     ObjLongConsumer<String> sum = (name, count) -> counts.merge(name, count, Long::sum);
     lanes().forEach(lane -> lane.count(sum));
+    shared.egress().count((name, count) -> sum.accept("egress." + name, count));
     for (var served : devices) {
       served.device.isolation().count((name, count) -> sum.accept("isolation." + name, count));
       putRequested(served, counts);

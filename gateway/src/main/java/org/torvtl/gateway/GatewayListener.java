@@ -2,7 +2,6 @@
 package org.torvtl.gateway;
 
 import java.io.IOException;
-import java.time.Duration;
 
 /** Is told what a gateway loses, on one of its threads, which it must not block. */
 @FunctionalInterface
@@ -20,14 +19,4 @@ public interface GatewayListener {
    * @param device the device's name
    */
   default void deviceGone(String device, IOException cause) {}
-
-  /** The egress does not answer any more; connections fail. Told once until {@link #egressBack}. */
-  default void egressGone() {}
-
-  /**
-   * The egress answers again.
-   *
-   * @param away how long it did not, to a second
-   */
-  default void egressBack(Duration away) {}
 }

@@ -3,6 +3,7 @@ package org.torvtl.gateway;
 
 import java.security.SecureRandom;
 import java.util.HexFormat;
+import org.torvtl.egress.IsolationKey;
 
 /**
  * Makes isolation keys, each of them once: no other device, and no other run, ever has the same.
@@ -19,13 +20,13 @@ final class IsolationKeys {
   IsolationKeys(String device, SecureRandom random) {
     var nonce = new byte[NONCE_BYTES];
     random.nextBytes(nonce);
-    // The kernel allows most bytes in the name of a device; SOCKS credentials are ASCII.
+    // The kernel allows most bytes in the name of a device; an isolation key is ASCII.
     prefix = HexFormat.of().formatHex(nonce) + "-" + device.replaceAll("[^!-~]", "?") + "-";
   }
 
   /** A new key; it tells whom it is for. */
-  String next(String guest) {
-    return prefix + guest + "-" + made++;
+  IsolationKey next(String guest) {
+    return new IsolationKey(prefix + guest + "-" + made++);
   }
 
   /** How many there are. */

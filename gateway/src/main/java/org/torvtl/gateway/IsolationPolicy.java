@@ -2,6 +2,7 @@
 package org.torvtl.gateway;
 
 import java.util.function.ObjLongConsumer;
+import org.torvtl.egress.IsolationKey;
 
 /**
  * Decides who shares circuits with whom: requests with the same isolation key may, requests with
@@ -19,8 +20,8 @@ public interface IsolationPolicy {
    */
   record Request(long guest, int guestAddress, int address, int port) {}
 
-  /** The isolation key of a request: printable ASCII, at most 255 characters. */
-  String keyOf(Request request);
+  /** The isolation key of a request. */
+  IsolationKey keyOf(Request request);
 
   /**
    * Who is accountable for what a guest takes of the gateway: guests with the same owner share one

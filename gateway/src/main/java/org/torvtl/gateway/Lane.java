@@ -19,6 +19,9 @@ import java.util.function.ObjLongConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.torvtl.egress.Answer;
+import org.torvtl.egress.Egress;
+import org.torvtl.egress.IsolationKey;
 import org.torvtl.gateway.dns.DnsClient;
 import org.torvtl.gateway.dns.DnsCounters;
 import org.torvtl.gateway.dns.DnsEvent;
@@ -35,7 +38,7 @@ import org.torvtl.stack.StackHandler;
 import org.torvtl.tcp.IsnGenerator;
 
 /** One event loop, one link with its stack, and the flows whose packets arrive there. */
-final class Lane implements StackHandler {
+final class Lane implements StackHandler, FlowContext.Owner {
   private static final int DNS_PORT = 53;
 
   /** Queries of one owner over TCP. */
@@ -45,30 +48,21 @@ final class Lane implements StackHandler {
 
   private final IoEventLoop loop;
   private final Link link;
-  private final Egress egress;
   private final IsolationPolicy isolation;
   private final Stack stack;
   private final DnsService dns;
   private final DnsCounters dnsCounters = new DnsCounters();
   private final OwnerRates dnsOverTcpRates;
-  private final LivenessCheck liveness;
   private final FlowCounters flowCounters = new FlowCounters();
-  private final FlowConfig flowConfig;
-  private final ControlConnections controlConnections;
+  private final FlowContext flows;
   private final Consumer<IOException> onLinkFailure;
-  private final PausedFlows pausedFlows;
-  private long failureLoggedNanos = System.nanoTime() - TimeUnit.SECONDS.toNanos(1);
-  private long exhaustionLoggedNanos = System.nanoTime() - TimeUnit.MINUTES.toNanos(1);
+  private long failureLoggedNanos;
+  private long exhaustionLoggedNanos;
   private final List<Flow> unflushed = new ArrayList<>();
   private @Nullable ScheduledFuture<?> alarm;
 
-  /**
-   * What all lanes of a gateway share.
-   *
-   * @param outage whether {@code egress} is away
-   */
-  record GatewayShared(
-      Egress egress, EgressOutage outage, FlowConfig flowConfig, SecureRandom random) {}
+  /** What all lanes of a gateway share. */
+  record GatewayShared(Egress egress, FlowConfig flowConfig, SecureRandom random) {}
 
   /**
    * What all lanes of a device share.
@@ -85,34 +79,41 @@ final class Lane implements StackHandler {
       DeviceShared device,
       Consumer<IOException> onLinkFailure) {
     this.loop = loop;
+    this.failureLoggedNanos = loop.ticker().nanoTime() - TimeUnit.SECONDS.toNanos(1);
+    this.exhaustionLoggedNanos = loop.ticker().nanoTime() - TimeUnit.MINUTES.toNanos(1);
     this.link = link;
-    this.egress = gateway.egress();
     this.isolation = device.isolation();
-    this.flowConfig = gateway.flowConfig();
-    this.controlConnections = device.controlConnections();
     this.onLinkFailure = onLinkFailure;
     var config = device.config();
-    this.pausedFlows = new PausedFlows(loop);
-    this.dns = new DnsService(loop, names(), dnsLimits(config), dnsCounters);
+    this.flows =
+        new FlowContext(
+            loop,
+            gateway.egress(),
+            gateway.flowConfig(),
+            flowCounters,
+            new PausedFlows(loop),
+            device.controlConnections(),
+            this);
+    this.dns = new DnsService(loop, names(gateway.egress()), dnsLimits(config), dnsCounters);
     this.dnsOverTcpRates =
         new OwnerRates(isolation::ownerOf, DNS_OVER_TCP_PER_SECOND, DNS_OVER_TCP_BURST);
-    this.liveness = new LivenessCheck(loop, egress, gateway.outage(), this::hasConnections);
     var secret = new byte[IsnGenerator.SECRET_LENGTH];
     gateway.random().nextBytes(secret);
-    this.stack = new Stack(link, config, this, System::nanoTime, this::setAlarm, secret);
+    this.stack = new Stack(link, config, this, loop.ticker()::nanoTime, this::setAlarm, secret);
   }
 
   /**
    * Handling something failed: a defect, or memory is out. The first costs what it happened to, the
    * second what is held for the guest that holds most.
    */
-  void failed(Throwable cause) {
+  @Override
+  public void failed(Throwable cause) {
     if (cause instanceof OutOfMemoryError) {
       stack.memory().allocationFailed();
       giveUpMemory(": " + cause.getMessage());
       return;
     }
-    long now = System.nanoTime();
+    long now = loop.ticker().nanoTime();
     if (now - failureLoggedNanos >= TimeUnit.SECONDS.toNanos(1)) {
       failureLoggedNanos = now;
       // Without the flow's name: logs that are not asked for do not tell who spoke to whom.
@@ -120,10 +121,10 @@ final class Lane implements StackHandler {
     }
   }
 
-  /** The egress could not be asked for a stream, for want of something that may come back. */
-  void exhausted(Throwable cause) {
+  @Override
+  public void exhausted(Throwable cause) {
     flowCounters.exhausted++;
-    long now = System.nanoTime();
+    long now = loop.ticker().nanoTime();
     if (now - exhaustionLoggedNanos >= TimeUnit.MINUTES.toNanos(1)) {
       exhaustionLoggedNanos = now;
       log.warn(
@@ -163,10 +164,6 @@ final class Lane implements StackHandler {
     }
   }
 
-  private boolean hasConnections() {
-    return stack.connections() > 0;
-  }
-
   /** Begins to serve. */
   void start() {
     try {
@@ -181,35 +178,26 @@ final class Lane implements StackHandler {
     return DnsLimits.DEFAULT.withAtMost(Math.max(1, config.maxConnections() / 2));
   }
 
-  private NameResolver names() {
+  private NameResolver names(Egress egress) {
     return new NameResolver() {
       @Override
-      public Future<InetAddress> resolve(String isolationKey, String name) {
-        return noting(egress.resolve(loop, isolationKey, name));
+      public Future<Answer> resolve(IsolationKey isolation, String name) {
+        return egress.resolve(loop, isolation, name);
       }
 
       @Override
-      public Future<String> resolvePtr(String isolationKey, InetAddress address) {
-        return noting(egress.resolvePtr(loop, isolationKey, address));
+      public Future<Answer> resolvePtr(IsolationKey isolation, InetAddress address) {
+        return egress.resolvePtr(loop, isolation, address);
       }
     };
-  }
-
-  /** A lookup that finds no egress is the first to know, where guests have no connections. */
-  private <T> Future<T> noting(Future<T> lookup) {
-    return lookup.addListener((Future<T> done) -> {
-      var cause = done.cause();
-      if (cause != null && !done.isCancelled() && egress.isGone(cause)) {
-        liveness.noteGone(System.nanoTime());
-      }
-    });
   }
 
   private void setAlarm(long deadlineNanos) {
     if (alarm != null) {
       alarm.cancel(false);
     }
-    alarm = loop.schedule(this::alarm, deadlineNanos - System.nanoTime(), TimeUnit.NANOSECONDS);
+    alarm =
+        loop.schedule(this::alarm, deadlineNanos - loop.ticker().nanoTime(), TimeUnit.NANOSECONDS);
   }
 
   private void alarm() {
@@ -227,7 +215,7 @@ final class Lane implements StackHandler {
     if (pending.port() == DNS_PORT) {
       DnsConnection.start(pending, this);
     } else {
-      Flow.start(pending, this);
+      Flow.start(pending, isolationKey(pending), flows);
     }
   }
 
@@ -272,7 +260,7 @@ final class Lane implements StackHandler {
   }
 
   /** Under which a guest's connection goes out. */
-  String isolationKey(GuestConnection guest) {
+  private IsolationKey isolationKey(GuestConnection guest) {
     return isolation.keyOf(
         new IsolationPolicy.Request(
             guest.guest(), guest.guestAddress(), guest.address(), guest.port()));
@@ -294,11 +282,11 @@ final class Lane implements StackHandler {
    * are free, so queries have a rate by owner.
    */
   boolean admitsDnsOverTcp(GuestConnection guest) {
-    return dnsOverTcpRates.tryAcquire(guest.guest(), System.nanoTime());
+    return dnsOverTcpRates.tryAcquire(guest.guest(), loop.ticker().nanoTime());
   }
 
-  /** The flow wants {@link Flow#flush} to be called once this batch of frames is done. */
-  void flushAtEndOfBatch(Flow flow) {
+  @Override
+  public void flushAtEndOfBatch(Flow flow) {
     unflushed.add(flow);
   }
 
@@ -312,7 +300,7 @@ final class Lane implements StackHandler {
     if (stack.memory().isShort()) {
       giveUpMemory("");
     }
-    pausedFlows.memoryWasReleased();
+    flows.paused().memoryWasReleased();
   }
 
   @Override
@@ -353,8 +341,6 @@ final class Lane implements StackHandler {
     sink.accept("link.capture_drops", frames.captureDrops);
     sink.accept("memory.held_bytes", stack.memory().heldBytes());
     flowCounters.forEach((name, count) -> sink.accept("flow." + name, count));
-    sink.accept("egress.liveness_questions", liveness.questions());
-    sink.accept("egress.liveness_failures", liveness.failedQuestions());
     for (var event : DnsEvent.values()) {
       sink.accept("dns." + event.name().toLowerCase(Locale.ROOT), dnsCounters.count(event));
     }
@@ -374,10 +360,6 @@ final class Lane implements StackHandler {
     return stack;
   }
 
-  Egress egress() {
-    return egress;
-  }
-
   DnsService dns() {
     return dns;
   }
@@ -386,20 +368,8 @@ final class Lane implements StackHandler {
     return dnsCounters;
   }
 
-  LivenessCheck liveness() {
-    return liveness;
-  }
-
-  PausedFlows pausedFlows() {
-    return pausedFlows;
-  }
-
   FlowConfig flowConfig() {
-    return flowConfig;
-  }
-
-  ControlConnections controlConnections() {
-    return controlConnections;
+    return flows.config();
   }
 
   FlowCounters flowCounters() {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.gateway;
 
-import io.netty.channel.IoEventLoop;
+import io.netty.channel.EventLoop;
 import java.util.LinkedHashSet;
 import java.util.SequencedSet;
 
@@ -13,14 +13,14 @@ import java.util.SequencedSet;
 final class PausedFlows {
   private static final int PER_TURN = 64;
 
-  private final IoEventLoop loop;
+  private final EventLoop loop;
   private final SequencedSet<Flow> flows = new LinkedHashSet<>();
   private boolean scheduled;
 
   /** Flows that are yet to be asked. */
   private int left;
 
-  PausedFlows(IoEventLoop loop) {
+  PausedFlows(EventLoop loop) {
     this.loop = loop;
   }
 

@@ -6,6 +6,7 @@ import java.util.function.BooleanSupplier;
 import java.util.function.ObjLongConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.torvtl.egress.IsolationKey;
 
 /**
  * One key for all that is behind a device: the device is the guest, whatever MAC addresses it makes
@@ -23,7 +24,7 @@ public final class PerDeviceIsolation implements IsolationPolicy {
 
   private final String device;
   private final BooleanSupplier isShared;
-  private final String key;
+  private final IsolationKey key;
   private final IsolationKeys keys;
   private final PerGuestIsolation perGuest;
   private volatile boolean shared;
@@ -44,7 +45,7 @@ public final class PerDeviceIsolation implements IsolationPolicy {
   }
 
   @Override
-  public synchronized String keyOf(Request request) {
+  public synchronized IsolationKey keyOf(Request request) {
     if (!shared && isShared.getAsBoolean()) {
       shared = true;
       log.warn(

@@ -4,15 +4,16 @@ package org.torvtl.gateway;
 import java.security.SecureRandom;
 import java.util.LinkedHashMap;
 import java.util.function.ObjLongConsumer;
+import org.torvtl.egress.IsolationKey;
 import org.torvtl.wire.MacAddress;
 
 /**
  * A key for each guest of a device, told apart by MAC address.
  *
- * <p>A MAC address is free to make up, and each new key costs Tor a circuit or more. So {@link
- * #CAPACITY} keys are remembered, and the guest that asked for nothing for longest gives way. If it
- * comes back it gets a new key: none is given twice, so none ever serves two guests. Streams that
- * are open keep the key they began with.
+ * <p>A MAC address is free to make up, and each new key costs the egress a circuit or more. So
+ * {@link #CAPACITY} keys are remembered, and the guest that asked for nothing for longest gives
+ * way. If it comes back it gets a new key: none is given twice, so none ever serves two guests.
+ * Streams that are open keep the key they began with.
  */
 public final class PerGuestIsolation implements IsolationPolicy {
   /** Guests whose keys are remembered. */
@@ -21,7 +22,7 @@ public final class PerGuestIsolation implements IsolationPolicy {
   private final IsolationKeys keys;
 
   /** By MAC address, the one idle for longest first. */
-  private final LinkedHashMap<Long, String> byGuest = new LinkedHashMap<>(16, 0.75f, true);
+  private final LinkedHashMap<Long, IsolationKey> byGuest = new LinkedHashMap<>(16, 0.75f, true);
 
   private long evicted;
 
@@ -39,7 +40,7 @@ public final class PerGuestIsolation implements IsolationPolicy {
   }
 
   @Override
-  public synchronized String keyOf(Request request) {
+  public synchronized IsolationKey keyOf(Request request) {
     var known = byGuest.get(request.guest());
     if (known != null) {
       return known;

@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.torvtl.egress.IsolationKey;
 import org.torvtl.gateway.dns.DnsEvent;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.tcp.CloseReason;
@@ -389,7 +390,7 @@ class DnsConnectionTest {
     private final AtomicBoolean isFaulty = new AtomicBoolean(true);
 
     @Override
-    public String keyOf(Request request) {
+    public IsolationKey keyOf(Request request) {
       boolean isTimer =
           StackWalker.getInstance()
               .walk(frames ->

@@ -4,20 +4,18 @@ package org.torvtl.gateway;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.netty.channel.Channel;
-import io.netty.channel.epoll.EpollSocketChannel;
-import io.netty.channel.unix.FileDescriptor;
-import io.netty.util.concurrent.Future;
-import java.io.IOException;
-import java.lang.reflect.Proxy;
+import io.netty.channel.EventLoop;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.torvtl.egress.Destination;
+import org.torvtl.egress.Egress;
+import org.torvtl.egress.EgressStream;
+import org.torvtl.egress.IsolationKey;
+import org.torvtl.egress.StreamHandler;
+import org.torvtl.egress.StreamOptions;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.TcpConfig;
 
@@ -80,42 +78,37 @@ class FarEndWaitTest {
     }
   }
 
-  /** Remembers the last stream that was asked for. */
-  private static Egress spied(Egress inner, AtomicReference<Future<?>> last) {
-    return (Egress)
-        Proxy.newProxyInstance(
-            Egress.class.getClassLoader(),
-            new Class<?>[] {Egress.class},
-            (proxy, method, arguments) -> {
-              var result = method.invoke(inner, arguments);
-              if (method.getName().equals("connect")) {
-                last.set((Future<?>) result);
-              }
-              return result;
-            });
-  }
+  /** Its streams to port 80 do not tell how long ago they took bytes. */
+  private static final class Untold extends ForwardingEgress {
+    Untold(Egress inner) {
+      super(inner);
+    }
 
-  /** Has a stream's descriptor be one of a file, which the kernel tells nothing of TCP about. */
-  private static List<FileDescriptor> replaceSocket(Channel stream) throws IOException {
-    var socket = ((EpollSocketChannel) stream).fd();
-    int number = socket.intValue();
-    socket.close();
-    var files = new ArrayList<FileDescriptor>();
-    do {
-      files.add(FileDescriptor.from("/dev/null"));
-    } while (files.getLast().intValue() < number);
-    assertThat(files.getLast().intValue()).isEqualTo(number);
-    return files;
+    @Override
+    public EgressStream connect(
+        EventLoop loop,
+        Destination destination,
+        IsolationKey isolation,
+        StreamOptions options,
+        StreamHandler handler) {
+      var stream = super.connect(loop, destination, isolation, options, handler);
+      return destination.port() != 80
+          ? stream
+          : new ForwardingEgress.Stream(stream) {
+            @Override
+            public long nanosSinceTook() {
+              throw new IllegalStateException("a fault in the egress");
+            }
+          };
+    }
   }
 
   /** Netty keeps what a timer throws to itself: the flow was there for ever. */
   @Test
   void aFaultInTheTimerCutsTheFlow() throws Exception {
     var config = new FlowConfig(SHORT, LaneWorld.LONG, LaneWorld.LONG, LaneWorld.LONG, Set.of());
-    var stream = new AtomicReference<Future<?>>();
     try (var errors = new ErrorLog();
-        var world =
-            new LaneWorld(config, 1500, TcpConfig.defaults(), egress -> spied(egress, stream))) {
+        var world = new LaneWorld(config, 1500, TcpConfig.defaults(), Untold::new)) {
       world.proxy.plays(each -> {
         each.accept();
         each.in().readNBytes(5);
@@ -125,20 +118,13 @@ class FarEndWaitTest {
         each.awaitEnd();
       });
       var socket = world.guest.connected();
-      var files = world.onLoop(() -> replaceSocket((Channel) stream.get().getNow()));
-      try {
-        socket.finish();
-        assertThat(socket.awaitClosed()).isEqualTo(CloseReason.RESET_BY_PEER);
-        assertThat(world.counters().failed).isEqualTo(1);
-        assertThat(errors.lines()).containsExactly(ErrorLog.CUT);
-        var other = world.guest.connected(81);
-        other.send("hello");
-        other.awaitText("hello");
-      } finally {
-        for (var file : files) {
-          file.close();
-        }
-      }
+      socket.finish();
+      assertThat(socket.awaitClosed()).isEqualTo(CloseReason.RESET_BY_PEER);
+      assertThat(world.counters().failed).isEqualTo(1);
+      assertThat(errors.lines()).containsExactly(ErrorLog.CUT);
+      var other = world.guest.connected(81);
+      other.send("hello");
+      other.awaitText("hello");
     }
   }
 }

@@ -748,7 +748,7 @@ class FlowTest {
       var socket = world.guest.connected();
       socket.reading(false);
       mayWrite.countDown();
-      world.await("the far end is gone", () -> world.lane.liveness().questions() == 1);
+      world.await("the far end is gone", () -> world.egressCount("liveness_questions") == 1);
       long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(SECONDS);
       while (world.onLoop(() -> world.counters().discardedBytesOut) == 0) {
         assertThat(System.nanoTime() - deadline).as("somebody still takes it").isNegative();
@@ -927,7 +927,7 @@ class FlowTest {
       awaitTakenByTheKernel(written);
       world.await("the queue is full", () -> world.counters().bytesIn > StackConfig.MAX_SHARE);
       world.proxy.die();
-      world.await("it was noticed", () -> world.lane.liveness().failedQuestions() > 0);
+      world.await("it was noticed", () -> world.egressCount("liveness_failures") > 0);
       world.proxy.comeBack();
       socket.reading(true);
       assertThat(socket.awaitClosed()).isEqualTo(CloseReason.RESET_BY_PEER);

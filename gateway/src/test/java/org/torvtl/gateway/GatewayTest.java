@@ -24,10 +24,12 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.torvtl.egress.EgressListener;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.stack.StackCounters;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.TcpConfig;
+import org.torvtl.tor.egress.TorEgress;
 import org.torvtl.tor.socks.PeerCheck;
 import org.torvtl.wire.Defect;
 
@@ -67,7 +69,7 @@ class GatewayTest {
     return new Gateway(
         List.of(device),
         FlowConfig.DEFAULT,
-        new TorEgress(proxy.address(), PeerCheck.ANY),
+        new TorEgress(proxy.address(), PeerCheck.ANY, EgressListener.NONE),
         random,
         listener);
   }

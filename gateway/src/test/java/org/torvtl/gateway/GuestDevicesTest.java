@@ -20,9 +20,11 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.torvtl.egress.EgressListener;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.TcpConfig;
+import org.torvtl.tor.egress.TorEgress;
 import org.torvtl.tor.socks.PeerCheck;
 import org.xbill.DNS.DClass;
 import org.xbill.DNS.Message;
@@ -99,7 +101,7 @@ class GuestDevicesTest {
         new Gateway(
             List.of(devices),
             FlowConfig.DEFAULT,
-            new TorEgress(proxy.address(), PeerCheck.ANY),
+            new TorEgress(proxy.address(), PeerCheck.ANY, EgressListener.NONE),
             random,
             told);
     gateway = started;

@@ -12,6 +12,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Callable;
+import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.torvtl.link.Link;
@@ -48,6 +49,7 @@ final class GuestHost implements Link.Receiver {
   final BlockingQueue<Datagram> datagrams = new LinkedBlockingQueue<>();
   final TcpCounters counters = new TcpCounters();
   private final LoopCable cable;
+  private final Runner runner;
   private final Map<Integer, GuestSocket> sockets = new HashMap<>();
   private final TcpConfig config;
   private int nextPort = 40_000;
@@ -57,18 +59,42 @@ final class GuestHost implements Link.Receiver {
   long mac = MAC;
 
   GuestHost(LoopCable cable, TcpConfig config) {
+    this(
+        cable,
+        config,
+        new Runner() {
+          @Override
+          public <T> T run(Callable<T> task) throws Exception {
+            return cable.loop().submit(task).get(SECONDS, TimeUnit.SECONDS);
+          }
+        });
+  }
+
+  /** A guest whose loop the test turns itself. */
+  GuestHost(LoopCable cable, TcpConfig config, Runner runner) {
     this.cable = cable;
+    this.runner = runner;
     this.config = config.withMaxSegmentSize(cable.gatewayEnd().mtu() - 40);
     cable.attach(this);
   }
 
   /** Does something on the loop, and waits for it. */
   <T> T onLoop(Callable<T> task) throws Exception {
-    return cable.loop().submit(task).get(SECONDS, TimeUnit.SECONDS);
+    return runner.run(task);
   }
 
   void runOnLoop(Runnable task) throws Exception {
-    cable.loop().submit(task).get(SECONDS, TimeUnit.SECONDS);
+    runner.run(Executors.callable(task));
+  }
+
+  /** Nanoseconds of the loop's clock. */
+  long now() {
+    return cable.gatewayLoop().ticker().nanoTime();
+  }
+
+  /** Has the loop do something, and waits until it is done. */
+  interface Runner {
+    <T> T run(Callable<T> task) throws Exception;
   }
 
   /** Makes up a MAC address for itself. */

@@ -93,7 +93,7 @@ final class GuestSocket implements ConnectionHandler, SegmentTransmitter {
             host.counters,
             new InitialNumbers(localPort * 7919, 0),
             new ConnectionOwner(this, this),
-            System.nanoTime());
+            host.now());
     settle();
   }
 
@@ -112,16 +112,14 @@ final class GuestSocket implements ConnectionHandler, SegmentTransmitter {
       ByteBuf data =
           ByteBufUtil.encodeString(
               ByteBufAllocator.DEFAULT, CharBuffer.wrap(ascii), StandardCharsets.US_ASCII);
-      tcp().send(data, System.nanoTime());
+      tcp().send(data, host.now());
       settle();
     });
   }
 
   void send(byte[] all) throws Exception {
     host.runOnLoop(() -> {
-      tcp()
-          .send(
-              ByteBufAllocator.DEFAULT.directBuffer(all.length).writeBytes(all), System.nanoTime());
+      tcp().send(ByteBufAllocator.DEFAULT.directBuffer(all.length).writeBytes(all), host.now());
       settle();
     });
   }
@@ -137,14 +135,14 @@ final class GuestSocket implements ConnectionHandler, SegmentTransmitter {
 
   void finish() throws Exception {
     host.runOnLoop(() -> {
-      tcp().shutdownOutput(System.nanoTime());
+      tcp().shutdownOutput(host.now());
       settle();
     });
   }
 
   void abort() throws Exception {
     host.runOnLoop(() -> {
-      tcp().abort(System.nanoTime());
+      tcp().abort(host.now());
       settle();
     });
   }
@@ -179,7 +177,7 @@ final class GuestSocket implements ConnectionHandler, SegmentTransmitter {
       if (reads && unread > 0) {
         int bytes = unread;
         unread = 0;
-        tcp().consumed(bytes, System.nanoTime());
+        tcp().consumed(bytes, host.now());
         settle();
       }
     });
@@ -256,7 +254,7 @@ final class GuestSocket implements ConnectionHandler, SegmentTransmitter {
   void receive(TcpSegment segment, ByteBuf payload) {
     flagsSeen |= segment.flags();
     lastWindow = segment.window();
-    tcp().receive(segment, payload, System.nanoTime());
+    tcp().receive(segment, payload, host.now());
     settle();
   }
 
@@ -284,12 +282,12 @@ final class GuestSocket implements ConnectionHandler, SegmentTransmitter {
     timer =
         host.cable()
             .gatewayLoop()
-            .schedule(this::onTimer, deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+            .schedule(this::onTimer, deadline - host.now(), TimeUnit.NANOSECONDS);
   }
 
   private void onTimer() {
     timer = null;
-    tcp().onDeadline(System.nanoTime());
+    tcp().onDeadline(host.now());
     settle();
   }
 
@@ -302,11 +300,11 @@ final class GuestSocket implements ConnectionHandler, SegmentTransmitter {
       var chunk = from.next(CHUNK);
       if (chunk == null) {
         source = null;
-        tcp().shutdownOutput(System.nanoTime());
+        tcp().shutdownOutput(host.now());
         break;
       }
       var data = ByteBufAllocator.DEFAULT.directBuffer(chunk.length).writeBytes(chunk);
-      tcp().send(data, System.nanoTime());
+      tcp().send(data, host.now());
       if (pauses != null && pauses.nextInt(200) == 0) {
         source = null;
         host.cable()
@@ -369,7 +367,7 @@ final class GuestSocket implements ConnectionHandler, SegmentTransmitter {
   private void consume() {
     int bytes = unread;
     unread = 0;
-    tcp().consumed(bytes, System.nanoTime());
+    tcp().consumed(bytes, host.now());
   }
 
   @Override

@@ -15,6 +15,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
+import org.torvtl.egress.IsolationKey;
 import org.torvtl.tor.socks.SocksCredentials;
 
 /** Who shares circuits with whom, policy by policy. */
@@ -81,7 +82,7 @@ class IsolationPolicyTest {
   @Test
   void eachGuestKeepsItsKey() {
     var policy = new PerGuestIsolation("br0", random);
-    var keys = new HashSet<String>();
+    var keys = new HashSet<IsolationKey>();
     for (long mac = 0; mac < PerGuestIsolation.CAPACITY; mac++) {
       assertThat(keys.add(policy.keyOf(from(mac)))).isTrue();
     }
@@ -95,7 +96,7 @@ class IsolationPolicyTest {
   @Test
   void theOneIdleForLongestGivesWay() {
     var policy = new PerGuestIsolation("br0", random);
-    var keys = new HashMap<Long, String>();
+    var keys = new HashMap<Long, IsolationKey>();
     for (long mac = 0; mac < PerGuestIsolation.CAPACITY; mac++) {
       keys.put(mac, policy.keyOf(from(mac)));
     }
@@ -128,7 +129,7 @@ class IsolationPolicyTest {
   @Test
   void noKeyIsEverGivenToTwoGuests() {
     var policy = new PerGuestIsolation("br0", random);
-    var guests = new HashMap<String, Long>();
+    var guests = new HashMap<IsolationKey, Long>();
     for (int round = 0; round < 5; round++) {
       for (long mac = 0; mac < 1000; mac++) {
         var before = guests.putIfAbsent(policy.keyOf(from(mac)), mac);
@@ -159,7 +160,7 @@ class IsolationPolicyTest {
         List.of(
             new PerGuestIsolation("tap0", random),
             new PerDeviceIsolation("tap0", random, () -> true))) {
-      var keys = new ConcurrentHashMap<Long, String>();
+      var keys = new ConcurrentHashMap<Long, IsolationKey>();
       try (var lanes = Executors.newFixedThreadPool(4)) {
         var done =
             LongStream.range(0, 4000)
@@ -183,7 +184,7 @@ class IsolationPolicyTest {
   void aKeyIsAPasswordWhateverTheDeviceIsCalled() {
     for (var name : List.of("tap0", "täp", "\u0001\"\\", "x".repeat(15))) {
       var key = new PerGuestIsolation(name, random).keyOf(from(0xFFFF_FFFF_FFFFL));
-      assertThat(SocksCredentials.isolation(key).password()).isEqualTo(key);
+      assertThat(SocksCredentials.isolation(key.text()).password()).isEqualTo(key.text());
     }
   }
 }

@@ -3,8 +3,6 @@ package org.torvtl.gateway;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.netty.channel.Channel;
-import io.netty.channel.ChannelHandler;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
@@ -13,15 +11,23 @@ import java.net.InetSocketAddress;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.torvtl.egress.Answer;
+import org.torvtl.egress.Destination;
+import org.torvtl.egress.Egress;
+import org.torvtl.egress.EgressException;
+import org.torvtl.egress.EgressStream;
+import org.torvtl.egress.IsolationKey;
+import org.torvtl.egress.Refusal;
+import org.torvtl.egress.StreamHandler;
+import org.torvtl.egress.StreamOptions;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.stack.StackCounters.Drop;
 import org.torvtl.stack.StackCounters.Protocol;
 import org.torvtl.tcp.CloseReason;
-import org.torvtl.tor.socks.ReadSizes;
 import org.torvtl.tor.socks.SocksException;
 import org.torvtl.wire.Defect;
 import org.torvtl.wire.Icmpv4Message;
@@ -222,9 +228,13 @@ class LaneTest {
   // What goes wrong inside.
 
   /** An egress that throws where it is told to; or that has, once, no descriptor for a stream. */
-  private record Faulty(Egress inner, String where, AtomicBoolean exhausted) implements Egress {
+  private static final class Faulty extends ForwardingEgress {
+    private final String where;
+    private boolean exhausted;
+
     Faulty(Egress inner, String where) {
-      this(inner, where, new AtomicBoolean());
+      super(inner);
+      this.where = where;
     }
 
     private void fault(String here) {
@@ -234,54 +244,57 @@ class LaneTest {
     }
 
     @Override
-    public Future<Channel> connect(
+    public EgressStream connect(
         EventLoop loop,
-        String isolationKey,
-        int address,
-        int port,
-        ReadSizes reads,
-        ChannelHandler next) {
-      if (port == 666) {
+        Destination destination,
+        IsolationKey isolation,
+        StreamOptions options,
+        StreamHandler handler) {
+      if (destination.port() == 666) {
         fault("connect");
       }
-      if (where.equals("exhaustion") && exhausted.compareAndSet(false, true)) {
+      var stream = new FaultyStream(super.connect(loop, destination, isolation, options, handler));
+      if (where.equals("exhaustion") && !exhausted) {
+        exhausted = true;
+        stream.close();
         var proxy = new InetSocketAddress(InetAddress.getLoopbackAddress(), 9050);
-        return loop.newFailedFuture(SocksException.exhausted(proxy, "Too many open files"));
+        loop.execute(() -> handler.refused(SocksException.exhausted(proxy, "Too many open files")));
       }
-      return inner.connect(loop, isolationKey, address, port, reads, next);
+      if (where.equals("refusal") && destination.port() == 81) {
+        stream.close();
+        loop.execute(() -> handler.refused(new FaultyRefusal()));
+      }
+      return stream;
     }
 
     @Override
-    public Refusal refusal(Throwable cause) {
-      fault("refusal");
-      return inner.refusal(cause);
-    }
-
-    @Override
-    public boolean isGone(Throwable cause) {
-      return inner.isGone(cause);
-    }
-
-    @Override
-    public Future<InetAddress> resolve(EventLoop loop, String isolationKey, String name) {
+    public Future<Answer> resolve(EventLoop loop, IsolationKey isolation, String name) {
       fault("resolve");
-      return inner.resolve(loop, isolationKey, name);
+      return super.resolve(loop, isolation, name);
     }
 
-    @Override
-    public Future<String> resolvePtr(EventLoop loop, String isolationKey, InetAddress address) {
-      return inner.resolvePtr(loop, isolationKey, address);
+    private final class FaultyStream extends ForwardingEgress.Stream {
+      FaultyStream(EgressStream inner) {
+        super(inner);
+      }
+
+      @Override
+      public void confirmEnd(Consumer<Boolean> answer) {
+        fault("confirmEnd");
+        super.confirmEnd(answer);
+      }
     }
 
-    @Override
-    public Future<Boolean> watch(EventLoop loop) {
-      return inner.watch(loop);
-    }
+    private final class FaultyRefusal extends EgressException {
+      FaultyRefusal() {
+        super("refused", null);
+      }
 
-    @Override
-    public Future<Boolean> isAlive(EventLoop loop) {
-      fault("isAlive");
-      return inner.isAlive(loop);
+      @Override
+      public Refusal refusal() {
+        fault("refusal");
+        return Refusal.RESET;
+      }
     }
   }
 
@@ -294,7 +307,6 @@ class LaneTest {
       assertThat(world.counters().exhausted).isEqualTo(1);
       assertThat(world.counters().refused).isZero();
       assertThat(world.counters().requested).isEqualTo(2);
-      assertThat(world.lane.liveness().wasGoneSince(Long.MIN_VALUE)).isFalse();
     }
   }
 
@@ -342,8 +354,8 @@ class LaneTest {
   }
 
   @Test
-  void aFailingLivenessCheckCountsAsAnEgressThatIsGone() throws Exception {
-    try (var world = new LaneWorld(egress -> new Faulty(egress, "isAlive"))) {
+  void anEndThatCannotBeConfirmedCutsThatFlow() throws Exception {
+    try (var world = new LaneWorld(egress -> new Faulty(egress, "confirmEnd"))) {
       world.proxy.plays(stream -> {
         stream.accept();
         stream.socket().shutdownOutput();
@@ -354,7 +366,7 @@ class LaneTest {
         assertThat(socket.awaitClosed()).isEqualTo(CloseReason.RESET_BY_PEER);
         assertThat(socket.saw(TcpSegment.FIN)).isFalse();
       }
-      assertThat(world.lane.liveness().failedQuestions()).isEqualTo(3);
+      assertThat(world.counters().failed).isEqualTo(3);
     }
   }
 

@@ -12,13 +12,17 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongUnaryOperator;
 import java.util.function.UnaryOperator;
+import org.torvtl.egress.Egress;
+import org.torvtl.egress.EgressListener;
+import org.torvtl.egress.socket.LastingEpollIoHandler;
 import org.torvtl.stack.StackConfig;
 import org.torvtl.tcp.TcpConfig;
-import org.torvtl.tor.socks.LastingEpollIoHandler;
+import org.torvtl.tor.egress.TorEgress;
 import org.torvtl.tor.socks.PeerCheck;
 
 /** A lane between a guest and a SOCKS server. Closing it fails if a buffer was not released. */
@@ -31,6 +35,7 @@ final class LaneWorld implements AutoCloseable {
   final LoopCable cable;
   final GuestHost guest;
   final Lane lane;
+  final Egress egress;
   final CompletableFuture<IOException> linkFailure = new CompletableFuture<>();
   private final MultiThreadIoEventLoopGroup group =
       new MultiThreadIoEventLoopGroup(1, LastingEpollIoHandler.newFactory());
@@ -87,15 +92,12 @@ final class LaneWorld implements AutoCloseable {
       IsolationPolicy isolation)
       throws Exception {
     cable = new LoopCable(mtu);
+    this.egress = egress.apply(new TorEgress(proxy.address(), PeerCheck.ANY, EgressListener.NONE));
     lane =
         new Lane(
             group.next(),
             cable.gatewayEnd(),
-            new Lane.GatewayShared(
-                egress.apply(new TorEgress(proxy.address(), PeerCheck.ANY)),
-                new EgressOutage(() -> {}, away -> {}),
-                timeouts,
-                new SecureRandom()),
+            new Lane.GatewayShared(this.egress, timeouts, new SecureRandom()),
             new Lane.DeviceShared(
                 new StackConfig(
                     StackConfig.DEFAULT_MAC,
@@ -119,6 +121,17 @@ final class LaneWorld implements AutoCloseable {
 
   FlowCounters counters() {
     return lane.flowCounters();
+  }
+
+  /** A counter of the egress, as {@code liveness_questions}. */
+  long egressCount(String name) {
+    var found = new AtomicLong(-1);
+    egress.count((each, count) -> {
+      if (each.equals(name)) {
+        found.set(count);
+      }
+    });
+    return found.get();
   }
 
   /** Waits until what the loop or the proxy's threads do has come about: no event tells of it. */

@@ -38,4 +38,21 @@ public final class MemoryFootprint {
   public static boolean isWasteful(ByteBuf buf, int length) {
     return length < pinnedBytes(buf) / LEAST_PART;
   }
+
+  /**
+   * The same bytes, in a buffer of their own if they are less than half of what they pin: a few
+   * bytes must not keep a large buffer.
+   *
+   * @param buf released if a copy is returned
+   */
+  public static ByteBuf compact(ByteBuf buf) {
+    if (buf.readableBytes() >= pinnedBytes(buf) / 2) {
+      return buf;
+    }
+    try {
+      return buf.alloc().directBuffer(buf.readableBytes()).writeBytes(buf);
+    } finally {
+      buf.release();
+    }
+  }
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.gateway.dns;
 
+import org.torvtl.egress.IsolationKey;
+
 /**
  * The socket of a guest that asks.
  *
@@ -12,4 +14,4 @@ package org.torvtl.gateway.dns;
  * @param isStream whether it asks over TCP, where no query is repeated: each gets a response
  */
 public record DnsClient(
-    long owner, String isolationKey, long guest, int address, int port, boolean isStream) {}
+    long owner, IsolationKey isolationKey, long guest, int address, int port, boolean isStream) {}

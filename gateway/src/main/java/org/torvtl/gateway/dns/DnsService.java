@@ -14,8 +14,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
-import org.torvtl.tor.socks.SocksException;
-import org.torvtl.tor.socks.SocksReply;
+import org.torvtl.egress.Answer;
+import org.torvtl.egress.EgressException;
+import org.torvtl.egress.IsolationKey;
 
 /**
  * Answers DNS queries of guests. Belongs to one event loop: every method is called there, and every
@@ -53,11 +54,12 @@ public final class DnsService {
   /** Whether answers are being given, or are to be. */
   private boolean isAnswering;
 
-  record LookupKey(String isolationKey, DnsQuestion question) implements Comparable<LookupKey> {
+  record LookupKey(IsolationKey isolationKey, DnsQuestion question)
+      implements Comparable<LookupKey> {
     /** Any order. A guest can choose names that hash alike; the map compares their keys then. */
     @Override
     public int compareTo(LookupKey other) {
-      int order = isolationKey.compareTo(other.isolationKey);
+      int order = isolationKey.text().compareTo(other.isolationKey.text());
       return order != 0 ? order : question.toString().compareTo(other.question.toString());
     }
   }
@@ -272,7 +274,7 @@ public final class DnsService {
       }
       throw e;
     }
-    lookup.answer.addListener(done -> {
+    lookup.answer.addListener((Future<Answer> done) -> {
       if (loop.inEventLoop()) {
         onAnswer(lookup, done);
       } else {
@@ -281,7 +283,7 @@ public final class DnsService {
     });
   }
 
-  private Future<?> answerOf(Lookup lookup) {
+  private Future<Answer> answerOf(Lookup lookup) {
     return switch (lookup.key.question) {
       case DnsQuestion.Address(var name) -> resolver.resolve(lookup.key.isolationKey, name);
       case DnsQuestion.Pointer(var address) ->
@@ -291,31 +293,18 @@ public final class DnsService {
     };
   }
 
-  private void onAnswer(Lookup lookup, Future<?> done) {
+  private void onAnswer(Lookup lookup, Future<Answer> done) {
     if (!done.isSuccess()) {
-      var refused = done.cause() instanceof SocksException.Refused reply ? reply : null;
-      boolean unknown = refused != null && saysUnknown(refused);
-      if (refused != null
-          && refused.reply() == SocksReply.HOST_UNREACHABLE
-          && !lookup.doubted
-          && lookups.get(lookup.key) == lookup) {
-        // Tor says the same when the exit's resolver has only stumbled.
-        lookup.doubted = true;
-        ask(lookup);
-        return;
-      }
-      var outcome =
-          done.cause() instanceof SocksException cause && cause.isTemporary()
-              ? DnsEvent.OVERLOADED
-              : DnsEvent.LOOKUP_FAILED;
-      finish(lookup, unknown ? DnsEvent.NAME_UNKNOWN : outcome, null);
+      boolean isTemporary = done.cause() instanceof EgressException cause && cause.isTemporary();
+      finish(lookup, isTemporary ? DnsEvent.OVERLOADED : DnsEvent.LOOKUP_FAILED, null);
       return;
     }
     switch (done.getNow()) {
-      case Inet4Address address ->
+      case Answer.Address(Inet4Address address) ->
           finish(lookup, DnsEvent.ANSWERED, new DnsRecord(DnsRecord.A, address.getAddress()));
-      case String text -> onPointer(lookup, text);
-      default -> finish(lookup, DnsEvent.FAMILY_EMPTY, null);
+      case Answer.Address _ -> finish(lookup, DnsEvent.FAMILY_EMPTY, null);
+      case Answer.Name(String text) -> onPointer(lookup, text);
+      case Answer.Unknown _ -> finish(lookup, DnsEvent.NAME_UNKNOWN, null);
     }
   }
 
@@ -326,34 +315,6 @@ public final class DnsService {
     } else {
       finish(lookup, DnsEvent.ANSWERED, new DnsRecord(DnsRecord.PTR, target));
     }
-  }
-
-  /**
-   * Whether a refusal means that the remote end does not know the name. Tor says "host unreachable"
-   * for that; the codes about onion services say it of theirs.
-   */
-  private static boolean saysUnknown(SocksException.Refused refused) {
-    return switch (refused.reply()) {
-      case HOST_UNREACHABLE,
-          ONION_DESCRIPTOR_NOT_FOUND,
-          ONION_DESCRIPTOR_INVALID,
-          ONION_INTRODUCTION_FAILED,
-          ONION_RENDEZVOUS_FAILED,
-          ONION_AUTHORIZATION_MISSING,
-          ONION_AUTHORIZATION_WRONG,
-          ONION_ADDRESS_INVALID,
-          ONION_INTRODUCTION_TIMED_OUT ->
-          true;
-      case GENERAL_FAILURE,
-          NOT_ALLOWED,
-          NETWORK_UNREACHABLE,
-          CONNECTION_REFUSED,
-          TTL_EXPIRED,
-          COMMAND_NOT_SUPPORTED,
-          ADDRESS_TYPE_NOT_SUPPORTED,
-          UNASSIGNED ->
-          false;
-    };
   }
 
   private void finish(Lookup lookup, DnsEvent outcome, @Nullable DnsRecord record) {

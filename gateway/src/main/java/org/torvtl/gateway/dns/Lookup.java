@@ -4,6 +4,7 @@ package org.torvtl.gateway.dns;
 import io.netty.util.concurrent.Future;
 import java.util.ArrayDeque;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.egress.Answer;
 
 /** One question, waiting for a place or under way, and those who wait for its answer. */
 final class Lookup {
@@ -15,13 +16,10 @@ final class Lookup {
 
   long startedNanos;
   boolean isUnderWay;
-  @Nullable Future<?> answer;
+  @Nullable Future<Answer> answer;
 
   /** Until it is given up; while it waits for a place, until its first query is too late. */
   @Nullable Future<?> timer;
-
-  /** It is not believed at first that a name is unknown. */
-  boolean doubted;
 
   Lookup(long owner, DnsService.LookupKey key) {
     this.owner = owner;

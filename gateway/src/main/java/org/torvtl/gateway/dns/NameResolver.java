@@ -3,28 +3,29 @@ package org.torvtl.gateway.dns;
 
 import io.netty.util.concurrent.Future;
 import java.net.InetAddress;
+import org.torvtl.egress.Answer;
+import org.torvtl.egress.IsolationKey;
 
 /**
  * The way out for names. Implementations ask far away, never a resolver of this machine, and may
  * not use one answer for two isolation keys.
  *
- * <p>A name or address that the far end does not know fails the future with a {@link
- * org.torvtl.tor.socks.SocksException.Refused}; see {@link DnsService} for which code means what.
- * Cancelling a future ends the lookup.
+ * <p>Futures fail with an {@link org.torvtl.egress.EgressException} if there is no answer.
+ * Cancelling one ends the lookup.
  */
 public interface NameResolver {
   /**
    * Asks for an address of a name.
    *
-   * @param isolationKey of the guest that asks
+   * @param isolation of the guest that asks
    * @param name lower-case host name without a dot at the end
    */
-  Future<InetAddress> resolve(String isolationKey, String name);
+  Future<Answer> resolve(IsolationKey isolation, String name);
 
   /**
    * Asks for the name of an address.
    *
-   * @param isolationKey of the guest that asks
+   * @param isolation of the guest that asks
    */
-  Future<String> resolvePtr(String isolationKey, InetAddress address);
+  Future<Answer> resolvePtr(IsolationKey isolation, InetAddress address);
 }

@@ -12,6 +12,8 @@ import java.net.InetAddress;
 import java.time.Duration;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
+import org.torvtl.egress.Answer;
+import org.torvtl.egress.IsolationKey;
 import org.xbill.DNS.Rcode;
 import org.xbill.DNS.Type;
 
@@ -87,15 +89,15 @@ class DnsFailureTest extends DnsServiceWorld {
     var faulty =
         new NameResolver() {
           @Override
-          public Future<InetAddress> resolve(String isolationKey, String name) {
+          public Future<Answer> resolve(IsolationKey isolation, String name) {
             if (name.startsWith("fault")) {
               throw new IllegalStateException("a fault in a lookup");
             }
-            return wayOut.resolve(isolationKey, name);
+            return wayOut.resolve(isolation, name);
           }
 
           @Override
-          public Future<String> resolvePtr(String isolationKey, InetAddress address) {
+          public Future<Answer> resolvePtr(IsolationKey isolation, InetAddress address) {
             throw new AssertionError("not asked for");
           }
         };
@@ -126,7 +128,7 @@ class DnsFailureTest extends DnsServiceWorld {
   void guestsWhoseQueriesWaitForTheirTurnKeepNobodyOut() throws Exception {
     var bounded = service(new DnsLimits(4, 2, TIMEOUT));
     for (int guest = 1; guest <= 2; guest++) {
-      var flood = new DnsClient(guest, "flood-" + guest, guest, 1, 5000, false);
+      var flood = new DnsClient(guest, new IsolationKey("flood-" + guest), guest, 1, 5000, false);
       for (int i = 0; i < 16; i++) {
         ask(bounded, flood, query("name" + i + ".example", Type.A, 7));
       }

@@ -22,15 +22,14 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.torvtl.egress.Answer;
+import org.torvtl.egress.Destination;
+import org.torvtl.egress.EgressListener;
+import org.torvtl.egress.IsolationKey;
 import org.torvtl.fuzz.Draws;
+import org.torvtl.tor.egress.TorEgress;
 import org.torvtl.tor.socks.PeerCheck;
-import org.torvtl.tor.socks.SocksClient;
-import org.torvtl.tor.socks.SocksCredentials;
-import org.torvtl.tor.socks.SocksDestination;
-import org.torvtl.tor.socks.SocksException;
-import org.torvtl.tor.socks.SocksReply;
 import org.xbill.DNS.ARecord;
 import org.xbill.DNS.DClass;
 import org.xbill.DNS.Flags;
@@ -132,8 +131,7 @@ class DnsServiceTest extends DnsServiceWorld {
   @ValueSource(ints = {Type.A, Type.AAAA, Type.MX, Type.ANY, HTTPS})
   void anUnknownNameIsUnknownForEveryType(int type) throws Exception {
     ask(query("nosuch.example.com", type));
-    wayOut.addresses.getFirst().setFailure(refused(SocksReply.HOST_UNREACHABLE));
-    wayOut.addresses.getLast().setFailure(refused(SocksReply.HOST_UNREACHABLE));
+    wayOut.addresses.getFirst().setUnknown();
     assertSettled(Rcode.NXDOMAIN, DnsEvent.NAME_UNKNOWN);
   }
 
@@ -141,8 +139,7 @@ class DnsServiceTest extends DnsServiceWorld {
   @ValueSource(ints = {Type.A, Type.PTR, Type.TXT})
   void anUnknownAddressIsUnknownForEveryType(int type) throws Exception {
     ask(query("7.113.0.203.in-addr.arpa", type));
-    wayOut.names.getFirst().setFailure(refused(SocksReply.HOST_UNREACHABLE));
-    wayOut.names.getLast().setFailure(refused(SocksReply.HOST_UNREACHABLE));
+    wayOut.names.getFirst().setUnknown();
     assertSettled(Rcode.NXDOMAIN, DnsEvent.NAME_UNKNOWN);
   }
 
@@ -160,7 +157,7 @@ class DnsServiceTest extends DnsServiceWorld {
     ask(query("www.example.com", Type.AAAA));
     assertThat(responses).as("it waits for the same answer").isEmpty();
     assertThat(wayOut.asked).hasSize(1);
-    wayOut.addresses.getFirst().setFailure(refused(SocksReply.TTL_EXPIRED));
+    wayOut.addresses.getFirst().setFailure(failure());
     assertThat(codes()).containsExactly(Rcode.SERVFAIL, Rcode.SERVFAIL);
   }
 
@@ -183,8 +180,7 @@ class DnsServiceTest extends DnsServiceWorld {
   @Test
   void thatANameIsUnknownMayBeRememberedForAMoment() throws Exception {
     ask(query("nosuch.example.com", Type.AAAA));
-    wayOut.addresses.getFirst().setFailure(refused(SocksReply.HOST_UNREACHABLE));
-    wayOut.addresses.getLast().setFailure(refused(SocksReply.HOST_UNREACHABLE));
+    wayOut.addresses.getFirst().setUnknown();
     assertThat(response().getHeader().getRcode()).isEqualTo(Rcode.NXDOMAIN);
     assertThat(soa().getName()).isEqualTo(Name.root);
     assertThat(soa().getTTL()).isEqualTo(10);
@@ -255,33 +251,6 @@ class DnsServiceTest extends DnsServiceWorld {
     assertSettled(Rcode.NOERROR, DnsEvent.FAMILY_EMPTY);
   }
 
-  @ParameterizedTest
-  @EnumSource(value = SocksReply.class, names = "UNASSIGNED", mode = EnumSource.Mode.EXCLUDE)
-  void mapsWhatTorSays(SocksReply reply) throws Exception {
-    ask(query("www.example.com", Type.A));
-    wayOut.addresses.getFirst().setFailure(refused(reply));
-    if (reply == SocksReply.HOST_UNREACHABLE) {
-      assertThat(responses).as("it is asked again").isEmpty();
-      wayOut.addresses.getLast().setFailure(refused(reply));
-    }
-    boolean unknown = reply == SocksReply.HOST_UNREACHABLE || reply.code() >= 0xF0;
-    assertSettled(
-        unknown ? Rcode.NXDOMAIN : Rcode.SERVFAIL,
-        unknown ? DnsEvent.NAME_UNKNOWN : DnsEvent.LOOKUP_FAILED);
-  }
-
-  /** Tor says the same of a name that is not there and of a resolver that has stumbled. */
-  @Test
-  void aResolverThatStumblesOnceIsForgiven() throws Exception {
-    ask(query("www.example.com", Type.A));
-    wayOut.addresses.getFirst().setFailure(refused(SocksReply.HOST_UNREACHABLE));
-    assertThat(wayOut.asked).hasSize(2);
-    wayOut.addresses.getLast().setSuccess(address("203.0.113.7"));
-    assertThat(responses).hasSize(1);
-    assertThat(responses.getFirst().getHeader().getRcode()).isEqualTo(Rcode.NOERROR);
-    assertThat(service.inFlight()).isZero();
-  }
-
   @Test
   void aProxyThatIsDownIsAFailure() throws Exception {
     ask(query("www.example.com", Type.A));
@@ -327,8 +296,7 @@ class DnsServiceTest extends DnsServiceWorld {
   @Test
   void whatThisSideLacksIsNoFailureOfTheWayOut() throws Exception {
     ask(query("www.example.com", Type.A));
-    var proxy = new InetSocketAddress(InetAddress.getLoopbackAddress(), 9050);
-    wayOut.addresses.getFirst().setFailure(SocksException.exhausted(proxy, "Too many open files"));
+    wayOut.addresses.getFirst().setFailure(exhausted());
     assertSettled(Rcode.SERVFAIL, DnsEvent.OVERLOADED);
     assertThat(counters.count(DnsEvent.LOOKUP_FAILED)).isZero();
   }
@@ -554,7 +522,7 @@ class DnsServiceTest extends DnsServiceWorld {
               Unpooled.buffer().writeBytes(name.toWire()).writeShort(Type.A).writeShort(DClass.IN);
           var question = DnsQuestion.of(ByteBufUtil.getBytes(wire));
           if (question instanceof DnsQuestion.Address(String text)) {
-            assertThat(new SocksDestination.Name(text, 0).name()).isEqualTo(text);
+            assertThat(new Destination.Name(text, 0).name()).isEqualTo(text);
           }
         });
   }
@@ -617,14 +585,14 @@ class DnsServiceTest extends DnsServiceWorld {
     assertThat(service.inFlight()).isZero();
   }
 
-  /** A proxy that is not there, asked through the real client: the seam to SOCKS holds. */
+  /** A proxy that is not there, asked through the real client: the seam to Tor holds. */
   @Test
-  void worksWithTheSocksClient() throws Exception {
+  void worksWithTor() throws Exception {
     var group = new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
     try {
-      var client = new SocksClient(closedPort(), PeerCheck.ANY);
+      var tor = new TorEgress(closedPort(), PeerCheck.ANY, EgressListener.NONE);
       var loop = group.next();
-      var real = new DnsService(loop, new SocksResolver(client, loop), DnsLimits.DEFAULT, counters);
+      var real = new DnsService(loop, new TorResolver(tor, loop), DnsLimits.DEFAULT, counters);
       Promise<ByteBuf> reply = loop.newPromise();
       var query = Unpooled.wrappedBuffer(query("www.example.com", Type.A).toWire());
       loop.execute(() -> real.answer(client(5000), query, () -> true, reply::setSuccess));
@@ -641,14 +609,14 @@ class DnsServiceTest extends DnsServiceWorld {
     }
   }
 
-  private record SocksResolver(SocksClient client, EventLoop loop) implements NameResolver {
+  private record TorResolver(TorEgress tor, EventLoop loop) implements NameResolver {
     @Override
-    public Future<InetAddress> resolve(String isolationKey, String name) {
-      return client.resolve(loop, name, SocksCredentials.isolation(isolationKey));
+    public Future<Answer> resolve(IsolationKey isolation, String name) {
+      return tor.resolve(loop, isolation, name);
     }
 
     @Override
-    public Future<String> resolvePtr(String isolationKey, InetAddress address) {
+    public Future<Answer> resolvePtr(IsolationKey isolation, InetAddress address) {
       throw new AssertionError("not asked for");
     }
   }

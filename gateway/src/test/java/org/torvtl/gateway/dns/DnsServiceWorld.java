@@ -14,8 +14,10 @@ import java.net.UnknownHostException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.torvtl.tor.socks.SocksException;
-import org.torvtl.tor.socks.SocksReply;
+import org.torvtl.egress.Answer;
+import org.torvtl.egress.EgressException;
+import org.torvtl.egress.IsolationKey;
+import org.torvtl.egress.Refusal;
 import org.xbill.DNS.DClass;
 import org.xbill.DNS.Message;
 import org.xbill.DNS.Name;
@@ -38,21 +40,59 @@ abstract class DnsServiceWorld {
   /** Remembers what was asked; the test answers. */
   final class WayOut implements NameResolver {
     final List<String> asked = new ArrayList<>();
-    final List<Promise<InetAddress>> addresses = new ArrayList<>();
-    final List<Promise<String>> names = new ArrayList<>();
+    final List<Asked> addresses = new ArrayList<>();
+    final List<Asked> names = new ArrayList<>();
 
     @Override
-    public Future<InetAddress> resolve(String isolationKey, String name) {
-      asked.add(isolationKey + " " + name);
-      addresses.add(channel.eventLoop().newPromise());
-      return addresses.getLast();
+    public Future<Answer> resolve(IsolationKey isolation, String name) {
+      asked.add(isolation.text() + " " + name);
+      addresses.add(new Asked(channel.eventLoop().newPromise()));
+      return addresses.getLast().promise;
     }
 
     @Override
-    public Future<String> resolvePtr(String isolationKey, InetAddress address) {
-      asked.add(isolationKey + " " + address.getHostAddress());
-      names.add(channel.eventLoop().newPromise());
-      return names.getLast();
+    public Future<Answer> resolvePtr(IsolationKey isolation, InetAddress address) {
+      asked.add(isolation.text() + " " + address.getHostAddress());
+      names.add(new Asked(channel.eventLoop().newPromise()));
+      return names.getLast().promise;
+    }
+  }
+
+  /** A question that the test is to answer. */
+  record Asked(Promise<Answer> promise) {
+    void setSuccess(InetAddress address) {
+      promise.setSuccess(new Answer.Address(address));
+    }
+
+    void setSuccess(String name) {
+      promise.setSuccess(new Answer.Name(name));
+    }
+
+    void setUnknown() {
+      promise.setSuccess(Answer.Unknown.UNKNOWN);
+    }
+
+    void setFailure(Throwable cause) {
+      promise.setFailure(cause);
+    }
+
+    boolean isCancelled() {
+      return promise.isCancelled();
+    }
+  }
+
+  /** A failure of the way out. */
+  private static final class Failure extends EgressException {
+    private final Refusal refusal;
+
+    Failure(Refusal refusal) {
+      super("it failed", null);
+      this.refusal = refusal;
+    }
+
+    @Override
+    public Refusal refusal() {
+      return refusal;
     }
   }
 
@@ -81,11 +121,14 @@ abstract class DnsServiceWorld {
   }
 
   void ask(DnsService of, long owner, String isolationKey, byte[] query) {
-    ask(of, new DnsClient(owner, isolationKey, owner, 1, nextPort++, false), query);
+    ask(
+        of,
+        new DnsClient(owner, new IsolationKey(isolationKey), owner, 1, nextPort++, false),
+        query);
   }
 
   static DnsClient client(int port) {
-    return new DnsClient(1, GUEST, 1, 1, port, false);
+    return new DnsClient(1, new IsolationKey(GUEST), 1, 1, port, false);
   }
 
   void ask(DnsService of, DnsClient client, byte[] query) {
@@ -120,8 +163,14 @@ abstract class DnsServiceWorld {
     return InetAddress.getLoopbackAddress();
   }
 
-  static SocksException refused(SocksReply reply) {
-    return SocksException.refused(reply.code());
+  /** The way out could not find out. */
+  static EgressException failure() {
+    return new Failure(Refusal.HOST_UNREACHABLE);
+  }
+
+  /** The way out could not be asked for want of something on this side. */
+  static EgressException exhausted() {
+    return new Failure(Refusal.NONE);
   }
 
   void assertSettled(int rcode, DnsEvent event) {

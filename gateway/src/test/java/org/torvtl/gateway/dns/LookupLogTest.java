@@ -12,13 +12,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
-import org.torvtl.tor.socks.SocksException;
 import org.xbill.DNS.Type;
 
 /** What -v tells of lookups, and that nothing is told without it. */
 class LookupLogTest extends DnsServiceWorld {
-  private static final int GENERAL_FAILURE = 1;
-
   private final Logger logger = (Logger) LoggerFactory.getLogger(LookupLog.class);
   private final ListAppender<ILoggingEvent> events = new ListAppender<>();
 
@@ -46,7 +43,7 @@ class LookupLogTest extends DnsServiceWorld {
     ask(query("six.example.com", Type.AAAA));
     wayOut.addresses.get(1).setSuccess(address("2001:db8::1"));
     ask(query("broken.example.com", Type.A));
-    wayOut.addresses.get(2).setFailure(SocksException.refused(GENERAL_FAILURE));
+    wayOut.addresses.get(2).setFailure(failure());
     ask(query("7.113.0.203.in-addr.arpa", Type.PTR));
     wayOut.names.getFirst().setSuccess("host.example.com");
     assertThat(lines())

@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.torvtl.egress.IsolationKey;
 import org.xbill.DNS.Rcode;
 import org.xbill.DNS.Type;
 
@@ -97,7 +98,7 @@ class LookupSharesTest extends DnsServiceWorld {
   void overTcpNoQueryIsDropped() throws Exception {
     channel.freezeTime();
     var bounded = service(new DnsLimits(2, 1, Duration.ofSeconds(30)));
-    var stream = new DnsClient(1, GUEST, 1, 1, 5000, true);
+    var stream = new DnsClient(1, new IsolationKey(GUEST), 1, 1, 5000, true);
     for (int i = 0; i < 10; i++) {
       ask(bounded, stream, query("name" + i + ".example", Type.A, i));
     }

@@ -32,6 +32,8 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.egress.Destination;
+import org.torvtl.egress.socket.ReadSizes;
 
 /**
  * Asks one SOCKS5 proxy for streams, addresses and names. Any number of event loops may share one;
@@ -110,16 +112,16 @@ public final class SocksClient {
    */
   public Future<Channel> connect(
       EventLoop loop,
-      SocksDestination destination,
+      Destination destination,
       @Nullable SocksCredentials credentials,
       ReadSizes reads,
       ChannelHandler next) {
     Promise<Channel> promise = loop.newPromise();
     var request =
         switch (destination) {
-          case SocksDestination.Address(InetAddress address, int port) ->
+          case Destination.Address(InetAddress address, int port) ->
               request(Socks5CommandType.CONNECT, address, port);
-          case SocksDestination.Name(String name, int port) ->
+          case Destination.Name(String name, int port) ->
               new DefaultSocks5CommandRequest(
                   Socks5CommandType.CONNECT, Socks5AddressType.DOMAIN, name, port);
         };
@@ -155,14 +157,14 @@ public final class SocksClient {
   /**
    * Asks for an address of a name. Tor's socks-extensions, section 2, RESOLVE.
    *
-   * @param name as for {@link SocksDestination.Name}
+   * @param name as for {@link Destination.Name}
    * @param credentials the isolation key, or null to offer no authentication
    * @throws IllegalArgumentException if {@code name} is not a host name
    */
   public Future<InetAddress> resolve(
       EventLoop loop, String name, @Nullable SocksCredentials credentials) {
     Promise<InetAddress> promise = loop.newPromise();
-    var valid = new SocksDestination.Name(name, 0).name();
+    var valid = new Destination.Name(name, 0).name();
     var request = new DefaultSocks5CommandRequest(RESOLVE, Socks5AddressType.DOMAIN, valid, 0);
     return start(loop, new SocksExchange.Resolve(proxy, request, credentials, promise));
   }
@@ -190,7 +192,7 @@ public final class SocksClient {
    *
    * @param destination with port 0
    */
-  public Future<Boolean> refuses(EventLoop loop, SocksDestination destination) {
+  public Future<Boolean> refuses(EventLoop loop, Destination destination) {
     if (destination.port() != 0) {
       throw new IllegalArgumentException("a stream would be opened to " + destination);
     }
@@ -233,18 +235,6 @@ public final class SocksClient {
     });
     start(loop, new SocksExchange.Greeting(proxy, promise), timeout);
     return alive;
-  }
-
-  /**
-   * Has the kernel acknowledge what was and is read from a TCP channel of this class, until
-   * something is written to it; a Unix domain socket has no acknowledgments. Tor leaves Nagle's
-   * algorithm on: what it has next may wait for this, and after a write the kernel would hold it
-   * back for 40 ms, in the hope of another. See TCP_QUICKACK in tcp(7).
-   */
-  public static void acknowledgeAtOnce(Channel channel) {
-    if (channel instanceof EpollSocketChannel socket && socket.isActive()) {
-      socket.config().setTcpQuickAck(true);
-    }
   }
 
   /**

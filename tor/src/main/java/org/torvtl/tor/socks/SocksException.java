@@ -3,28 +3,24 @@ package org.torvtl.tor.socks;
 
 import io.netty.util.NetUtil;
 import java.io.FileNotFoundException;
-import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.egress.EgressException;
+import org.torvtl.egress.Refusal;
+import org.torvtl.egress.socket.SocketErrors;
 
 /**
  * Why a request to a SOCKS proxy failed. The cases are closed, so that a {@code switch} over them
- * is complete. Only {@link Refused} says something about the destination. Those that are {@link
- * #isTemporary} say that nothing was asked; all others that the proxy itself is at fault or gone.
- *
- * <p>They carry no stack trace: a guest can cause them at will, and the place is always the same.
+ * is complete. Only {@link Refused} says something about the destination. Those that are
+ * {@linkplain #isTemporary temporary} say that nothing was asked; all others that the proxy itself
+ * is at fault or gone.
  */
-public abstract sealed class SocksException extends IOException {
+public abstract sealed class SocksException extends EgressException {
   private SocksException(String message, @Nullable Throwable cause) {
     super(message, cause);
-  }
-
-  @Override
-  public synchronized Throwable fillInStackTrace() {
-    return this;
   }
 
   /**
@@ -36,27 +32,39 @@ public abstract sealed class SocksException extends IOException {
     return new Refused(code);
   }
 
-  /**
-   * Whether nothing was asked for want of something that may be there in a moment. It says nothing
-   * about the destination, nor that the proxy is gone.
-   */
-  public boolean isTemporary() {
-    return this instanceof Exhausted || this instanceof ProxyBusy;
+  @Override
+  public Refusal refusal() {
+    return switch (this) {
+      case Refused refused ->
+          switch (refused.reply()) {
+            // An exit that is refused a connection mostly ends the stream with the reason MISC,
+            // which arrives here as a general failure; only rarely does it say that it was refused.
+            case CONNECTION_REFUSED, GENERAL_FAILURE -> Refusal.RESET;
+            case NOT_ALLOWED -> Refusal.PROHIBITED;
+            case NETWORK_UNREACHABLE -> Refusal.NETWORK_UNREACHABLE;
+            default -> Refusal.HOST_UNREACHABLE;
+          };
+      case Exhausted _, ProxyBusy _ -> Refusal.NONE;
+      // A proxy that answers too late means a remote end not heard from.
+      case TimedOut _ -> Refusal.HOST_UNREACHABLE;
+      case ProxyUnreachable _,
+          ForeignPeer _,
+          ProxyClosed _,
+          MalformedReply _,
+          MethodRefused _,
+          CredentialsRefused _ ->
+          Refusal.RESET;
+    };
+  }
+
+  /** Whether there is no proxy, as far as this failure tells. */
+  public boolean isProxyGone() {
+    return this instanceof ProxyUnreachable || this instanceof ForeignPeer;
   }
 
   /** That a proxy could not be asked for want of something on this side, for those who play it. */
   public static Exhausted exhausted(SocketAddress proxy, String reason) {
     return new Exhausted(proxy, reason, null);
-  }
-
-  /**
-   * What a failure of a socket says, without what Netty puts around the words of the system: the
-   * call and its number in front, and the address behind.
-   */
-  public static String words(Throwable cause) {
-    return String.valueOf(cause.getMessage())
-        .replaceFirst("^\\w+\\(\\.\\.\\) failed with error\\(-\\d+\\): ", "")
-        .replaceFirst(": \\S*/\\S+$", "");
   }
 
   /** A proxy's address as messages have it. */
@@ -106,7 +114,7 @@ public abstract sealed class SocksException extends IOException {
       return switch (cause) {
         case null -> "closed";
         case FileNotFoundException _ -> "no such socket";
-        default -> words(cause);
+        default -> SocketErrors.words(cause);
       };
     }
   }
@@ -160,7 +168,7 @@ public abstract sealed class SocksException extends IOException {
     if (ProxyBusy.isCause(cause)) {
       return new ProxyBusy(proxy, cause);
     }
-    var exhausted = LocalExhaustion.reason(cause);
+    var exhausted = SocketErrors.exhaustion(cause);
     return exhausted == null
         ? new ProxyUnreachable(proxy, cause)
         : new Exhausted(proxy, exhausted, cause);
@@ -171,7 +179,7 @@ public abstract sealed class SocksException extends IOException {
     ProxyClosed(SocketAddress proxy, @Nullable Throwable cause) {
       super(
           "the SOCKS proxy %s closed the connection before its reply%s (is Tor still running?)"
-              .formatted(text(proxy), cause == null ? "" : ": " + words(cause)),
+              .formatted(text(proxy), cause == null ? "" : ": " + SocketErrors.words(cause)),
           cause);
     }
   }

@@ -38,6 +38,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.egress.socket.ReadSizes;
+import org.torvtl.egress.socket.SocketStream;
 
 /**
  * What is said to the proxy on a connection: a greeting, and mostly a request after it. The
@@ -345,7 +347,7 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
     @Override
     public void channelReadComplete(ChannelHandlerContext ctx) {
       if (acknowledgmentDue && !promise().isDone()) {
-        SocksClient.acknowledgeAtOnce(ctx.channel());
+        SocketStream.acknowledgeAtOnce(ctx.channel());
         acknowledgmentDue = false;
       }
       super.channelReadComplete(ctx);

@@ -32,6 +32,8 @@ class LocalExhaustionTest {
                 new ChannelException(Errors.newIOException("newSocketStream", -24))));
     var told = SocksException.notConnected(PROXY, cause);
     assertThat(told).isInstanceOf(SocksException.Exhausted.class);
+    assertThat(told.isTemporary()).isTrue();
+    assertThat(told.isProxyGone()).isFalse();
     assertThat(told.getMessage())
         .contains("127.0.0.1:9050")
         .contains("Too many open files")

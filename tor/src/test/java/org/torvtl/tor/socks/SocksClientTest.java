@@ -47,6 +47,9 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.torvtl.egress.Destination;
+import org.torvtl.egress.socket.LastingEpollIoHandler;
+import org.torvtl.egress.socket.ReadSizes;
 import org.torvtl.tor.socks.ScriptedProxy.Conversation;
 
 /** The client against a scripted server: TCP on both of Netty's transports, and a Unix socket. */
@@ -63,7 +66,7 @@ class SocksClientTest {
   private static final Duration LONG = Duration.ofSeconds(DEADLINE_SECONDS);
   private static final ReadSizes READS = new ReadSizes(1448, 64 << 10);
   private static final SocksCredentials GUEST = new SocksCredentials("guest", "key");
-  private static final SocksDestination WEB = SocksDestination.ofIpv4(0xC0000201, 80);
+  private static final Destination WEB = Destination.ofIpv4(0xC0000201, 80);
   private static final String CONNECT_WEB = "05 01 00 01 C0000201 0050";
 
   @Parameter Transport transport = Transport.NIO;
@@ -189,7 +192,7 @@ class SocksClientTest {
                 .send(ScriptedProxy.SUCCEEDED)
                 .expectEnd();
     try (var proxy = scripted(script)) {
-      var destination = new SocksDestination.Name("eXample.COM", 443);
+      var destination = new Destination.Name("eXample.COM", 443);
       var client = new SocksClient(proxy.address(), PeerCheck.ANY);
       get(client.connect(loop(), destination, GUEST, READS, reader)).close().sync();
       proxy.assertPlayed();
@@ -205,7 +208,7 @@ class SocksClientTest {
                 .send(ScriptedProxy.SUCCEEDED)
                 .expectEnd();
     try (var proxy = scripted(script)) {
-      var destination = new SocksDestination.Address(InetAddress.getByName("fe80::1%1"), 80);
+      var destination = new Destination.Address(InetAddress.getByName("fe80::1%1"), 80);
       var client = new SocksClient(proxy.address(), PeerCheck.ANY);
       get(client.connect(loop(), destination, GUEST, READS, reader)).close().sync();
       proxy.assertPlayed();

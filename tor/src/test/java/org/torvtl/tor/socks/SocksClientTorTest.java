@@ -20,6 +20,9 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.torvtl.egress.Destination;
+import org.torvtl.egress.socket.LastingEpollIoHandler;
+import org.torvtl.egress.socket.ReadSizes;
 import org.torvtl.tor.control.ControlAuthentication;
 import org.torvtl.tor.control.RealTor;
 import org.torvtl.tor.control.TorControl;
@@ -68,7 +71,7 @@ class SocksClientTorTest {
 
   @Test
   void takesTheCredentialsAndGivesTheStreamUpInTime() throws Exception {
-    var destination = new SocksDestination.Name("www.example.com", 80);
+    var destination = new Destination.Name("www.example.com", 80);
     var stream =
         client.connect(group.next(), destination, GUEST, READS, new ChannelInboundHandlerAdapter());
     assertThat(stream.await(30, TimeUnit.SECONDS)).isTrue();
@@ -82,7 +85,7 @@ class SocksClientTorTest {
 
   @Test
   void knowsTheExtendedErrors() throws Exception {
-    var destination = new SocksDestination.Name("x".repeat(56) + ".onion", 80);
+    var destination = new Destination.Name("x".repeat(56) + ".onion", 80);
     assertRefused(
         client.connect(group.next(), destination, GUEST, READS, new ChannelInboundHandlerAdapter()),
         SocksReply.ONION_ADDRESS_INVALID);
@@ -116,19 +119,19 @@ class SocksClientTorTest {
     var own = Files.createDirectory(directory.resolve(flags.replace(' ', '-')));
     try (var other = RealTor.stranded(own, "SocksPort auto " + flags, "SocksTimeout 2")) {
       var asked = new SocksClient(loopback(other.port("Socks")), PeerCheck.ANY);
-      assertThat(refuses(asked, new SocksDestination.Name("www.example.com", 0))).isEqualTo(names);
-      assertThat(refuses(asked, SocksDestination.ofIpv4(0xC0000201, 0))).isEqualTo(addresses);
+      assertThat(refuses(asked, new Destination.Name("www.example.com", 0))).isEqualTo(names);
+      assertThat(refuses(asked, Destination.ofIpv4(0xC0000201, 0))).isEqualTo(addresses);
     }
   }
 
-  private static boolean refuses(SocksClient asked, SocksDestination destination) throws Exception {
+  private static boolean refuses(SocksClient asked, Destination destination) throws Exception {
     return asked.refuses(group.next(), destination).get(30, TimeUnit.SECONDS);
   }
 
   /** Tor's own view of a stream that waits for a circuit, and of its end when we cancel. */
   @Test
   void torSeesTheStreamComeAndGo() throws Exception {
-    var destination = new SocksDestination.Name("isolated.example", 80);
+    var destination = new Destination.Name("isolated.example", 80);
     try (var torControl =
         TorControl.connect(control, new ControlAuthentication.None(), TorControl.TIMEOUT)) {
       var future =

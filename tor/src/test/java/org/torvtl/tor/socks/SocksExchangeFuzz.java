@@ -17,6 +17,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.egress.socket.ReadSizes;
 
 /**
  * A proxy's answers as a fuzz target. The first byte says what is asked for and with what

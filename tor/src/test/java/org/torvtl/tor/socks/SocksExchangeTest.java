@@ -20,6 +20,7 @@ import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.torvtl.egress.socket.ReadSizes;
 import org.torvtl.fuzz.Draws;
 
 /** The exchange without a network: every way to cut the proxy's bytes, and any bytes at all. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package org.torvtl.tor.socks;
+package org.torvtl.egress.socket;
 
 import io.netty.channel.unix.Errors;
 import java.net.ConnectException;
@@ -7,11 +7,8 @@ import java.util.Set;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/**
- * Tells by the error number of errno(3) whether a connection failed since this process or its
- * kernel has run out of something. That says nothing about who it was for.
- */
-final class LocalExhaustion {
+/** What the failure of a socket says. */
+public final class SocketErrors {
   private static final int ENOMEM = 12, ENFILE = 23, EMFILE = 24, ENOSPC = 28;
   private static final int EADDRNOTAVAIL = 99, ENOBUFS = 105;
 
@@ -26,10 +23,25 @@ final class LocalExhaustion {
   /** Netty has the number of a failed connect(2) in the message only. */
   private static final Pattern NUMBER = Pattern.compile("failed with error\\(-(\\d+)\\)");
 
-  private LocalExhaustion() {}
+  private SocketErrors() {}
 
-  /** What happened and what to do; {@code null} if {@code cause} is another. */
-  static @Nullable String reason(@Nullable Throwable cause) {
+  /**
+   * What a failure says, without what Netty puts around the words of the system: the call and its
+   * number in front, and the address behind.
+   */
+  public static String words(Throwable cause) {
+    return String.valueOf(cause.getMessage())
+        .replaceFirst("^\\w+\\(\\.\\.\\) failed with error\\(-\\d+\\): ", "")
+        .replaceFirst(": \\S*/\\S+$", "");
+  }
+
+  /**
+   * Tells by the error number of errno(3) whether a connection failed since this process or its
+   * kernel has run out of something. That says nothing about the remote end.
+   *
+   * @return what happened and what to do; {@code null} if {@code cause} is another
+   */
+  public static @Nullable String exhaustion(@Nullable Throwable cause) {
     for (var each = cause; each != null; each = each.getCause()) {
       int number = number(each);
       if (ERRORS.contains(number)) {

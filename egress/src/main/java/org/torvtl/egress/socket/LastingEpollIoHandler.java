@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package org.torvtl.tor.socks;
+package org.torvtl.egress.socket;
 
 import io.netty.channel.IoHandle;
 import io.netty.channel.IoHandler;
@@ -12,7 +12,7 @@ import io.netty.channel.epoll.EpollIoOps;
 
 /**
  * Netty's {@link EpollIoHandler} for channels with autoRead off and half-closure on, as those of
- * {@link SocksClient}. Every event loop that carries such channels over epoll is to be made with
+ * {@link SocketStream}. Every event loop that carries such channels over epoll is to be made with
  * {@link #newFactory()}.
  *
  * <p>Such a channel at times has no event to wait for: after the peer's FIN has been seen and

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package org.torvtl.gateway;
+package org.torvtl.tor.egress;
 
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
@@ -10,10 +10,11 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.torvtl.egress.EgressException;
 
 /**
- * Asks whether the egress is there on behalf of many streams at once. An answer counts only for
- * those that asked before the question was put: one more question at most is waiting.
+ * Asks whether Tor is there on behalf of many streams of one event loop at once. An answer counts
+ * only for those that asked before the question was put: one more question at most is waiting.
  *
  * <p>Once it was found to be gone, it is asked every second until it is back.
  *
@@ -26,9 +27,18 @@ final class LivenessCheck {
   /** Between two watches or questions, if the first ended too soon. */
   private static final long PAUSE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
+  /** How Tor is asked. */
+  interface Questions {
+    /** Whether it is there; fails with what {@link EgressException#isTemporary} if not asked. */
+    Future<Boolean> isAlive(EventLoop loop);
+
+    /** Whether it was there for a while; fails as the other. */
+    Future<Boolean> watch(EventLoop loop);
+  }
+
   private final EventLoop loop;
-  private final Egress egress;
-  private final EgressOutage outage;
+  private final Questions tor;
+  private final Outage outage;
   private final BooleanSupplier hasStreams;
   private boolean watching;
   private List<Consumer<Boolean>> waiting = new ArrayList<>();
@@ -38,9 +48,9 @@ final class LivenessCheck {
   private long questions;
   private long failedQuestions;
 
-  LivenessCheck(EventLoop loop, Egress egress, EgressOutage outage, BooleanSupplier hasStreams) {
+  LivenessCheck(EventLoop loop, Questions tor, Outage outage, BooleanSupplier hasStreams) {
     this.loop = loop;
-    this.egress = egress;
+    this.tor = tor;
     this.outage = outage;
     this.hasStreams = hasStreams;
   }
@@ -60,7 +70,7 @@ final class LivenessCheck {
     }
     Future<Boolean> ended;
     try {
-      ended = egress.watch(loop);
+      ended = tor.watch(loop);
     } catch (RuntimeException e) {
       log.error("the egress cannot be watched; please report this", e);
       watching = false;
@@ -94,7 +104,7 @@ final class LivenessCheck {
 
   /** Whether the egress was not asked at all, for want of a descriptor or the like. */
   private boolean cannotTell(Future<Boolean> answer) {
-    return !answer.isSuccess() && egress.refusal(answer.cause()) == Egress.Refusal.NONE;
+    return answer.cause() instanceof EgressException cause && cause.isTemporary();
   }
 
   /** Tells {@code answer}, on the loop, whether the egress is there from now on. */
@@ -121,7 +131,7 @@ final class LivenessCheck {
             () ->
                 ask(alive -> {
                   if (alive) {
-                    outage.end(System.nanoTime());
+                    outage.end(loop.ticker().nanoTime());
                   } else {
                     lookAgainAfterPause();
                   }
@@ -151,7 +161,7 @@ final class LivenessCheck {
     waiting = new ArrayList<>();
     Future<Boolean> question;
     try {
-      question = egress.isAlive(loop);
+      question = tor.isAlive(loop);
     } catch (RuntimeException e) {
       question = loop.newFailedFuture(e);
     }
@@ -166,7 +176,7 @@ final class LivenessCheck {
       boolean there = alive.isSuccess() && alive.getNow();
       if (!there) {
         failedQuestions++;
-        noteGone(System.nanoTime());
+        noteGone(loop.ticker().nanoTime());
       }
       asked.forEach(answer -> tell(answer, there));
       asking = false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package org.torvtl.tor.socks;
+package org.torvtl.egress.socket;
 
 import io.netty.channel.DefaultMaxMessagesRecvByteBufAllocator;
 
@@ -35,17 +35,19 @@ public final class ReadSizes {
    * What a channel asks. Netty does so from the first read on, which is before the channel has a
    * stream, and never looks for another; so it is this one that changes its mind.
    */
-  static final class Allocator extends DefaultMaxMessagesRecvByteBufAllocator {
+  public static final class Allocator extends DefaultMaxMessagesRecvByteBufAllocator {
     /** Reads that could do with less, in a row, before less is asked for. */
     private static final int PATIENCE = 2;
 
     private ReadSizes sizes = LEAST;
 
-    Allocator() {
+    /** One that asks for little until it is told more. */
+    public Allocator() {
       super(/* maxMessagesPerRead= */ 1);
     }
 
-    void use(ReadSizes reads) {
+    /** From the next read on, these sizes are used. */
+    public void use(ReadSizes reads) {
       sizes = reads;
     }
 

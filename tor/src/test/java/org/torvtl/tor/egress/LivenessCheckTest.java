@@ -1,44 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package org.torvtl.gateway;
+package org.torvtl.tor.egress;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.netty.channel.Channel;
-import io.netty.channel.ChannelHandler;
 import io.netty.channel.EventLoop;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
-import java.io.IOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
-import org.torvtl.tor.socks.ReadSizes;
+import org.torvtl.egress.EgressListener;
+import org.torvtl.tor.socks.SocksException;
 
 /** Questions and answers, each of them given by the test. */
 class LivenessCheckTest {
-  private final Exception exhausted = new IOException("no descriptors left");
+  private final Exception exhausted =
+      SocksException.exhausted(
+          new InetSocketAddress(InetAddress.getLoopbackAddress(), 9050), "no descriptors left");
 
   private boolean hasStreams = true;
   private final EmbeddedChannel channel = new EmbeddedChannel();
   private final Asked egress = new Asked();
   private final List<String> told = new ArrayList<>();
   private final LivenessCheck check =
-      new LivenessCheck(
-          channel.eventLoop(),
-          egress,
-          new EgressOutage(() -> told.add("gone"), away -> told.add("back after " + away)),
-          () -> hasStreams);
+      new LivenessCheck(channel.eventLoop(), egress, new Outage(telling()), () -> hasStreams);
   private final List<String> heard = new ArrayList<>();
 
-  private static final class Asked implements Egress {
+  private EgressListener telling() {
+    return new EgressListener() {
+      @Override
+      public void gone() {
+        told.add("gone");
+      }
+
+      @Override
+      public void back(Duration away) {
+        told.add("back after " + away);
+      }
+    };
+  }
+
+  private static final class Asked implements LivenessCheck.Questions {
     final List<Promise<Boolean>> questions = new ArrayList<>();
     final List<Promise<Boolean>> watches = new ArrayList<>();
 
+    boolean isFaulty;
+
     @Override
     public Future<Boolean> isAlive(EventLoop loop) {
+      if (isFaulty) {
+        throw new IllegalStateException("a fault");
+      }
       questions.add(loop.newPromise());
       return questions.getLast();
     }
@@ -47,37 +64,6 @@ class LivenessCheckTest {
     public Future<Boolean> watch(EventLoop loop) {
       watches.add(loop.newPromise());
       return watches.getLast();
-    }
-
-    @Override
-    public Future<Channel> connect(
-        EventLoop loop,
-        String isolationKey,
-        int address,
-        int port,
-        ReadSizes reads,
-        ChannelHandler next) {
-      throw new AssertionError();
-    }
-
-    @Override
-    public Refusal refusal(Throwable cause) {
-      return cause instanceof IOException ? Refusal.NONE : Refusal.RESET;
-    }
-
-    @Override
-    public boolean isGone(Throwable cause) {
-      throw new AssertionError();
-    }
-
-    @Override
-    public Future<InetAddress> resolve(EventLoop loop, String isolationKey, String name) {
-      throw new AssertionError();
-    }
-
-    @Override
-    public Future<String> resolvePtr(EventLoop loop, String isolationKey, InetAddress address) {
-      throw new AssertionError();
     }
   }
 
@@ -106,6 +92,14 @@ class LivenessCheckTest {
     ask("a");
     egress.questions.getFirst().setFailure(new IllegalStateException("a fault"));
     assertThat(heard).containsExactly("a false");
+  }
+
+  @Test
+  void aQuestionThatCannotEvenBePutIsAnsweredWithNo() {
+    egress.isFaulty = true;
+    ask("a");
+    assertThat(heard).containsExactly("a false");
+    assertThat(check.failedQuestions()).isEqualTo(1);
   }
 
   @Test
@@ -177,7 +171,7 @@ class LivenessCheckTest {
     channel.freezeTime();
     ask("a");
     egress.questions.getLast().setSuccess(false);
-    check.noteGone(System.nanoTime());
+    check.noteGone(channel.eventLoop().ticker().nanoTime());
     assertThat(told).containsExactly("gone");
     for (int i = 2; i <= 4; i++) {
       pass(999);
@@ -190,14 +184,14 @@ class LivenessCheckTest {
     assertThat(told.getLast()).startsWith("back after PT");
     pass(5000);
     assertThat(egress.questions).hasSize(4);
-    check.noteGone(System.nanoTime());
+    check.noteGone(channel.eventLoop().ticker().nanoTime());
     assertThat(told).hasSize(3).last().isEqualTo("gone");
   }
 
   /** Lanes share it. */
   @Test
   void anOutageOfWhichOneHasToldIsNotToldAgain() {
-    var outage = new EgressOutage(() -> told.add("gone"), away -> told.add("back after " + away));
+    var outage = new Outage(telling());
     assertThat(outage.begin(1_000_000_000L)).isTrue();
     assertThat(outage.begin(2_000_000_000L)).isFalse();
     outage.end(4_000_000_000L);
@@ -226,7 +220,9 @@ class LivenessCheckTest {
     check.watch();
     egress.watches.getLast().setSuccess(false);
     egress.questions.getLast().setSuccess(false);
-    assertThat(check.wasGoneSince(System.nanoTime() - TimeUnit.HOURS.toNanos(1))).isTrue();
+    assertThat(
+            check.wasGoneSince(channel.eventLoop().ticker().nanoTime() - TimeUnit.HOURS.toNanos(1)))
+        .isTrue();
     assertThat(egress.watches).hasSize(1);
     check.watch();
     assertThat(egress.watches).hasSize(2);

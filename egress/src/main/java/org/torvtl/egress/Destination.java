@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package org.torvtl.tor.socks;
+package org.torvtl.egress;
 
 import io.netty.util.NetUtil;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 
-/** Where a stream shall go: an address or a name, and a port. RFC 1928, section 4. */
-public sealed interface SocksDestination {
+/** Where a stream is to go: an address or a name, and a port. */
+public sealed interface Destination {
   /** TCP port, 0 to 65535. */
   int port();
 
   /** An IPv4 or IPv6 address; a host name that {@code address} may hold is not used. */
-  record Address(InetAddress address, int port) implements SocksDestination {
+  record Address(InetAddress address, int port) implements Destination {
     public Address {
       requirePort(port);
     }
@@ -26,7 +26,7 @@ public sealed interface SocksDestination {
    * A host name, for the far end to resolve: labels of 1 to 63 letters, digits, hyphens and
    * underscores, at most 253 characters; one dot at the end is allowed.
    */
-  record Name(String name, int port) implements SocksDestination {
+  record Name(String name, int port) implements Destination {
     private static final int MAX_NAME = 253;
     private static final int MAX_LABEL = 63;
 
@@ -79,7 +79,7 @@ public sealed interface SocksDestination {
    *
    * @param address network byte order
    */
-  static SocksDestination ofIpv4(int address, int port) {
+  static Destination ofIpv4(int address, int port) {
     byte[] bytes = {
       (byte) (address >>> 24), (byte) (address >>> 16), (byte) (address >>> 8), (byte) address
     };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-package org.torvtl.gateway;
+package org.torvtl.tor.egress;
 
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
@@ -13,8 +13,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.torvtl.egress.Destination;
 import org.torvtl.tor.socks.SocksClient;
-import org.torvtl.tor.socks.SocksDestination;
 import org.torvtl.tor.socks.SocksException;
 import org.torvtl.tor.socks.SocksReply;
 
@@ -29,16 +29,16 @@ import org.torvtl.tor.socks.SocksReply;
  * <p>Flags that only choose between addresses cannot be asked for; they show in the answers. Any
  * event loop may call this.
  */
-final class SocksPortFlags {
+final class SocksPortFlags implements Lookups.PortCheck {
   private static final Logger log = LoggerFactory.getLogger(SocksPortFlags.class);
 
   /** Until a port that refuses is asked again: it may have been given other flags. */
   private static final Duration AGAIN = Duration.ofMinutes(1);
 
   /** No name of this kind exists: RFC 2606, section 2. It does not leave the proxy. */
-  private static final SocksDestination NAME = new SocksDestination.Name("torvtl.invalid", 0);
+  private static final Destination NAME = new Destination.Name("torvtl.invalid", 0);
 
-  private static final SocksDestination IPV4 = SocksDestination.ofIpv4(0xC0000201, 0);
+  private static final Destination IPV4 = Destination.ofIpv4(0xC0000201, 0);
 
   /** What is said in the log. */
   private enum Finding {
@@ -86,7 +86,8 @@ final class SocksPortFlags {
    * The outcome of a lookup. One that the port refused fails as "not allowed", and one that gave
    * what guests must not connect to as a general failure.
    */
-  <T> Future<T> checked(EventLoop loop, Future<T> lookup) {
+  @Override
+  public <T> Future<T> checked(EventLoop loop, Future<T> lookup) {
     Promise<T> checked = loop.newPromise();
     checked.addListener(done -> {
       if (done.isCancelled()) {
