@@ -6,7 +6,7 @@ import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.epoll.EpollSocketChannel;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
-import org.torvtl.link.linux.UnixSockets;
+import org.torvtl.host.socket.UnixSockets;
 
 /**
  * How long ago the egress last took bytes of a stream whose guest has ended its side: the FIN may
