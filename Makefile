@@ -2,7 +2,7 @@
 .PHONY: help setup build demo onion-demo test simulate fuzz bench soak tap1 format clean
 .DEFAULT_GOAL := help
 
-MODULES := fuzz wire ip tcp link stack egress tor onion gateway cli
+MODULES := fuzz wire ip tcp host link stack egress tor onion gateway lab cli
 BUILT := cli/target/dist/.built
 # Folders are among them, so that a file that was removed counts as a change too.
 BENCH_BUILT := bench/target/.built

@@ -6,7 +6,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
 import org.jspecify.annotations.Nullable;
-import org.torvtl.link.linux.NetworkInterface;
+import org.torvtl.host.net.NetworkInterface;
 import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Network;
 import picocli.CommandLine.Model.CommandSpec;

@@ -6,7 +6,7 @@ import java.io.PrintWriter;
 import java.util.List;
 import org.torvtl.gateway.GuestDevice;
 import org.torvtl.gateway.dns.DnsLimits;
-import org.torvtl.link.linux.DescriptorLimit;
+import org.torvtl.host.system.DescriptorLimit;
 
 /**
  * Fits the tables of the gateway to the file descriptors it may have, so that the tables fill first

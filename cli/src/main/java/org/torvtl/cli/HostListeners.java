@@ -6,11 +6,11 @@ import java.util.List;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.torvtl.host.net.LinkTable;
+import org.torvtl.host.net.NetworkInterface;
+import org.torvtl.host.socket.PacketListeners;
 import org.torvtl.link.guard.Attachment;
 import org.torvtl.link.guard.Segment;
-import org.torvtl.link.linux.LinkTable;
-import org.torvtl.link.linux.NetworkInterface;
-import org.torvtl.link.linux.PacketListeners;
 
 /** Programs of this host that hear guests although the host is off their link. */
 final class HostListeners {

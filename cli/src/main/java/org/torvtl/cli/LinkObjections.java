@@ -4,10 +4,10 @@ package org.torvtl.cli;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
+import org.torvtl.host.net.HostOnly;
+import org.torvtl.host.net.NetworkInterface;
 import org.torvtl.link.guard.Attachment;
 import org.torvtl.link.guard.Objections;
-import org.torvtl.link.linux.HostOnly;
-import org.torvtl.link.linux.NetworkInterface;
 
 /**
  * Whether the devices of a guests' link are host-only, as long as they are served. They go by their

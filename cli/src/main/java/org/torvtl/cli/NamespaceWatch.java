@@ -6,7 +6,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
-import org.torvtl.link.linux.NetworkNamespace;
+import org.torvtl.host.net.NetworkNamespace;
 
 /**
  * Says so once when the guest's network namespace is not there any more. The device tells nothing

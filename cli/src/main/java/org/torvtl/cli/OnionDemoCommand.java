@@ -12,8 +12,8 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import org.torvtl.link.linux.Privileges;
-import org.torvtl.tor.lab.Command;
+import org.torvtl.host.system.Command;
+import org.torvtl.host.user.Privileges;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 

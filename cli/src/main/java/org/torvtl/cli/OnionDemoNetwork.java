@@ -6,7 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.torvtl.tor.lab.Command;
+import org.torvtl.host.system.Command;
 
 /**
  * A host with eth0 to eth3 and a world behind them, each a network namespace, and no way from

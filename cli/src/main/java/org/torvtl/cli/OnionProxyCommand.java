@@ -16,8 +16,11 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.host.net.LocalAddresses;
+import org.torvtl.host.net.ReversePathFilter;
+import org.torvtl.host.user.User;
 import org.torvtl.link.linux.DeviceLink;
-import org.torvtl.link.linux.User;
+import org.torvtl.link.linux.TunnelDevice;
 import org.torvtl.onion.ProxyEvent;
 import org.torvtl.onion.node.ProxyNode;
 import org.torvtl.onion.node.RouterInterface;
@@ -135,7 +138,7 @@ final class OnionProxyCommand implements Callable<Integer> {
     var user = ServiceUser.choose(userName);
     var outcome = new CompletableFuture<Void>();
     try (var teardown = new Teardown()) {
-      var tunnel = TunnelDevice.open(networkInterface, network, teardown);
+      var tunnel = teardown.add(TunnelDevice.open(networkInterface, network));
       var directory = Path.of(logs.equals(DEFAULT_LOGS) ? "/run/torvtl/onion-" + device : logs);
       var allUp = new CompletableFuture<Void>();
       var report = new Report(directory, allUp, outcome);
@@ -241,7 +244,7 @@ final class OnionProxyCommand implements Callable<Integer> {
               .formatted(
                   name, wanted == null ? "" : " " + Ipv4Address.toString(wanted), name, name));
     }
-    if (TunnelDevice.filtersReplies(name)) {
+    if (ReversePathFilter.dropsReplies(name)) {
       spec.commandLine()
           .getErr()
           .printf(

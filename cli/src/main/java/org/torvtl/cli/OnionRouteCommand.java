@@ -3,7 +3,8 @@ package org.torvtl.cli;
 
 import java.io.IOException;
 import java.util.List;
-import org.torvtl.link.linux.Privileges;
+import org.torvtl.host.route.OnionRoute;
+import org.torvtl.host.user.Privileges;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -121,7 +122,10 @@ final class OnionRouteCommand implements Runnable {
   void up(@Mixin Which which) throws IOException, UserException, InterruptedException {
     var route = which.route(spec);
     checkPrivileges();
-    route.up();
+    var change = route.prepare();
+    try (var teardown = new Teardown()) {
+      teardown.add(change).make();
+    }
     spec.commandLine().getOut().println("up: " + route);
   }
 

@@ -11,7 +11,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import org.jspecify.annotations.Nullable;
-import org.torvtl.link.linux.ParentDeath;
+import org.torvtl.host.system.ParentDeath;
 import org.torvtl.onion.Secret;
 import org.torvtl.onion.node.RouterArguments;
 import org.torvtl.onion.node.RouterInterface;

@@ -11,7 +11,8 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
-import org.torvtl.link.linux.UnixSockets;
+import org.torvtl.host.net.LocalAddresses;
+import org.torvtl.host.socket.UnixSockets;
 import org.torvtl.tor.egress.ProxyOwner;
 import org.torvtl.tor.socks.PeerCheck;
 import org.torvtl.tor.socks.ProxyFinding;
@@ -100,7 +101,7 @@ final class ProxyOptions {
       throw new UserException("%s (%s)".formatted(found.text(), found.fix()));
     }
     try {
-      return proxy instanceof InetSocketAddress inet && !ProxyOwner.isLocal(inet.getAddress())
+      return proxy instanceof InetSocketAddress inet && !LocalAddresses.isLocal(inet.getAddress())
           ? PeerCheck.ANY
           : teardown.add(ProxyOwner.find(proxy, TIMEOUT));
     } catch (IOException e) {

@@ -7,8 +7,8 @@ import java.nio.channels.SocketChannel;
 import java.time.ZoneId;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.torvtl.link.linux.Privileges;
-import org.torvtl.link.linux.User;
+import org.torvtl.host.user.Privileges;
+import org.torvtl.host.user.User;
 
 /**
  * The user that a command started by root goes on as, once what takes root is done. It may own

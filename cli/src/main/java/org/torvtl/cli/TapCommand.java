@@ -2,10 +2,10 @@
 package org.torvtl.cli;
 
 import org.jspecify.annotations.Nullable;
+import org.torvtl.host.system.SystemCallException;
+import org.torvtl.host.user.User;
 import org.torvtl.link.Link;
-import org.torvtl.link.linux.SystemCallException;
 import org.torvtl.link.linux.TunDevice;
-import org.torvtl.link.linux.User;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;

@@ -9,11 +9,11 @@ import java.util.function.ObjLongConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.torvtl.gateway.IsolationPolicy;
+import org.torvtl.host.net.LinkTable;
+import org.torvtl.host.net.NetworkInterface;
 import org.torvtl.link.guard.Attachment;
 import org.torvtl.link.guard.Attachment.Role;
 import org.torvtl.link.guard.Segment;
-import org.torvtl.link.linux.LinkTable;
-import org.torvtl.link.linux.NetworkInterface;
 import org.torvtl.wire.MacAddress;
 
 /**

@@ -11,9 +11,9 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.torvtl.gateway.GuestDevice;
 import org.torvtl.gateway.PerGuestIsolation;
+import org.torvtl.host.system.DescriptorLimit;
 import org.torvtl.link.Link;
 import org.torvtl.link.MemoryLink;
-import org.torvtl.link.linux.DescriptorLimit;
 import org.torvtl.stack.StackConfig;
 
 class DescriptorsTest {

@@ -9,7 +9,7 @@ import java.util.ArrayDeque;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
-import org.torvtl.link.linux.NetworkInterface;
+import org.torvtl.host.net.NetworkInterface;
 
 /** Of an interface that is there or not each time it is looked for. */
 class LinkObjectionsTest {

@@ -26,7 +26,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** The arrows between the modules: who may use whom. See docs/architecture.md. */
 class ModulesTest {
   private static final Set<String> MODULES =
-      Set.of("wire", "ip", "tcp", "link", "stack", "egress", "tor", "onion", "gateway", "cli");
+      Set.of(
+          "wire", "ip", "tcp", "host", "link", "stack", "egress", "tor", "onion", "gateway", "lab",
+          "cli");
 
   private static JavaClasses program = new ClassFileImporter().importClasses();
 
@@ -43,15 +45,19 @@ class ModulesTest {
         Arguments.of("wire", Set.of()),
         Arguments.of("ip", Set.of("wire")),
         Arguments.of("tcp", Set.of("wire")),
-        Arguments.of("link", Set.of("wire")),
+        Arguments.of("host", Set.of("wire")),
+        Arguments.of("link", Set.of("wire", "host")),
         Arguments.of("stack", Set.of("wire", "ip", "tcp", "link")),
-        Arguments.of("egress", Set.of("link")),
-        Arguments.of("tor", Set.of("egress", "link")),
-        Arguments.of("onion", Set.of("wire", "ip", "link")),
+        Arguments.of("egress", Set.of("host")),
+        Arguments.of("tor", Set.of("egress", "host")),
+        Arguments.of("onion", Set.of("wire", "ip", "host", "link")),
         Arguments.of("gateway", Set.of("wire", "ip", "tcp", "link", "stack", "egress")),
+        Arguments.of("lab", Set.of("tor", "host")),
         Arguments.of(
             "cli",
-            Set.of("wire", "ip", "tcp", "link", "stack", "egress", "tor", "onion", "gateway")));
+            Set.of(
+                "wire", "ip", "tcp", "host", "link", "stack", "egress", "tor", "onion", "gateway",
+                "lab")));
   }
 
   /** A module without classes fails too: then this test looks in the wrong place. */
@@ -115,11 +121,11 @@ class ModulesTest {
   }
 
   @Test
-  void onlyTheLinkModuleMakesSystemCalls() {
+  void onlyTheHostModuleMakesSystemCalls() {
     noClasses()
         .that(
             resideInAPackage("org.torvtl..")
-                .and(DescribedPredicate.not(resideInAPackage("org.torvtl.link.linux"))))
+                .and(DescribedPredicate.not(resideInAPackage("org.torvtl.host.system"))))
         .should()
         .dependOnClassesThat(JavaClass.Predicates.assignableTo(java.lang.foreign.Linker.class))
         .because("the Linux system calls live in one package")
@@ -136,6 +142,18 @@ class ModulesTest {
         .dependOnClassesThat()
         .resideInAnyPackage("org.torvtl.tor..", "org.torvtl.onion..", "io.netty.channel.epoll..")
         .because("a gateway gets its egresses handed in, and knows them by Egress alone")
+        .check(program);
+  }
+
+  @Test
+  void onlyTheHostModuleAndDevicesCallTheLibrary() {
+    noClasses()
+        .that(
+            DescribedPredicate.not(
+                resideInAnyPackage("org.torvtl.host..", "org.torvtl.link.linux")))
+        .should()
+        .dependOnClassesThat(JavaClass.Predicates.simpleName("Libc"))
+        .because("the rest asks this computer by the classes of host")
         .check(program);
   }
 

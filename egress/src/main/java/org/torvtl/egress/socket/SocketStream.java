@@ -22,7 +22,7 @@ import org.torvtl.egress.EgressException;
 import org.torvtl.egress.EgressStream;
 import org.torvtl.egress.StreamHandler;
 import org.torvtl.egress.StreamOptions;
-import org.torvtl.link.linux.UnixSockets;
+import org.torvtl.host.socket.UnixSockets;
 
 /**
  * A stream over a socket of this host. An egress makes one, puts it into the channel's pipeline as

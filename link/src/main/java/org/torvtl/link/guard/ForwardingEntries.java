@@ -6,9 +6,9 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.torvtl.link.linux.NetlinkMessages;
-import org.torvtl.link.linux.NetlinkSocket;
-import org.torvtl.link.linux.SystemCallException;
+import org.torvtl.host.netlink.NetlinkMessages;
+import org.torvtl.host.netlink.NetlinkSocket;
+import org.torvtl.host.system.SystemCallException;
 
 /**
  * The gateway's MAC address in the forwarding table of a bridge, so that frames for it are not sent

@@ -28,7 +28,7 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.torvtl.link.linux.Privileges;
+import org.torvtl.host.user.Privileges;
 import org.torvtl.wire.MacAddress;
 
 /**

@@ -9,10 +9,11 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.torvtl.link.linux.LinkTable;
-import org.torvtl.link.linux.NetlinkSocket;
-import org.torvtl.link.linux.NetlinkWait;
-import org.torvtl.link.linux.SystemCallException;
+import org.torvtl.host.filter.TableEvents;
+import org.torvtl.host.net.LinkTable;
+import org.torvtl.host.netlink.NetlinkSocket;
+import org.torvtl.host.netlink.NetlinkWait;
+import org.torvtl.host.system.SystemCallException;
 
 /**
  * What netlink tells a guard: of nftables, of interfaces, and of forwarding tables. Used by one
@@ -29,7 +30,7 @@ final class GuardNews implements AutoCloseable {
   private final NetlinkSocket interfaces;
   private final NetlinkSocket neighbors;
   private final NetlinkWait wait;
-  private final GuardEvents events;
+  private final TableEvents events;
   private final long mac;
   private final Set<Integer> deleted = new HashSet<>();
   private boolean isOfInterfaces;
@@ -42,7 +43,7 @@ final class GuardNews implements AutoCloseable {
     interfaces = sockets.get(1);
     neighbors = sockets.get(2);
     wait = new NetlinkWait(sockets);
-    events = new GuardEvents(table);
+    events = new TableEvents(table);
     this.mac = mac;
   }
 
@@ -132,12 +133,12 @@ final class GuardNews implements AutoCloseable {
     return events.isTouched() || isOfInterfaces || isEntryLost;
   }
 
-  /** See {@link GuardEvents#expect}. */
+  /** See {@link TableEvents#expect}. */
   void expect(String marker) {
     events.expect(marker);
   }
 
-  /** See {@link GuardEvents#isTouched}. */
+  /** See {@link TableEvents#isTouched}. */
   boolean isTouched() {
     return events.isTouched();
   }

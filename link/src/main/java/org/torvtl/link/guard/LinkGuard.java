@@ -10,8 +10,8 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.torvtl.host.system.SystemCallException;
 import org.torvtl.link.guard.GuardRules.Version;
-import org.torvtl.link.linux.SystemCallException;
 import org.torvtl.wire.MacAddress;
 
 /**

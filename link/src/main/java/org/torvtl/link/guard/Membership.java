@@ -13,9 +13,9 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.torvtl.host.net.LinkTable;
 import org.torvtl.link.guard.Attachment.Role;
 import org.torvtl.link.guard.Segment.Port;
-import org.torvtl.link.linux.LinkTable;
 
 /**
  * What belongs to a guests' link: the gateway's devices, the bridges that they are or were ports

@@ -9,7 +9,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Stream;
-import org.torvtl.link.linux.LinkTable;
+import org.torvtl.host.net.LinkTable;
 
 /**
  * The interfaces of this host that are on a guests' link, and what each may do there. Each list is

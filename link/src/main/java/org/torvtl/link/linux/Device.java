@@ -2,6 +2,7 @@
 package org.torvtl.link.linux;
 
 import io.netty.buffer.ByteBuf;
+import org.torvtl.host.net.NetworkInterface;
 import org.torvtl.link.Link;
 
 /** An open descriptor that reads and writes one frame of an interface at a time. */

@@ -19,6 +19,8 @@ import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.torvtl.host.system.Libc;
+import org.torvtl.host.system.SystemCallException;
 import org.torvtl.link.Link;
 import org.torvtl.link.LinkCounters;
 import org.torvtl.wire.EthernetFrame;

@@ -12,6 +12,10 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.torvtl.host.net.NetworkInterface;
+import org.torvtl.host.system.Libc;
+import org.torvtl.host.system.SystemCallException;
+import org.torvtl.host.user.Privileges;
 import org.torvtl.link.Link;
 
 /**

@@ -11,6 +11,8 @@ import static org.torvtl.link.linux.BpfAssembler.R7;
 import io.netty.buffer.ByteBuf;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import org.torvtl.host.system.Libc;
+import org.torvtl.host.system.SystemCallException;
 import org.torvtl.link.Link;
 import org.torvtl.wire.EthernetFrame;
 import org.torvtl.wire.Ipv4Packet;

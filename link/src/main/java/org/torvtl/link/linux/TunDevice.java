@@ -15,6 +15,11 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.host.net.LinkTable;
+import org.torvtl.host.net.NetworkInterface;
+import org.torvtl.host.system.Libc;
+import org.torvtl.host.system.SystemCallException;
+import org.torvtl.host.user.Privileges;
 import org.torvtl.link.Link;
 
 /**

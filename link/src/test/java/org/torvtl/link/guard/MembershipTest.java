@@ -8,9 +8,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
+import org.torvtl.host.net.LinkTable.Entry;
 import org.torvtl.link.guard.Attachment.Role;
 import org.torvtl.link.guard.Segment.Port;
-import org.torvtl.link.linux.LinkTable.Entry;
 
 /** On interfaces that are made up; on a real kernel e2e's HostIsolationTest. */
 class MembershipTest {

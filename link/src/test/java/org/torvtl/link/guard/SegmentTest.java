@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
+import org.torvtl.host.net.LinkTable.Entry;
 import org.torvtl.link.guard.Attachment.Role;
 import org.torvtl.link.guard.Segment.Port;
-import org.torvtl.link.linux.LinkTable.Entry;
 
 class SegmentTest {
   private static final Entry BRIDGE = entry(3, "br0", "bridge", 0, 0);

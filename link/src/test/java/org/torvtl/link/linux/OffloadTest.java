@@ -11,6 +11,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Locale;
 import java.util.concurrent.ThreadLocalRandom;
 import org.junit.jupiter.api.Test;
+import org.torvtl.host.net.NetworkInterface;
 import org.torvtl.link.Link;
 import org.torvtl.wire.Ipv4Packet;
 import org.torvtl.wire.TcpHeader;

@@ -21,6 +21,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.torvtl.host.net.NetworkInterface;
+import org.torvtl.host.system.Libc;
+import org.torvtl.host.system.SystemCallException;
 import org.torvtl.link.Link;
 import org.torvtl.wire.EthernetFrame;
 

@@ -18,6 +18,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
+import org.torvtl.host.net.NetworkInterface;
 import org.torvtl.link.Link;
 
 /** Where memory fails, frames are lost; no buffer is given up twice. Needs a TAP, as root. */

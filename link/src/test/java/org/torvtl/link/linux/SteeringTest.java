@@ -21,6 +21,8 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.torvtl.host.system.Libc;
+import org.torvtl.host.system.SystemCallException;
 import org.torvtl.link.Link;
 import org.torvtl.wire.ArpPacket;
 import org.torvtl.wire.EthernetFrame;

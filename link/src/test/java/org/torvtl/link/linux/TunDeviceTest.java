@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.Locale;
 import java.util.concurrent.ThreadLocalRandom;
 import org.junit.jupiter.api.Test;
+import org.torvtl.host.net.NetworkInterface;
+import org.torvtl.host.system.SystemCallException;
 import org.torvtl.link.Link;
 
 /** Against the kernel: needs /dev/net/tun and root. */

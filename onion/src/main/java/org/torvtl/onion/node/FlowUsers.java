@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
-import org.torvtl.link.linux.UdpSocketUsers;
+import org.torvtl.host.socket.UdpSocketUsers;
 import org.torvtl.onion.Flow;
 import org.torvtl.onion.RouterHandler;
 import org.torvtl.wire.Ipv4Packet;

@@ -5,9 +5,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.util.NetUtil;
 import java.io.IOException;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.NetworkInterface;
 import java.net.Socket;
 import java.net.SocketAddress;
 import java.net.SocketTimeoutException;
@@ -20,8 +18,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.torvtl.link.linux.InetDiag;
-import org.torvtl.link.linux.UnixSockets;
+import org.torvtl.host.socket.InetDiag;
+import org.torvtl.host.socket.UnixSockets;
 import org.torvtl.tor.socks.PeerCheck;
 
 /**
@@ -136,13 +134,6 @@ public final class ProxyOwner implements PeerCheck, AutoCloseable {
             silent ? "no process accepts connections there" : "it closed the connection at once");
       }
     }
-  }
-
-  /** Whether connections to an address end in a process of this host. */
-  public static boolean isLocal(InetAddress address) throws IOException {
-    return address.isLoopbackAddress()
-        || address.isAnyLocalAddress()
-        || NetworkInterface.getByInetAddress(address) != null;
   }
 
   /** The user whose process accepts connections, 32 bits without sign. */
