@@ -12,7 +12,6 @@ import org.torvtl.onion.OnionCounters.Drop;
 import org.torvtl.wire.Defect;
 import org.torvtl.wire.Icmpv4Message;
 import org.torvtl.wire.InternetChecksum;
-import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Packet;
 import org.torvtl.wire.UdpDatagram;
 
@@ -36,9 +35,12 @@ final class AddressTranslator {
   /**
    * It is translated.
    *
-   * @param as what it is now, in words for the log
+   * @param protocol IP protocol number of the flow; of an error, of the packet it is about
+   * @param address outward the router's, which it comes from now; inward the host's, which it goes
+   *     to
+   * @param number the UDP port or echo identifier that belongs to that address
    */
-  record Done(String as) implements Outcome {}
+  record Translated(int protocol, int address, int number) implements Outcome {}
 
   /** It is dropped: it is wrong in itself. */
   record Malformed(Defect defect) implements Outcome {}
@@ -101,7 +103,7 @@ final class AddressTranslator {
   }
 
   /**
-   * Makes of the host's packet the router's.
+   * Rewrites source address and number of the host's packet to the router's.
    *
    * @param packet without a defect and without options, laid over {@code buf}
    * @param own the router's address in the world
@@ -124,11 +126,11 @@ final class AddressTranslator {
     if (icmp.type() != Icmpv4Message.ECHO_REQUEST || icmp.code() != 0) {
       return new Refused(Drop.ICMP_IGNORED);
     }
-    int identifier = echoes.number(Flow.of(packet, buf), nowNanos);
+    int identifier = echoes.number(FlowKey.of(packet, buf), nowNanos);
     int rest = identifier << 16 | (icmp.rest() & 0xFFFF);
     compose(packet, buf, own, packet.destination(), out);
     icmp.wrap(out, Ipv4Packet.HEADER_LENGTH, length).compose(Icmpv4Message.ECHO_REQUEST, 0, rest);
-    return new Done("id " + identifier);
+    return new Translated(Ipv4Packet.PROTOCOL_ICMP, own, identifier);
   }
 
   private Outcome udpOutward(Ipv4Packet packet, ByteBuf buf, int own, ByteBuf out, long nowNanos) {
@@ -141,7 +143,7 @@ final class AddressTranslator {
     if (udp.datagramLength() != length || udp.destinationPort() == 0) {
       return new Malformed(Defect.BAD_LENGTH);
     }
-    int port = datagrams.number(Flow.of(packet, buf), nowNanos);
+    int port = datagrams.number(FlowKey.of(packet, buf), nowNanos);
     if (port < 0) {
       return new Refused(Drop.NO_PORT);
     }
@@ -150,11 +152,11 @@ final class AddressTranslator {
     compose(packet, buf, own, packet.destination(), out);
     udp.wrap(out, Ipv4Packet.HEADER_LENGTH, length)
         .compose(own, packet.destination(), port, destinationPort, payloadLength);
-    return new Done("port " + port);
+    return new Translated(Ipv4Packet.PROTOCOL_UDP, own, port);
   }
 
   /**
-   * Makes of a packet from the world the host's.
+   * Rewrites destination address and number of a packet from the world to the host's.
    *
    * @param packet without a defect, whole, to the router's address, laid over {@code buf}
    * @param in gets the packet, if there is one; has room for as many bytes
@@ -183,7 +185,7 @@ final class AddressTranslator {
     compose(packet, buf, packet.source(), flow.source(), in);
     udp.wrap(in, Ipv4Packet.HEADER_LENGTH, length)
         .compose(packet.source(), flow.source(), sourcePort, flow.sourcePort(), payloadLength);
-    return new Done(host(flow));
+    return new Translated(flow.protocol(), flow.source(), flow.sourcePort());
   }
 
   /**
@@ -213,7 +215,7 @@ final class AddressTranslator {
         int rest = flow.sourcePort() << 16 | (icmp.rest() & 0xFFFF);
         compose(packet, buf, packet.source(), flow.source(), in);
         icmp.wrap(in, Ipv4Packet.HEADER_LENGTH, length).compose(Icmpv4Message.ECHO_REPLY, 0, rest);
-        yield new Done(host(flow));
+        yield new Translated(flow.protocol(), flow.source(), flow.sourcePort());
       }
       case Icmpv4Message.UNREACHABLE,
           Icmpv4Message.TIME_EXCEEDED,
@@ -259,7 +261,7 @@ final class AddressTranslator {
         .wrap(in, icmp.payloadOffset(), icmp.payloadLength())
         .restoreSource(flow.source(), flow.sourcePort());
     icmp.compose(type, code, rest);
-    return new Done(host(flow));
+    return new Translated(flow.protocol(), flow.source(), flow.sourcePort());
   }
 
   /** Copies the payload, behind a header of our own with one less to live. */
@@ -278,12 +280,6 @@ final class AddressTranslator {
             packet.dontFragment(),
             length)
         .setTtl(packet.ttl() - 1);
-  }
-
-  private static String host(Flow flow) {
-    return Ipv4Address.toString(flow.source())
-        + (flow.protocol() == Ipv4Packet.PROTOCOL_ICMP ? " id " : " port ")
-        + flow.sourcePort();
   }
 
   OptionalLong nextDeadline() {

@@ -29,7 +29,7 @@ final class FlowTable {
   /** What tells whose a flow is. */
   interface Users {
     /** The local user who sends a flow's packets; any one value if that is not known. */
-    int userOf(Flow flow);
+    int userOf(FlowKey flow);
   }
 
   /** The flows of a user, or of one of a user's sockets. */
@@ -42,14 +42,14 @@ final class FlowTable {
 
   /** A flow and its number. */
   private static final class Entry {
-    final Flow flow;
+    final FlowKey flow;
     final Socket socket;
     final Share ofUser;
     final Share ofSocket;
     int number;
     long usedNanos;
 
-    Entry(Flow flow, Socket socket, Share ofUser, Share ofSocket) {
+    Entry(FlowKey flow, Socket socket, Share ofUser, Share ofSocket) {
       this.flow = flow;
       this.socket = socket;
       this.ofUser = ofUser;
@@ -70,7 +70,7 @@ final class FlowTable {
   private final long timeoutNanos;
 
   /** In the order of use, the one that was silent for longest first. */
-  private final LinkedHashMap<Flow, Entry> byFlow = new LinkedHashMap<>(16, 0.75f, true);
+  private final LinkedHashMap<FlowKey, Entry> byFlow = new LinkedHashMap<>(16, 0.75f, true);
 
   private final Map<Integer, Entry> byNumber = new HashMap<>();
   private final Map<Integer, Share> byUser = new HashMap<>();
@@ -85,7 +85,7 @@ final class FlowTable {
   }
 
   /** The number of a flow, a new one if it is new; -1 if there is none to be had. */
-  int number(Flow flow, long nowNanos) {
+  int number(FlowKey flow, long nowNanos) {
     var entry = byFlow.get(flow);
     if (entry == null) {
       expire(nowNanos);
@@ -98,7 +98,7 @@ final class FlowTable {
     return entry.number;
   }
 
-  private @Nullable Entry add(Flow flow) {
+  private @Nullable Entry add(FlowKey flow) {
     var entry = enter(flow);
     if (byFlow.size() == capacity) {
       evict();
@@ -119,7 +119,7 @@ final class FlowTable {
   }
 
   /** Counts a flow that is not in the table yet: its user may be the one who has the most by it. */
-  private Entry enter(Flow flow) {
+  private Entry enter(FlowKey flow) {
     int user = users.userOf(flow);
     var socket = new Socket(user, flow.source(), flow.sourcePort());
     var entry =
@@ -166,7 +166,7 @@ final class FlowTable {
    *
    * @param port the far end's; 0 where the protocol has none
    */
-  @Nullable Flow flow(int number, int address, int port, long nowNanos) {
+  @Nullable FlowKey flow(int number, int address, int port, long nowNanos) {
     var entry = byNumber.get(number);
     if (entry == null
         || entry.flow.destination() != address

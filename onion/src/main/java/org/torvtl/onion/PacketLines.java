@@ -3,7 +3,6 @@ package org.torvtl.onion;
 
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
 
 /**
  * The lines of the log that packets cause: so many a second are written, the others are counted. A
@@ -25,13 +24,19 @@ final class PacketLines {
     startNanos = nowNanos;
   }
 
-  void write(Supplier<String> line) {
+  /** Whether there is room for a line, to be given to {@link #write}; otherwise it is left out. */
+  boolean admits() {
     if (written == PER_SECOND) {
       leftOut++;
-    } else {
-      written++;
-      log.accept(line.get());
+      return false;
     }
+    written++;
+    return true;
+  }
+
+  /** Writes the line that was admitted. */
+  void write(String line) {
+    log.accept(line);
   }
 
   /** To be called with each event: when a second is over, tells how many lines it left out. */

@@ -50,8 +50,7 @@ public final class Proxy {
   private final OnionCounters counters = new OnionCounters();
   private final OnionMessage message = new OnionMessage();
   private final Ipv4Packet packet = new Ipv4Packet();
-  private final RareLine rejected;
-  private final PacketLines lines;
+  private final ProxyLog log;
   private final long startDeadlineNanos;
   private Set<Integer> sources;
   private long sourcesReadNanos;
@@ -62,8 +61,7 @@ public final class Proxy {
   public Proxy(ProxyConfig config, ProxyHandler handler, long nowNanos) {
     this.config = config;
     this.handler = handler;
-    this.rejected = new RareLine(handler::log);
-    this.lines = new PacketLines(handler::log, nowNanos);
+    this.log = new ProxyLog(config.device(), handler::log, packet, nowNanos);
     this.sources = config.sources();
     this.sourcesReadNanos = nowNanos;
     this.startDeadlineNanos = nowNanos + config.startTimeoutNanos();
@@ -82,7 +80,7 @@ public final class Proxy {
     var peer = peers.get(router - 1);
     peer.pid = pid;
     peer.name = "router %d (pid %d)".formatted(router, pid);
-    handler.log("router %d started as process %d".formatted(router, pid));
+    log.started(router, pid);
   }
 
   /**
@@ -96,15 +94,15 @@ public final class Proxy {
       return;
     }
     peer.state = Peer.State.GONE;
-    handler.log("%s %s".formatted(peer.name, how));
+    log.ended(peer, how);
     if (closed) {
       return;
     }
-    handler.event(new ProxyEvent.RouterGone(router, peer.pid, how, up()));
+    handler.event(new ProxyEvent.RouterGone(router, peer.pid, how, countUp()));
   }
 
   /** How many routers are up. */
-  private int up() {
+  private int countUp() {
     return (int) peers.stream().filter(peer -> peer.state == Peer.State.UP).count();
   }
 
@@ -117,7 +115,7 @@ public final class Proxy {
    * @param from where it came from
    */
   public void receive(ByteBuf datagram, Endpoint from, long nowNanos) {
-    lines.advance(nowNanos);
+    log.advance(nowNanos);
     message.wrap(datagram, datagram.readerIndex(), datagram.readableBytes());
     if (message.defect() != null) {
       counters.drop(Drop.MESSAGE_MALFORMED);
@@ -132,40 +130,40 @@ public final class Proxy {
     var fault = peer.association.judge(message);
     if (fault != null) {
       counters.drop(fault);
-      rejected.write("dropped a message from %s: %s".formatted(from, fault), nowNanos);
+      log.messageRejected(from, fault, nowNanos);
       return;
     }
     var type = message.type();
     boolean fits =
         switch (type) {
-          case UP -> up(peer, from, nowNanos);
-          case OPENED -> opened(peer);
-          case PACKET -> packetFrom(peer, datagram);
+          case UP -> receiveUp(peer, from, nowNanos);
+          case OPENED -> receiveOpened(peer);
+          case PACKET -> receivePacket(peer, datagram);
           case OPEN, CLOSE -> false;
           case null -> false;
         };
     if (!fits) {
       counters.drop(Drop.MESSAGE_UNEXPECTED);
-      lines.write(() -> "dropped a message from %s: not expected: %s".formatted(peer.name, type));
+      log.messageUnexpected(peer, type);
     }
   }
 
-  private boolean up(Peer peer, Endpoint from, long nowNanos) {
+  private boolean receiveUp(Peer peer, Endpoint from, long nowNanos) {
     if (peer.state != Peer.State.STARTED && peer.state != Peer.State.OPENING
         || message.bodyLength() < Integer.BYTES
         || message.buffer().getUnsignedInt(message.bodyOffset()) != peer.pid) {
       return false;
     }
     if (peer.state == Peer.State.STARTED) {
-      handler.log("%s at %s says: I'm up".formatted(peer.name, from));
+      log.saysUp(peer, from);
     }
     peer.state = Peer.State.OPENING;
     peer.endpoint = from;
-    open(peer, from, nowNanos);
+    sendOpen(peer, from, nowNanos);
     return true;
   }
 
-  private void open(Peer peer, Endpoint to, long nowNanos) {
+  private void sendOpen(Peer peer, Endpoint to, long nowNanos) {
     var body =
         new OpenBody(
             config.mtu(), config.tunnel().range(), config.routerAddress(peer.number), sources);
@@ -175,7 +173,7 @@ public final class Proxy {
     handler.send(to, peer.association.seal(open));
   }
 
-  private boolean opened(Peer peer) {
+  private boolean receiveOpened(Peer peer) {
     if (!peer.isOpen()
         || message.circuit() != peer.circuit()
         || message.bodyLength() < Ipv4Address.LENGTH) {
@@ -184,36 +182,26 @@ public final class Proxy {
     int exitAddress = message.buffer().getInt(message.bodyOffset());
     peer.unanswered = 0;
     if (peer.state == Peer.State.OPENING) {
-      isUp(peer, exitAddress);
+      markUp(peer, exitAddress);
       return true;
     }
     if (peer.state == Peer.State.SILENT) {
       peer.state = Peer.State.UP;
-      handler.log(peer.name + " answers again");
+      log.answersAgain(peer);
       handler.event(new ProxyEvent.RouterBack(peer.number, peer.pid));
     }
     if (peer.exitAddress != exitAddress) {
       peer.exitAddress = exitAddress;
-      handler.log(
-          peer.name
-              + (exitAddress == 0
-                  ? " has no way to the world any more"
-                  : " is in the world as " + Ipv4Address.toString(exitAddress)));
+      log.exitChanged(peer);
       handler.event(new ProxyEvent.ExitChanged(peer.number, peer.pid, exitAddress));
     }
     return true;
   }
 
-  private void isUp(Peer peer, int exitAddress) {
+  private void markUp(Peer peer, int exitAddress) {
     peer.state = Peer.State.UP;
     peer.exitAddress = exitAddress;
-    handler.log(
-        "%s is up%s"
-            .formatted(
-                peer.name,
-                peer.exitAddress == 0
-                    ? ""
-                    : ", in the world as " + Ipv4Address.toString(peer.exitAddress)));
+    log.up(peer);
     handler.event(new ProxyEvent.RouterUp(peer.number, peer.pid, peer.exitAddress));
     if (starting && peers.stream().allMatch(other -> other.state == Peer.State.UP)) {
       starting = false;
@@ -221,7 +209,7 @@ public final class Proxy {
     }
   }
 
-  private boolean packetFrom(Peer peer, ByteBuf datagram) {
+  private boolean receivePacket(Peer peer, ByteBuf datagram) {
     if ((peer.state != Peer.State.UP && peer.state != Peer.State.SILENT)
         || message.circuit() != peer.circuit()) {
       return false;
@@ -230,7 +218,7 @@ public final class Proxy {
     var defect = packet.defect();
     if (defect != null) {
       counters.malformed(defect);
-      lines.write(() -> "dropped a packet from %s: %s".formatted(peer.name, defect));
+      log.malformed(peer, defect);
     } else if (packet.totalLength() > config.mtu()) {
       dropFrom(peer, datagram, Drop.TOO_LARGE);
     } else if (!sources.contains(packet.destination()) || sources.contains(packet.source())) {
@@ -238,12 +226,7 @@ public final class Proxy {
     } else {
       counters.inPackets++;
       counters.inBytes += packet.totalLength();
-      lines.write(() ->
-          PacketDescription.of(packet, datagram)
-              + ": from "
-              + peer.name
-              + "; to "
-              + config.device());
+      log.delivered(peer, datagram);
       handler.deliver(datagram.slice(message.bodyOffset(), packet.totalLength()));
     }
     return true;
@@ -251,9 +234,7 @@ public final class Proxy {
 
   private void dropFrom(Peer peer, ByteBuf datagram, Drop reason) {
     counters.drop(reason);
-    lines.write(() ->
-        "%s: from %s; dropped: %s"
-            .formatted(PacketDescription.of(packet, datagram), peer.name, reason));
+    log.dropped(peer, datagram, reason);
   }
 
   // Packets from the host.
@@ -263,8 +244,8 @@ public final class Proxy {
    *
    * @param frame its readable part is the packet; borrowed
    */
-  public void packet(ByteBuf frame, long nowNanos) {
-    lines.advance(nowNanos);
+  public void receiveFromHost(ByteBuf frame, long nowNanos) {
+    log.advance(nowNanos);
     packet.wrap(frame, frame.readerIndex(), frame.readableBytes());
     if (frame.isReadable() && frame.getByte(frame.readerIndex()) >>> 4 == 6) {
       counters.drop(Drop.IPV6);
@@ -273,7 +254,7 @@ public final class Proxy {
     var defect = packet.defect();
     if (defect != null) {
       counters.malformed(defect);
-      lines.write(() -> "dropped a packet from %s: %s".formatted(config.device(), defect));
+      log.malformed(defect);
       return;
     }
     if (!sources.contains(packet.source())) {
@@ -284,15 +265,14 @@ public final class Proxy {
       drop(frame, fault);
       return;
     }
-    var peer = choose(Flow.of(packet, frame));
+    var peer = choose(FlowKey.of(packet, frame));
     if (peer == null || peer.endpoint == null) {
       drop(frame, Drop.NO_ROUTER);
       return;
     }
     counters.outPackets++;
     counters.outBytes += packet.totalLength();
-    lines.write(() ->
-        PacketDescription.of(packet, frame) + ": from " + config.device() + "; to " + peer.name);
+    log.sent(peer, frame);
     ByteBuf carried =
         peer.association.compose(MessageType.PACKET, peer.circuit(), packet.totalLength());
     carried.setBytes(OnionMessage.HEADER_LENGTH, frame, packet.offset(), packet.totalLength());
@@ -310,21 +290,17 @@ public final class Proxy {
       return;
     }
     sources = Set.copyOf(now);
-    handler.log(
-        "the host's addresses are "
-            + sources.stream().map(Ipv4Address::toString).sorted().toList());
+    log.addresses(sources);
     for (var peer : peers) {
       if (peer.endpoint != null && peer.isOpen()) {
-        open(peer, peer.endpoint, nowNanos);
+        sendOpen(peer, peer.endpoint, nowNanos);
       }
     }
   }
 
   private void drop(ByteBuf frame, Drop reason) {
     counters.drop(reason);
-    lines.write(() ->
-        "%s: from %s; dropped: %s"
-            .formatted(PacketDescription.of(packet, frame), config.device(), reason));
+    log.dropped(frame, reason);
   }
 
   private @Nullable Drop fault() {
@@ -344,7 +320,7 @@ public final class Proxy {
    * The router a flow goes to. Every router answers for the tunnel's own network; what goes to the
    * world goes to one that has a way there, if any has.
    */
-  private @Nullable Peer choose(Flow flow) {
+  private @Nullable Peer choose(FlowKey flow) {
     Peer best = null;
     boolean toWorld = !config.tunnel().contains(flow.destination());
     for (var peer : peers) {
@@ -355,7 +331,7 @@ public final class Proxy {
     return best;
   }
 
-  private boolean isBetter(Peer peer, Peer best, Flow flow, boolean toWorld) {
+  private boolean isBetter(Peer peer, Peer best, FlowKey flow, boolean toWorld) {
     boolean leads = peer.exitAddress != 0;
     if (toWorld && leads != (best.exitAddress != 0)) {
       return leads;
@@ -393,28 +369,28 @@ public final class Proxy {
                   .map(peer -> peer.number)
                   .toList()));
     }
-    lines.advance(nowNanos);
+    log.advance(nowNanos);
     for (var peer : peers) {
       if (peer.endpoint != null && peer.isOpen() && nowNanos - peer.repeatNanos >= 0) {
-        judge(peer);
-        open(peer, peer.endpoint, nowNanos);
+        markSilentIfUnanswered(peer);
+        sendOpen(peer, peer.endpoint, nowNanos);
       }
     }
   }
 
-  private void judge(Peer peer) {
+  private void markSilentIfUnanswered(Peer peer) {
     if (peer.state != Peer.State.UP || peer.unanswered++ < UNANSWERED) {
       return;
     }
     peer.state = Peer.State.SILENT;
-    handler.log(peer.name + " does not answer any more");
-    handler.event(new ProxyEvent.RouterSilent(peer.number, peer.pid, up()));
+    log.silent(peer);
+    handler.event(new ProxyEvent.RouterSilent(peer.number, peer.pid, countUp()));
   }
 
   /** Tells the routers that this is the end. */
   public void close() {
     closed = true;
-    lines.tell();
+    log.tell();
     starting = false;
     for (var peer : peers) {
       if (peer.endpoint != null && peer.state != Peer.State.GONE) {
@@ -423,6 +399,6 @@ public final class Proxy {
             peer.association.seal(peer.association.compose(MessageType.CLOSE, peer.circuit(), 0)));
       }
     }
-    handler.log("closed; " + counters.nonZero());
+    log.closed(counters);
   }
 }

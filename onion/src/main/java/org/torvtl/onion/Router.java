@@ -24,9 +24,6 @@ import org.torvtl.wire.Ipv4Packet;
  * its own making, and one less to live; of the host's header nothing else goes out.
  */
 public final class Router {
-  /** 0/8 has no destinations. RFC 1122, section 3.2.1.3. */
-  private static final int THIS_NETWORK_SHIFT = 24;
-
   private static final long REPEAT_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
 
   private final RouterConfig config;
@@ -34,8 +31,8 @@ public final class Router {
   private final SecurityAssociation association;
   private final AddressTranslator translator;
   private final RandomGenerator random;
-  private final RareLine rejected;
-  private final PacketLines lines;
+  private final RouterLog log;
+  private final HostPacketRules rules;
   private final OnionCounters counters = new OnionCounters();
   private final OnionMessage message = new OnionMessage();
   private final Ipv4Packet packet = new Ipv4Packet();
@@ -51,8 +48,8 @@ public final class Router {
     this.config = config;
     this.handler = handler;
     this.random = random;
-    this.rejected = new RareLine(handler::log);
-    this.lines = new PacketLines(handler::log, nowNanos);
+    this.rules = new HostPacketRules(config.exit());
+    this.log = new RouterLog(config, handler::log, packet, nowNanos);
     this.association = SecurityAssociation.ofRouter(config.number(), config.secret());
     this.translator = new AddressTranslator(handler, random);
     this.repeatNanos = nowNanos;
@@ -70,7 +67,7 @@ public final class Router {
    * @param datagram its readable part is the message; borrowed
    */
   public void receive(ByteBuf datagram, long nowNanos) {
-    lines.advance(nowNanos);
+    log.advance(nowNanos);
     message.wrap(datagram, datagram.readerIndex(), datagram.readableBytes());
     if (message.defect() != null) {
       counters.drop(Drop.MESSAGE_MALFORMED);
@@ -83,14 +80,14 @@ public final class Router {
     var fault = association.judge(message);
     if (fault != null) {
       counters.drop(fault);
-      rejected.write("dropped a message that claims to be the proxy's: " + fault, nowNanos);
+      log.messageRejected(fault, nowNanos);
       return;
     }
     boolean fits =
         switch (message.type()) {
-          case OPEN -> opened(datagram);
-          case PACKET -> carry(datagram, nowNanos);
-          case CLOSE -> closedByProxy();
+          case OPEN -> receiveOpen(datagram);
+          case PACKET -> receivePacket(datagram, nowNanos);
+          case CLOSE -> receiveClose();
           case UP, OPENED -> false;
           case null -> false;
         };
@@ -99,7 +96,7 @@ public final class Router {
     }
   }
 
-  private boolean opened(ByteBuf datagram) {
+  private boolean receiveOpen(ByteBuf datagram) {
     var body = OpenBody.read(datagram, message.bodyOffset(), message.bodyLength());
     boolean again = open != null;
     if (body == null
@@ -110,18 +107,7 @@ public final class Router {
     open = body;
     if (!again) {
       circuit = message.circuit();
-      handler.log(
-          "circuit %d is open: I am %s, all of %s but for the host%s"
-              .formatted(
-                  circuit,
-                  Ipv4Address.toString(body.routerAddress()),
-                  body.tunnel(),
-                  config.exit() == null
-                      ? ""
-                      : ", and %s in the world, through %s"
-                          .formatted(
-                              Ipv4Address.toString(config.exit().address()),
-                              config.exit().name())));
+      log.opened(circuit, body);
     }
     ByteBuf answer = association.compose(MessageType.OPENED, circuit, Ipv4Address.LENGTH);
     answer.setInt(
@@ -133,10 +119,10 @@ public final class Router {
     return true;
   }
 
-  private boolean closedByProxy() {
+  private boolean receiveClose() {
     if (!closed) {
       closed = true;
-      handler.log("the proxy has closed the circuit; " + counters.nonZero());
+      log.closed(counters);
       handler.closed();
     }
     return true;
@@ -144,7 +130,7 @@ public final class Router {
 
   // Packets from the host.
 
-  private boolean carry(ByteBuf datagram, long nowNanos) {
+  private boolean receivePacket(ByteBuf datagram, long nowNanos) {
     if (open == null || closed || message.circuit() != circuit) {
       return false;
     }
@@ -152,12 +138,12 @@ public final class Router {
     var defect = packet.defect();
     if (defect != null) {
       counters.malformed(defect);
-      lines.write(() -> "dropped a packet from the proxy: " + defect);
+      log.malformed(defect);
       return true;
     }
     counters.outPackets++;
     counters.outBytes += packet.totalLength();
-    var fault = fault(open);
+    var fault = rules.fault(packet, open);
     if (fault == Drop.FRAGMENT && packet.fragmentOffset() == 0) {
       // The host learns why nothing comes back; its errors are for the first one. RFC 1122, 3.2.2.
       refuse(
@@ -169,43 +155,16 @@ public final class Router {
     } else if (fault != null) {
       drop(datagram, fault);
     } else if (open.tunnel().contains(packet.destination())) {
-      forMe(open, datagram);
+      receiveForTunnel(open, datagram);
     } else {
-      toWorld(open, datagram, nowNanos);
+      sendToWorld(open, datagram, nowNanos);
     }
     return true;
   }
 
-  private @Nullable Drop fault(OpenBody open) {
-    int destination = packet.destination();
-    if (!open.sources().contains(packet.source())) {
-      return Drop.SPOOFED;
-    }
-    if (packet.totalLength() > open.mtu()) {
-      return Drop.TOO_LARGE;
-    }
-    if (open.sources().contains(destination)) {
-      return Drop.NOT_FOR_HOST;
-    }
-    if (Ipv4Address.isMulticast(destination)
-        || Ipv4Address.isReserved(destination)
-        || destination == open.tunnel().first()
-        || destination == open.tunnel().last()) {
-      return Drop.GROUP_DESTINATION;
-    }
-    if (destination >>> THIS_NETWORK_SHIFT == 0
-        || (config.exit() != null && destination == config.exit().address())) {
-      return Drop.LOCAL_DESTINATION;
-    }
-    if (packet.headerLength() > Ipv4Packet.HEADER_LENGTH) {
-      return Drop.OPTIONS;
-    }
-    return packet.isFragment() ? Drop.FRAGMENT : null;
-  }
-
-  private void forMe(OpenBody open, ByteBuf datagram) {
+  private void receiveForTunnel(OpenBody open, ByteBuf datagram) {
     switch (packet.protocol()) {
-      case Ipv4Packet.PROTOCOL_ICMP -> echo(open, datagram);
+      case Ipv4Packet.PROTOCOL_ICMP -> answerEcho(open, datagram);
       case Ipv4Packet.PROTOCOL_UDP ->
           refuse(
               open,
@@ -223,27 +182,27 @@ public final class Router {
     }
   }
 
-  private void echo(OpenBody open, ByteBuf datagram) {
+  private void answerEcho(OpenBody open, ByteBuf datagram) {
     int length = packet.payloadLength();
     icmp.wrap(datagram, packet.payloadOffset(), length);
     var defect = icmp.defect();
     if (defect != null) {
       counters.malformed(defect);
-      lines.write(() -> "dropped a packet from the proxy: ICMP: " + defect);
+      log.malformedIcmp(defect);
       return;
     }
     if (icmp.type() != Icmpv4Message.ECHO_REQUEST || icmp.code() != 0) {
       drop(datagram, Drop.ICMP_IGNORED);
       return;
     }
-    lines.write(() -> describe(datagram) + ": from the proxy; answered");
-    speak(
+    log.answered(datagram);
+    replyToHost(
         open,
         /* speaker= */ packet.destination(),
         Echo.reply(datagram.slice(packet.payloadOffset(), length)));
   }
 
-  private void toWorld(OpenBody open, ByteBuf datagram, long nowNanos) {
+  private void sendToWorld(OpenBody open, ByteBuf datagram, long nowNanos) {
     var exit = config.exit();
     if (exit == null) {
       refuse(
@@ -272,15 +231,8 @@ public final class Router {
       var outcome = translator.outward(packet, datagram, exit.address(), out, nowNanos);
       counters.evictedFlows = translator.evictions();
       switch (outcome) {
-        case AddressTranslator.Done done -> {
-          lines.write(() ->
-              describe(datagram)
-                  + ": from the proxy; through "
-                  + exit.name()
-                  + " as "
-                  + Ipv4Address.toString(exit.address())
-                  + " "
-                  + done.as());
+        case AddressTranslator.Translated translated -> {
+          log.sentToWorld(datagram, translated);
           if (!Fragmenter.send(out, exit.mtu(), this::identification, handler::sendToWorld)) {
             refuse(
                 open,
@@ -292,7 +244,7 @@ public final class Router {
         }
         case AddressTranslator.Malformed(var defect) -> {
           counters.malformed(defect);
-          lines.write(() -> "%s: dropped: %s".formatted(describe(datagram), defect));
+          log.malformedInside(datagram, defect);
         }
         case AddressTranslator.Refused(var reason) when reason == Drop.PROTOCOL ->
             refuse(
@@ -315,13 +267,13 @@ public final class Router {
    *
    * @param frame its readable part is the packet; borrowed
    */
-  public void world(ByteBuf frame, long nowNanos) {
+  public void receiveFromWorld(ByteBuf frame, long nowNanos) {
     var exit = config.exit();
     if (open == null || exit == null || closed) {
       counters.drop(Drop.UNKNOWN_FLOW);
       return;
     }
-    lines.advance(nowNanos);
+    log.advance(nowNanos);
     packet.wrap(frame, frame.readerIndex(), frame.readableBytes());
     var defect = packet.defect();
     if (defect != null) {
@@ -335,14 +287,13 @@ public final class Router {
     ByteBuf in = ByteBufAllocator.DEFAULT.directBuffer(packet.totalLength());
     try {
       switch (translator.inward(packet, frame, in, nowNanos)) {
-        case AddressTranslator.Done done when packet.ttl() <= 1 -> {
+        case AddressTranslator.Translated translated when packet.ttl() <= 1 -> {
           counters.drop(Drop.TTL);
-          lines.write(() -> "%s: through %s; dropped: TTL".formatted(describe(frame), exit.name()));
+          log.expired(frame);
         }
-        case AddressTranslator.Done done -> {
-          lines.write(() ->
-              describe(frame) + ": through " + exit.name() + "; to the proxy for " + done.as());
-          toHost(open, in);
+        case AddressTranslator.Translated translated -> {
+          log.sentToHost(frame, translated);
+          sendToHost(open, in);
         }
         case AddressTranslator.Malformed(var reason) -> counters.malformed(reason);
         // What else goes on at this address is not this router's business, nor its log's.
@@ -361,13 +312,11 @@ public final class Router {
   private void refuse(OpenBody open, ByteBuf datagram, int speaker, IcmpError error, Drop reason) {
     counters.drop(reason);
     if (!IcmpError.isAllowedAbout(packet, datagram, icmp)) {
-      lines.write(() -> "%s: from the proxy; dropped: %s".formatted(describe(datagram), reason));
+      log.dropped(datagram, reason);
       return;
     }
-    lines.write(() ->
-        "%s: from the proxy; refused: %s, ICMP %d/%d"
-            .formatted(describe(datagram), reason, error.type(), error.code()));
-    speak(
+    log.refused(datagram, reason, error);
+    replyToHost(
         open,
         speaker,
         error.about(datagram.slice(packet.offset(), packet.totalLength()), open.mtu()));
@@ -378,9 +327,9 @@ public final class Router {
    *
    * @param message with room for an IP header in front; released
    */
-  private void speak(OpenBody open, int speaker, ByteBuf message) {
+  private void replyToHost(OpenBody open, int speaker, ByteBuf message) {
     try {
-      toHost(
+      sendToHost(
           open,
           AtomicDatagram.prepend(message, speaker, packet.source(), Ipv4Packet.PROTOCOL_ICMP));
     } finally {
@@ -388,7 +337,7 @@ public final class Router {
     }
   }
 
-  private void toHost(OpenBody open, ByteBuf whole) {
+  private void sendToHost(OpenBody open, ByteBuf whole) {
     counters.inPackets++;
     counters.inBytes += whole.readableBytes();
     Fragmenter.send(
@@ -411,11 +360,7 @@ public final class Router {
 
   private void drop(ByteBuf datagram, Drop reason) {
     counters.drop(reason);
-    lines.write(() -> "%s: from the proxy; dropped: %s".formatted(describe(datagram), reason));
-  }
-
-  private String describe(ByteBuf buf) {
-    return PacketDescription.of(packet, buf);
+    log.dropped(datagram, reason);
   }
 
   // Time, and the end.
@@ -439,7 +384,7 @@ public final class Router {
       ByteBuf up = association.compose(MessageType.UP, OnionMessage.NO_CIRCUIT, Integer.BYTES);
       up.setInt(OnionMessage.HEADER_LENGTH, (int) config.pid());
       handler.send(association.seal(up));
-      handler.log("said to the proxy: I'm up, process " + config.pid());
+      log.saidUp();
       repeatNanos = nowNanos + REPEAT_NANOS;
     }
   }
@@ -447,7 +392,7 @@ public final class Router {
   /** Gives back every port. */
   public void close() {
     closed = true;
-    lines.tell();
+    log.tell();
     translator.clear();
   }
 }

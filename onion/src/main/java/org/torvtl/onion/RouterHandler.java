@@ -33,7 +33,7 @@ public interface RouterHandler {
    * The user of this host whose socket sends a flow's packets, or {@link #UNKNOWN_USER}. Asked once
    * for each flow, when its first packet comes.
    */
-  int userOf(Flow flow);
+  int userOf(FlowKey flow);
 
   /** Gives a port back. */
   void releasePort(int port);

@@ -17,7 +17,7 @@ class FlowTableTest {
   private static final long TIMEOUT = 1_000_000;
 
   /** Which flow has a number. */
-  private final Map<Integer, Flow> held = new HashMap<>();
+  private final Map<Integer, FlowKey> held = new HashMap<>();
 
   private final Deque<Integer> free =
       IntStream.range(0, CAPACITY).boxed().collect(Collectors.toCollection(ArrayDeque::new));
@@ -36,20 +36,20 @@ class FlowTableTest {
               free.addLast(number);
             }
           },
-          Flow::source,
+          FlowKey::source,
           CAPACITY,
           TIMEOUT);
 
   private long now;
 
   private void send(int user, int port, int remotePort) {
-    var flow = new Flow(17, user, port, 1, remotePort);
+    var flow = new FlowKey(17, user, port, 1, remotePort);
     held.put(table.number(flow, now++), flow);
   }
 
   private Map<Integer, Long> flowsByUser() {
     return held.values().stream()
-        .collect(Collectors.groupingBy(Flow::source, Collectors.counting()));
+        .collect(Collectors.groupingBy(FlowKey::source, Collectors.counting()));
   }
 
   @Test
@@ -84,8 +84,8 @@ class FlowTableTest {
     }
     send(1, 0, 53);
     send(2, 7, 53);
-    assertThat(held.values()).contains(new Flow(17, 1, 0, 1, 53), new Flow(17, 2, 7, 1, 53));
-    assertThat(held.values()).doesNotContain(new Flow(17, 1, 1, 1, 53)).hasSize(CAPACITY);
+    assertThat(held.values()).contains(new FlowKey(17, 1, 0, 1, 53), new FlowKey(17, 2, 7, 1, 53));
+    assertThat(held.values()).doesNotContain(new FlowKey(17, 1, 1, 1, 53)).hasSize(CAPACITY);
   }
 
   @Test
@@ -100,6 +100,6 @@ class FlowTableTest {
     assertThat(held).hasSize(CAPACITY);
     assertThat(table.evictions()).isZero();
     send(5, 8, 53);
-    assertThat(held.values()).doesNotContain(new Flow(17, 5, 7, 1, 53));
+    assertThat(held.values()).doesNotContain(new FlowKey(17, 5, 7, 1, 53));
   }
 }

@@ -39,7 +39,7 @@ final class OnionCable implements AutoCloseable {
   final Set<Integer> withoutWay = new HashSet<>();
   final Set<Integer> hostAddresses = new HashSet<>(Set.of(Packets.ip(HOST), Packets.ip(GUEST)));
   Predicate<Message> loses = message -> false;
-  ToIntFunction<Flow> users = flow -> RouterHandler.UNKNOWN_USER;
+  ToIntFunction<FlowKey> users = flow -> RouterHandler.UNKNOWN_USER;
   private final Deque<Message> wire = new ArrayDeque<>();
   int mostPorts = Integer.MAX_VALUE;
   private int nextPort = 40_000;
@@ -133,13 +133,13 @@ final class OnionCable implements AutoCloseable {
 
   /** The host sends a packet; what comes of it at once is done when this returns. */
   void hostSends(ByteBuf packet) {
-    proxy.packet(packet, now);
+    proxy.receiveFromHost(packet, now);
     carry();
   }
 
   /** A packet arrives from the world at a router. */
   void worldSends(int router, ByteBuf packet) {
-    routers.get(router - 1).world(packet, now);
+    routers.get(router - 1).receiveFromWorld(packet, now);
     carry();
   }
 
@@ -224,7 +224,7 @@ final class OnionCable implements AutoCloseable {
     }
 
     @Override
-    public int userOf(Flow flow) {
+    public int userOf(FlowKey flow) {
       return users.applyAsInt(flow);
     }
 

@@ -101,17 +101,16 @@ final class ConnectionShares {
 
   private final StackConfig config;
   private final StackCounters counters;
-  private final EvictionLog evictions;
+  private final EvictionLog evictions = new EvictionLog();
   private final Map<Long, Owner> owners = new HashMap<>();
   private final Ranking<Owner> held = new Ranking<>();
   private final Ranking<Owner> pending = new Ranking<>();
   private final Ranking<Owner> halfOpen = new Ranking<>();
   private final SequencedSet<Place> over = new LinkedHashSet<>();
 
-  ConnectionShares(StackConfig config, StackCounters counters, long nowNanos) {
+  ConnectionShares(StackConfig config, StackCounters counters) {
     this.config = config;
     this.counters = counters;
-    this.evictions = new EvictionLog(nowNanos);
   }
 
   /**

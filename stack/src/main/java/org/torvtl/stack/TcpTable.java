@@ -73,7 +73,7 @@ final class TcpTable {
     this.icmp = icmp;
     this.admission = admission;
     this.isnGenerator = isnGenerator;
-    this.shares = new ConnectionShares(config, counters, clock.getAsLong());
+    this.shares = new ConnectionShares(config, counters);
     this.moved = new MovedGuests(config.owners());
   }
 

@@ -9,7 +9,7 @@ package org.torvtl.tcp;
  * small, or that holds a last short segment back until the one before is acknowledged (Nagle's
  * algorithm), waits for us in that time. So a connection starts by acknowledging everything at
  * once, stops that when an answer has taken an acknowledgment along, and starts again when one has
- * waited in vain.
+ * waited for nothing.
  */
 final class DelayedAck {
   /** So many segments are acknowledged at once before one may wait. */

@@ -2,7 +2,7 @@
 package org.torvtl.tcp;
 
 /**
- * The numbers a connection starts with, which nobody off its path may guess; from {@link
+ * The numbers a connection starts with, which are not to be guessed off its path; from {@link
  * IsnGenerator}.
  *
  * @param sequence our initial sequence number. RFC 6528

@@ -7,7 +7,8 @@ package org.torvtl.tcp;
  * @param idleNanos how long nothing was heard before the peer is asked; {@link Long#MAX_VALUE} to
  *     never ask
  * @param intervalNanos how long to wait for an answer before asking again
- * @param probes how often to ask in vain before the connection ends, {@link CloseReason#TIMED_OUT}
+ * @param probes how many questions may go unanswered before the connection ends, {@link
+ *     CloseReason#TIMED_OUT}
  */
 public record KeepAlive(long idleNanos, long intervalNanos, int probes) {
   /** Never ask. */

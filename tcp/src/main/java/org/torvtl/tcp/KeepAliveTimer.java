@@ -7,8 +7,9 @@ final class KeepAliveTimer {
   private long sinceNanos;
   private int asked;
 
-  KeepAliveTimer(KeepAlive how) {
+  KeepAliveTimer(KeepAlive how, long nowNanos) {
     this.how = how;
+    sinceNanos = nowNanos;
   }
 
   /** The peer has sent something acceptable. */

@@ -68,6 +68,13 @@ final class LossRecovery {
     segmentSize = bytes;
   }
 
+  /**
+   * Whether an acknowledgment of less than what was sent shows the next loss. RFC 6582, 3.2 (3).
+   */
+  boolean partialAcknowledgmentShowsLoss() {
+    return rack == null && phase == Phase.FAST;
+  }
+
   /** When to call {@link #detect} though nothing arrives; {@link Long#MAX_VALUE} for never. */
   long reorderingDeadlineNanos() {
     return reorderingDeadlineNanos;

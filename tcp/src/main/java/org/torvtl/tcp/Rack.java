@@ -8,7 +8,7 @@ package org.torvtl.tcp;
  * <p>"Well before" is the reordering window. It is nothing where the peer has reported enough
  * (DupThresh) and its path was never seen to reorder; so where it does not, this finds what RFC
  * 6675 finds, when RFC 6675 finds it. It grows where reports of duplicates show that segments were
- * sent again in vain.
+ * retransmitted needlessly.
  */
 final class Rack implements TransmissionLog.Delivery {
   /** The least reordering window where there is one: no clock or timer is better than that. */
@@ -113,7 +113,7 @@ final class Rack implements TransmissionLog.Delivery {
   }
 
   /**
-   * The peer reports that it got something twice: something was sent again in vain.
+   * The peer reports that it got something twice: a retransmission was needless.
    *
    * @param next what is sent next: until it is acknowledged, more such reports tell nothing new
    */

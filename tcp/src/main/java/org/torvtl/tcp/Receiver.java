@@ -110,6 +110,19 @@ final class Receiver {
     }
   }
 
+  /**
+   * Whether sequence number and timestamp show a SYN to come after all that this connection has
+   * received: it opens a new one. RFC 9293, section 3.10.7.4; RFC 6191.
+   */
+  boolean isSucceededBy(TcpSegment syn) {
+    boolean later = SequenceNumbers.extend(syn.sequence(), next) >= next;
+    if (!timestamps.enabled() || !syn.options().hasTimestamps()) {
+      return later;
+    }
+    int age = syn.options().timestampValue() - timestamps.echo();
+    return age > 0 || (age == 0 && later);
+  }
+
   /** Whether a timestamp shows the segment to be an old duplicate. RFC 7323, section 5.2, R1. */
   boolean isOld(TcpSegment segment, long nowNanos) {
     return timestamps.enabled()

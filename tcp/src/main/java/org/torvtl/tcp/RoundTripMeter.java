@@ -23,6 +23,11 @@ final class RoundTripMeter {
     lastRepeatNanos = nowNanos;
   }
 
+  /** The smoothed round trip, 0 before the first measurement. */
+  long smoothedNanos() {
+    return timeout.smoothedNanos();
+  }
+
   /** New bytes were sent, up to {@code end}. */
   void sent(long end, long nowNanos) {
     if (!timing) {

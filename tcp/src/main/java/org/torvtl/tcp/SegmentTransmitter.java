@@ -15,8 +15,8 @@ public interface SegmentTransmitter {
    * Sends a segment.
    *
    * @param header reused by the caller: valid during the call only, and not to be changed
-   * @param payload borrowed, possibly composite or empty; whoever keeps it past the call must
-   *     retain it. Its bytes must not be changed
+   * @param payload borrowed, possibly composite or empty; to keep it past the call, retain it. Its
+   *     bytes must not be changed
    * @param segmentSize the most bytes of payload a packet may carry. A longer payload, which only
    *     comes where {@link TcpConfig#maxTransmitBytes} allows it, is to be cut into packets of this
    *     size, by the device (GSO) or by the transmitter

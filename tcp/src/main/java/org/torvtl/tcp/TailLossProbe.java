@@ -84,17 +84,17 @@ final class TailLossProbe {
    * An acknowledgment has come: section 7.4.2.
    *
    * @param isDuplicate whether it is a duplicate acknowledgment without a report
-   * @return whether the probe has mended a loss that nobody would have noticed otherwise
+   * @return whether the probe has repaired a loss that would have gone unnoticed otherwise
    */
   boolean acknowledged(long acknowledgment, boolean isDuplicate) {
     if (end == NONE || acknowledgment < end) {
       return false;
     }
-    boolean mended = repetition && acknowledgment > end;
-    if (mended || !repetition || isDuplicate) {
+    boolean repaired = repetition && acknowledgment > end;
+    if (repaired || !repetition || isDuplicate) {
       end = NONE;
     }
-    return mended;
+    return repaired;
   }
 
   /** Recovery has begun: what became of the probe does not matter any more. */

@@ -9,9 +9,8 @@ import org.torvtl.wire.TcpSegment;
 
 /**
  * A segment in a script: one to send, or what is expected of one that was sent. Sequence numbers
- * count from the first byte of data of whoever they belong to, so a SYN has -1. What is not set is,
- * of a segment to send, what a well-behaved guest would put there; of an expected one, not looked
- * at.
+ * count from the first byte of data of their owner, so a SYN has -1. What is not set is, of a
+ * segment to send, what a well-behaved guest would put there; of an expected one, not looked at.
  */
 final class Seg {
   final int flags;

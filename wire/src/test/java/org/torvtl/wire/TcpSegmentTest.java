@@ -78,10 +78,17 @@ class TcpSegmentTest {
     var header = header(new TcpOptions().mss(1460)).flags(TcpSegment.SYN | TcpSegment.ACK);
     assertThat(header.has(TcpSegment.SYN | TcpSegment.ACK)).isTrue();
     assertThat(header.has(TcpSegment.SYN | TcpSegment.FIN)).isFalse();
-    var buf = Unpooled.buffer(100).writeZero(100);
+    var buf = Unpooled.buffer(100);
+    for (int i = 0; i < 100; i++) {
+      buf.writeByte(0xFF);
+    }
     segment.wrap(buf, 7, segment.compose(buf, 7, 1, 2, header));
     assertThat(segment.defectBesidesChecksum()).isNull();
     assertThat(segment).hasToString("SA 1 > 2 seq 3 ack 4 win 5 len 0 [ mss 1460 ]");
+    int checksumAndUrgentPointer = buf.getInt(7 + TcpSegment.CHECKSUM_OFFSET);
+    assertThat(checksumAndUrgentPointer).isZero();
+    segment.compose(buf, 7, 1, 2, header.flags(TcpSegment.FIN));
+    assertThat(segment.flags()).isEqualTo(TcpSegment.FIN);
   }
 
   @Test

@@ -14,7 +14,7 @@ import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
-import org.torvtl.onion.Flow;
+import org.torvtl.onion.FlowKey;
 import org.torvtl.onion.MessageType;
 import org.torvtl.onion.OnionMessage;
 import org.torvtl.onion.Router;
@@ -62,7 +62,7 @@ public class OnionMessageBenchmark {
     }
 
     @Override
-    public int userOf(Flow flow) {
+    public int userOf(FlowKey flow) {
       return UNKNOWN_USER;
     }
 

@@ -46,6 +46,13 @@ public final class Bench implements Callable<Integer> {
       description = "What to measure, of: ${DEFAULT-VALUE}")
   private Set<String> rows = Set.of();
 
+  @Option(
+      names = "--parts",
+      paramLabel = "REGEX",
+      defaultValue = "Benchmark",
+      description = "Which micro-benchmarks, by class or method: ${DEFAULT-VALUE}")
+  private String parts = "Benchmark";
+
   @Option(names = "--to", defaultValue = "target/bench", description = "Folder for the report.")
   private Path folder = Path.of("target/bench");
 
@@ -76,10 +83,10 @@ public final class Bench implements Callable<Integer> {
         run.run();
       }
     }
-    var parts = plan.has("parts") ? Parts.measure(this::say) : List.<Parts.Score>of();
+    var scores = plan.has("parts") ? Parts.measure(parts, this::say) : List.<Parts.Score>of();
     var report =
         new Report(
-            figures, parts, Computer.describe(), command == null ? "make bench" : command, plan);
+            figures, scores, Computer.describe(), command == null ? "make bench" : command, plan);
     var file = report.write(folder);
     System.out.printf("%s%nwritten to %s%n", report.markdown(), file);
     if (document != null) {

@@ -4,6 +4,7 @@ package org.torvtl.bench.run;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import org.openjdk.jmh.profile.GCProfiler;
 import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
@@ -11,8 +12,12 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 import org.openjdk.jmh.runner.options.VerboseMode;
 
-/** The micro-benchmarks, each in a JVM of its own, with the options the gateway's has. */
+/**
+ * The micro-benchmarks, each in a JVM of its own, with the options the gateway's has. What each
+ * allocates is only said, not reported: bytes of an operation, as JMH's gc profiler has them.
+ */
 final class Parts {
+  private static final String ALLOCATED = "gc.alloc.rate.norm";
   private static final TimeValue EACH = TimeValue.milliseconds(500);
 
   /** What one of them came to. */
@@ -20,11 +25,17 @@ final class Parts {
 
   private Parts() {}
 
-  static List<Score> measure(Consumer<String> progress) {
+  /**
+   * Measures some of them.
+   *
+   * @param pattern a regular expression found in their classes' and methods' names
+   */
+  static List<Score> measure(String pattern, Consumer<String> progress) {
     progress.accept("the parts");
     var options =
         new OptionsBuilder()
-            .include("^org\\.torvtl\\..*Benchmark\\.")
+            .include("^org\\.torvtl\\..*(" + pattern + ").*")
+            .addProfiler(GCProfiler.class)
             .forks(1)
             .warmupIterations(2)
             .warmupTime(EACH)
@@ -42,11 +53,19 @@ final class Parts {
                 "-XX:+UseSerialGC")
             .build();
     try {
-      var scores = new Runner(options).run().stream().map(Parts::score).toList();
-      scores.forEach(score ->
-          progress.accept(
-              "  %-60s %,.1f %s".formatted(score.title(), score.value(), score.unit())));
-      return scores;
+      var results = new Runner(options).run();
+      for (var result : results) {
+        var score = score(result);
+        var allocated = result.getSecondaryResults().get(ALLOCATED);
+        progress.accept(
+            "  %-60s %,.1f %s, %,.0f B/op"
+                .formatted(
+                    score.title(),
+                    score.value(),
+                    score.unit(),
+                    allocated == null ? Double.NaN : allocated.getScore()));
+      }
+      return results.stream().map(Parts::score).toList();
     } catch (RunnerException e) {
       throw new IllegalStateException("the micro-benchmarks could not run", e);
     }

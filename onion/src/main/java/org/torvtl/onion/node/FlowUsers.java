@@ -11,7 +11,7 @@ import java.util.Map;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.host.socket.UdpSocketUsers;
-import org.torvtl.onion.Flow;
+import org.torvtl.onion.FlowKey;
 import org.torvtl.onion.RouterHandler;
 import org.torvtl.wire.Ipv4Packet;
 
@@ -49,7 +49,7 @@ final class FlowUsers implements AutoCloseable {
     return new FlowUsers(log, datagrams);
   }
 
-  int of(Flow flow, long nowNanos) {
+  int of(FlowKey flow, long nowNanos) {
     return switch (flow.protocol()) {
       case Ipv4Packet.PROTOCOL_UDP ->
           datagrams == null

@@ -272,7 +272,7 @@ public final class ProxyNode implements AutoCloseable {
   private final class FromHost implements Link.Receiver {
     @Override
     public void frame(ByteBuf frame) {
-      proxy.packet(frame, System.nanoTime());
+      proxy.receiveFromHost(frame, System.nanoTime());
     }
 
     @Override

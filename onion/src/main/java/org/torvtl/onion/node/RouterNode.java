@@ -16,7 +16,7 @@ import org.torvtl.host.net.NetworkInterface;
 import org.torvtl.link.Link;
 import org.torvtl.link.linux.RawIpLink;
 import org.torvtl.onion.Endpoint;
-import org.torvtl.onion.Flow;
+import org.torvtl.onion.FlowKey;
 import org.torvtl.onion.Router;
 import org.torvtl.onion.RouterConfig;
 import org.torvtl.onion.RouterHandler;
@@ -159,7 +159,7 @@ public final class RouterNode implements AutoCloseable {
     }
 
     @Override
-    public int userOf(Flow flow) {
+    public int userOf(FlowKey flow) {
       return users == null ? UNKNOWN_USER : users.of(flow, System.nanoTime());
     }
 
@@ -202,7 +202,7 @@ public final class RouterNode implements AutoCloseable {
   private final class FromWorld implements Link.Receiver {
     @Override
     public void frame(ByteBuf frame) {
-      router.world(frame, System.nanoTime());
+      router.receiveFromWorld(frame, System.nanoTime());
     }
 
     @Override

@@ -6,8 +6,8 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 
 /**
- * The bytes of a stream: what stands at a position follows from the position, so that whoever sees
- * bytes and knows where they belong can tell whether they are right.
+ * The bytes of a stream: what stands at a position follows from the position, so that a reader who
+ * sees bytes and knows where they belong can tell whether they are right.
  */
 final class StreamBytes {
   /** The longest stream in which no stretch comes twice. */

@@ -75,7 +75,7 @@ final class Wire {
     source = sender;
   }
 
-  /** Whether it has a say in how large packets are, so that whoever sends must cut them. */
+  /** Whether it has a say in how large packets are, so that a sender must cut them. */
   boolean isNarrow() {
     return shape.mostBytes() != Integer.MAX_VALUE;
   }

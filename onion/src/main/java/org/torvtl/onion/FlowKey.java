@@ -6,7 +6,7 @@ import org.torvtl.wire.Icmpv4Message;
 import org.torvtl.wire.Ipv4Packet;
 
 /**
- * The packets that belong together, as the host sees them.
+ * What the packets of a flow have in common, as the host sees them.
  *
  * @param protocol IP protocol number
  * @param source the host's address
@@ -14,7 +14,8 @@ import org.torvtl.wire.Ipv4Packet;
  * @param destination the far address
  * @param destinationPort its UDP or TCP port; 0 for all else
  */
-public record Flow(int protocol, int source, int sourcePort, int destination, int destinationPort) {
+public record FlowKey(
+    int protocol, int source, int sourcePort, int destination, int destinationPort) {
   private static final int PORTS_LENGTH = 4;
 
   /**
@@ -23,7 +24,7 @@ public record Flow(int protocol, int source, int sourcePort, int destination, in
    * @param packet without a defect
    * @param buf what {@code packet} is laid over
    */
-  static Flow of(Ipv4Packet packet, ByteBuf buf) {
+  static FlowKey of(Ipv4Packet packet, ByteBuf buf) {
     int protocol = packet.protocol();
     int sourcePort = 0;
     int destinationPort = 0;
@@ -39,7 +40,8 @@ public record Flow(int protocol, int source, int sourcePort, int destination, in
         default -> {}
       }
     }
-    return new Flow(protocol, packet.source(), sourcePort, packet.destination(), destinationPort);
+    return new FlowKey(
+        protocol, packet.source(), sourcePort, packet.destination(), destinationPort);
   }
 
   /**
