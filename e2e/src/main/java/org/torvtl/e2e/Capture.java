@@ -34,13 +34,14 @@ public final class Capture implements Closeable {
   private static final int LINK_TYPE = 20, CAPTURED_LENGTH = 8;
   private static final int LINKTYPE_ETHERNET = 1, LINKTYPE_LINUX_SLL2 = 276;
 
-  /** A datagram to this loopback port marks the end of a capture of all interfaces. */
-  private static final int END_MARK_PORT = 61_009;
+  /** Datagrams to loopback ports from this one on mark how far a capture of all interfaces is. */
+  private static final int FIRST_MARK_PORT = 61_009, LAST_MARK_PORT = 61_999;
 
   private final Machine machine;
   private final RunningCommand tcpdump;
   private final Path file;
   private final boolean seesLoopback;
+  private int nextMarkPort = FIRST_MARK_PORT;
 
   private Capture(Machine machine, RunningCommand tcpdump, Path file, boolean seesLoopback) {
     this.machine = machine;
@@ -91,25 +92,50 @@ public final class Capture implements Closeable {
   }
 
   /**
+   * Gives all that was captured until now, in order; the capture goes on.
+   *
+   * @throws IllegalStateException if the kernel dropped some of it
+   */
+  public List<CapturedPacket> soFar() throws IOException, InterruptedException {
+    catchUp();
+    requireNoGaps(statistics());
+    return readWithoutMarks();
+  }
+
+  /**
    * Ends the capture and gives all of it, in order.
    *
    * @throws IllegalStateException if the kernel dropped some of it
    */
   public List<CapturedPacket> end() throws IOException, InterruptedException {
+    catchUp();
+    Signal.INT.to(Machine.processOf(tcpdump));
+    var result = tcpdump.await(DEADLINE).orThrow();
+    requireNoGaps(allStatistics(result.err()).getLast());
+    return readWithoutMarks();
+  }
+
+  private void catchUp() throws IOException, InterruptedException {
     if (seesLoopback) {
-      machine.script("echo end >/dev/udp/127.0.0.1/" + END_MARK_PORT);
+      int port = nextMarkPort++;
+      if (port > LAST_MARK_PORT) {
+        throw new IllegalStateException("too many marks in one capture");
+      }
+      machine.script("echo mark >/dev/udp/127.0.0.1/" + port);
       Waiting.until(
-          "the capture to catch up", DEADLINE, () -> read().stream().anyMatch(Capture::isEndMark));
+          "the capture to catch up",
+          DEADLINE,
+          () -> read().stream().anyMatch(packet -> isMark(packet, port, port)));
     } else {
       long received = statistics().received();
       Waiting.until("the capture to catch up", DEADLINE, () -> statistics().captured() >= received);
     }
-    Signal.INT.to(Machine.processOf(tcpdump));
-    var result = tcpdump.await(DEADLINE).orThrow();
-    if (allStatistics(result.err()).getLast().dropped() != 0) {
-      throw new IllegalStateException("the capture has gaps: " + result);
+  }
+
+  private static void requireNoGaps(Statistics statistics) {
+    if (statistics.dropped() != 0) {
+      throw new IllegalStateException("the capture has gaps: " + statistics);
     }
-    return read().stream().filter(packet -> !isEndMark(packet)).toList();
   }
 
   /** What tcpdump wrote to the file, what the kernel has for it with that, and what it lost. */
@@ -135,12 +161,20 @@ public final class Capture implements Closeable {
         .toList();
   }
 
-  /** The mark itself, and the kernel's answer that nobody listens there. */
-  private static boolean isEndMark(CapturedPacket packet) {
+  /** A mark itself, and the kernel's answer that nobody listens there. */
+  private static boolean isMark(CapturedPacket packet, int firstPort, int lastPort) {
     return packet.source().equals("127.0.0.1")
         && packet.destination().equals("127.0.0.1")
-        && ((packet.protocol() == CapturedPacket.UDP && packet.destinationPort() == END_MARK_PORT)
+        && ((packet.protocol() == CapturedPacket.UDP
+                && packet.destinationPort() >= firstPort
+                && packet.destinationPort() <= lastPort)
             || packet.protocol() == CapturedPacket.ICMP);
+  }
+
+  private List<CapturedPacket> readWithoutMarks() throws IOException {
+    return read().stream()
+        .filter(packet -> !isMark(packet, FIRST_MARK_PORT, LAST_MARK_PORT))
+        .toList();
   }
 
   private List<CapturedPacket> read() throws IOException {

@@ -25,7 +25,7 @@ class LeakTest {
   @Test
   void notOnePacketOfAGuestWasOutsideTor() throws Exception {
     useTheNetworkInEveryWay(testbed.guest());
-    var evidence = testbed.judge();
+    var evidence = testbed.evidence();
 
     assertThat(evidence.cable())
         .as("Tor's own traffic is in the capture of the cable")

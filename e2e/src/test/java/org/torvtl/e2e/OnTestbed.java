@@ -14,8 +14,9 @@ import org.junit.jupiter.api.extension.ParameterResolver;
 import org.junit.jupiter.api.extension.TestExecutionExceptionHandler;
 
 /**
- * The tests of this class take a {@link Testbed}: the one of the whole run, built when first asked
- * for. If one fails, the testbed's logs are printed.
+ * The tests of this class take a {@link Testbed}: the one of this JVM, built when first asked for
+ * and shared with every other such class that the JVM runs. If one fails, the testbed's logs are
+ * printed.
  */
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)
@@ -51,12 +52,14 @@ import org.junit.jupiter.api.extension.TestExecutionExceptionHandler;
     }
   }
 
-  /** Builds, hands out, and at the end of the run closes the testbed. */
+  /** Builds, hands out, and at the end of the JVM's last class closes the testbed. */
   final class Extension implements ParameterResolver, TestExecutionExceptionHandler {
     private static Outcome outcome(ExtensionContext context) {
       return context
-          .getRoot()
-          .getStore(ExtensionContext.Namespace.create(OnTestbed.class))
+          // Surefire launches each class by itself where it has several JVMs, in one session.
+          .getStore(
+              ExtensionContext.StoreScope.LAUNCHER_SESSION,
+              ExtensionContext.Namespace.create(OnTestbed.class))
           .computeIfAbsent("testbed", key -> Outcome.build(), Outcome.class);
     }
 
