@@ -262,6 +262,8 @@ class HostIsolationTest {
             System.getProperty("java.home") + "/bin/java",
             "--enable-native-access=ALL-UNNAMED",
             "-XX:-UsePerfData",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
             "-cp",
             Machine.PROJECT + "/e2e/target/classes",
             HostProbe.class.getName(),
