@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-.PHONY: help setup build demo onion-demo test simulate fuzz bench soak tap1 format clean
+.PHONY: help setup build demo onion-demo check test test-long simulate fuzz bench soak tap1 format clean
 .DEFAULT_GOAL := help
 
 MODULES := fuzz wire ip tcp host link stack egress tor onion gateway lab cli
@@ -22,9 +22,16 @@ demo: $(BUILT) ## a guest reaches a web server through a private Tor network (as
 onion-demo: $(BUILT) ## routers of an onion network come up, and carry a ping into a world of namespaces (as root)
 	@./torvtl onion demo
 
-test: ## run all tests, unit and end to end, and count them (as root)
+check: needed ## while working: format, static checks and unit tests, in under three minutes
+	@exec ./scripts/check
+
+test: ## run all tests, unit and end to end, and count them, in ten minutes (as root)
 	@./scripts/setup --quiet
 	@./scripts/test
+
+test-long: ## what takes longer, or one PART of it: seeds, fuzz, unit, e2e (as root)
+	@./scripts/setup --quiet
+	@exec ./scripts/test-long $(PART)
 
 simulate: needed ## run the TCP engine in simulated time: SEEDS=n of them (default 100000) from FIRST=1; SEED=n shows one
 	@exec ./scripts/simulate $(if $(SEED),seed $(SEED),seeds $(or $(SEEDS),100000) $(or $(FIRST),1))

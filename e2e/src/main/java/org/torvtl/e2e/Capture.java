@@ -5,10 +5,11 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Files;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Pattern;
@@ -34,13 +35,21 @@ public final class Capture implements Closeable {
   private static final int LINK_TYPE = 20, CAPTURED_LENGTH = 8;
   private static final int LINKTYPE_ETHERNET = 1, LINKTYPE_LINUX_SLL2 = 276;
 
-  /** A datagram to this loopback port marks the end of a capture of all interfaces. */
-  private static final int END_MARK_PORT = 61_009;
+  /** Datagrams to loopback ports from this one on mark how far a capture of all interfaces is. */
+  private static final int FIRST_MARK_PORT = 61_009, LAST_MARK_PORT = 61_999;
 
   private final Machine machine;
   private final RunningCommand tcpdump;
   private final Path file;
   private final boolean seesLoopback;
+  private int nextMarkPort = FIRST_MARK_PORT;
+
+  /** What was read of the file, up to {@link #at}. */
+  private final List<CapturedPacket> packets = new ArrayList<>();
+
+  private long at;
+  private ByteOrder byteOrder = ByteOrder.BIG_ENDIAN;
+  private int linkType;
 
   private Capture(Machine machine, RunningCommand tcpdump, Path file, boolean seesLoopback) {
     this.machine = machine;
@@ -91,25 +100,50 @@ public final class Capture implements Closeable {
   }
 
   /**
+   * Gives all that was captured until now, in order; the capture goes on.
+   *
+   * @throws IllegalStateException if the kernel dropped some of it
+   */
+  public List<CapturedPacket> soFar() throws IOException, InterruptedException {
+    catchUp();
+    requireNoGaps(statistics());
+    return readWithoutMarks();
+  }
+
+  /**
    * Ends the capture and gives all of it, in order.
    *
    * @throws IllegalStateException if the kernel dropped some of it
    */
   public List<CapturedPacket> end() throws IOException, InterruptedException {
+    catchUp();
+    Signal.INT.to(Machine.processOf(tcpdump));
+    var result = tcpdump.await(DEADLINE).orThrow();
+    requireNoGaps(allStatistics(result.err()).getLast());
+    return readWithoutMarks();
+  }
+
+  private void catchUp() throws IOException, InterruptedException {
     if (seesLoopback) {
-      machine.script("echo end >/dev/udp/127.0.0.1/" + END_MARK_PORT);
+      int port = nextMarkPort++;
+      if (port > LAST_MARK_PORT) {
+        throw new IllegalStateException("too many marks in one capture");
+      }
+      machine.script("echo mark >/dev/udp/127.0.0.1/" + port);
       Waiting.until(
-          "the capture to catch up", DEADLINE, () -> read().stream().anyMatch(Capture::isEndMark));
+          "the capture to catch up",
+          DEADLINE,
+          () -> read().stream().anyMatch(packet -> isMark(packet, port)));
     } else {
       long received = statistics().received();
       Waiting.until("the capture to catch up", DEADLINE, () -> statistics().captured() >= received);
     }
-    Signal.INT.to(Machine.processOf(tcpdump));
-    var result = tcpdump.await(DEADLINE).orThrow();
-    if (allStatistics(result.err()).getLast().dropped() != 0) {
-      throw new IllegalStateException("the capture has gaps: " + result);
+  }
+
+  private static void requireNoGaps(Statistics statistics) {
+    if (statistics.dropped() != 0) {
+      throw new IllegalStateException("the capture has gaps: " + statistics);
     }
-    return read().stream().filter(packet -> !isEndMark(packet)).toList();
   }
 
   /** What tcpdump wrote to the file, what the kernel has for it with that, and what it lost. */
@@ -135,33 +169,69 @@ public final class Capture implements Closeable {
         .toList();
   }
 
-  /** The mark itself, and the kernel's answer that nobody listens there. */
-  private static boolean isEndMark(CapturedPacket packet) {
+  /** A mark itself, and the kernel's answer that nobody listens there. */
+  private static boolean isOfAMark(CapturedPacket packet) {
     return packet.source().equals("127.0.0.1")
         && packet.destination().equals("127.0.0.1")
-        && ((packet.protocol() == CapturedPacket.UDP && packet.destinationPort() == END_MARK_PORT)
+        && ((packet.protocol() == CapturedPacket.UDP
+                && packet.destinationPort() >= FIRST_MARK_PORT
+                && packet.destinationPort() <= LAST_MARK_PORT)
             || packet.protocol() == CapturedPacket.ICMP);
   }
 
+  private static boolean isMark(CapturedPacket packet, int port) {
+    return packet.protocol() == CapturedPacket.UDP
+        && packet.destination().equals("127.0.0.1")
+        && packet.destinationPort() == port;
+  }
+
+  private List<CapturedPacket> readWithoutMarks() throws IOException {
+    return read().stream().filter(packet -> !isOfAMark(packet)).toList();
+  }
+
+  /** All that is in the file by now; what was read before is not read again. */
   private List<CapturedPacket> read() throws IOException {
-    var data = ByteBuffer.wrap(Files.readAllBytes(file));
-    if (data.getInt(0) != MICROSECONDS_MAGIC) {
-      data.order(ByteOrder.LITTLE_ENDIAN);
-    }
-    if (data.getInt(0) != MICROSECONDS_MAGIC) {
-      throw new IOException(file + " is no capture in libpcap's format");
-    }
-    int linkType = data.getInt(LINK_TYPE) & 0x0FFF_FFFF;
-    var packets = new ArrayList<CapturedPacket>();
-    int at = FILE_HEADER;
-    // The last packet may still be on its way to the file.
-    while (at + PACKET_HEADER <= data.limit()
-        && at + PACKET_HEADER + data.getInt(at + CAPTURED_LENGTH) <= data.limit()) {
-      int length = data.getInt(at + CAPTURED_LENGTH);
-      packets.add(parse(linkType, data.slice(at + PACKET_HEADER, length)));
-      at += PACKET_HEADER + length;
+    try (var channel = FileChannel.open(file)) {
+      if (channel.size() < FILE_HEADER) {
+        return packets;
+      }
+      if (at == 0) {
+        readFileHeader(ByteBuffer.wrap(bytesOf(channel, FILE_HEADER)));
+      }
+      channel.position(at);
+      var data = ByteBuffer.wrap(bytesOf(channel, Math.toIntExact(channel.size() - at)));
+      data.order(byteOrder);
+      int next = 0;
+      // The last packet may still be on its way to the file.
+      while (next + PACKET_HEADER <= data.limit()
+          && next + PACKET_HEADER + data.getInt(next + CAPTURED_LENGTH) <= data.limit()) {
+        int length = data.getInt(next + CAPTURED_LENGTH);
+        packets.add(parse(linkType, data.slice(next + PACKET_HEADER, length)));
+        next += PACKET_HEADER + length;
+      }
+      at += next;
     }
     return packets;
+  }
+
+  private static byte[] bytesOf(FileChannel channel, int count) throws IOException {
+    var buffer = ByteBuffer.allocate(count);
+    while (buffer.hasRemaining() && channel.read(buffer) >= 0) {
+      // Reads on.
+    }
+    return Arrays.copyOf(buffer.array(), buffer.position());
+  }
+
+  private void readFileHeader(ByteBuffer header) throws IOException {
+    if (header.getInt(0) != MICROSECONDS_MAGIC) {
+      header.order(ByteOrder.LITTLE_ENDIAN);
+    }
+    if (header.getInt(0) != MICROSECONDS_MAGIC) {
+      throw new IOException(file + " is no capture in libpcap's format");
+    }
+    byteOrder = header.order();
+    linkType = header.getInt(LINK_TYPE) & 0x0FFF_FFFF;
+    at = FILE_HEADER;
   }
 
   /** A slice is in network byte order whatever the order of its parent. */

@@ -25,6 +25,8 @@ public final class FrameInjector {
         System.getProperty("java.home") + "/bin/java",
         "--enable-native-access=ALL-UNNAMED",
         "-XX:-UsePerfData",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
         "-cp",
         project + "/e2e/target/classes",
         FrameInjector.class.getName(),

@@ -11,7 +11,7 @@ import java.util.stream.Collectors;
 
 /**
  * A {@link Machine} with a private Tor network, gateways to it and their guests; and, from before
- * the first guest until {@link #judge}, a capture of its network.
+ * the first guest on, a capture of its network.
  */
 public final class Testbed implements Closeable {
   private final Machine machine;
@@ -206,11 +206,11 @@ public final class Testbed implements Closeable {
   public record Evidence(
       List<CapturedPacket> everything, List<CapturedPacket> cable, LeakDetector detector) {}
 
-  /** Ends the captures. */
-  public Evidence judge() throws IOException, InterruptedException {
+  /** What was captured until now. */
+  public Evidence evidence() throws IOException, InterruptedException {
     noteTorPorts();
-    var all = everything.end();
-    return new Evidence(all, cable.end(), detector());
+    var all = everything.soFar();
+    return new Evidence(all, cable.soFar(), detector());
   }
 
   private LeakDetector detector() throws IOException, InterruptedException {

@@ -11,9 +11,9 @@
  *
  * <p>On the machine of the {@link org.torvtl.e2e.Testbed}, {@code torvtl lab up} makes the private
  * Tor network and {@code torvtl run} the gateways; a guest is one more network namespace, whose
- * only interface is moved there from the gateway. The testbed is made once and shared by all test
- * classes, since a Tor network takes a while to form; {@code LeakTest} runs last and judges what a
- * {@link org.torvtl.e2e.Capture} of all of it has seen.
+ * only interface is moved there from the gateway. The testbed is made once in each JVM and shared
+ * by the test classes there, since a Tor network takes a while to form; after each class it is
+ * judged what a {@link org.torvtl.e2e.Capture} of all of it has seen.
  *
  * <p>A command that hangs is ended at its deadline. When a test fails, what torvtl and tor logged
  * is printed with it.

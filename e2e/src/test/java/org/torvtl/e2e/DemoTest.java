@@ -14,6 +14,7 @@ import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -69,7 +70,9 @@ class DemoTest {
     }
   }
 
+  /** In the time a reader waits. */
   @Test
+  @Tag("alone")
   void ofTheOnionShowsAllThreeStagesOnOneScreenAndLeavesNothing() throws Exception {
     var before = machine.traces();
     var result = machine.start(make("onion-demo")).await(DEADLINE);

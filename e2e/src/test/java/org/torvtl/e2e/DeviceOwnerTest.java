@@ -9,6 +9,8 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -17,6 +19,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * Another user of the host attaches to no TAP and no TUN of torvtl's, to be the guests' gateway or
  * a queue of it. {@code /dev/net/tun} is everybody's here, as on most systems.
  */
+@Execution(ExecutionMode.CONCURRENT)
 class DeviceOwnerTest {
   private static final Duration DEADLINE = Duration.ofSeconds(60);
   private static final String THIEF = "61234", GUEST = "61235";

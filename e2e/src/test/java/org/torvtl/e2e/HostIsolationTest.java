@@ -11,6 +11,8 @@ import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -23,6 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * <p>The host is as careless as can be: it forwards, filters no source address, answers broadcast
  * pings, and answers ARP for all of its addresses on every interface.
  */
+@Execution(ExecutionMode.CONCURRENT)
 class HostIsolationTest {
   private static final Duration DEADLINE = Duration.ofSeconds(40);
   private static final String[] PROXY = {"-a", "127.0.0.1", "-p", "9055"};
@@ -259,6 +262,8 @@ class HostIsolationTest {
             System.getProperty("java.home") + "/bin/java",
             "--enable-native-access=ALL-UNNAMED",
             "-XX:-UsePerfData",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
             "-cp",
             Machine.PROJECT + "/e2e/target/classes",
             HostProbe.class.getName(),

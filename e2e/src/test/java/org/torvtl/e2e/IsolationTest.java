@@ -155,8 +155,9 @@ class IsolationTest {
             .script(
                 """
                 cookie=$(od -An -v -tx1 "/run/torvtl/lab-$1/nodes/client/control_auth_cookie" | tr -d ' \\n')
-                printf 'AUTHENTICATE %s\\r\\nGETINFO circuit-status\\r\\nQUIT\\r\\n' "$cookie" |
-                  nc -q 5 127.0.0.1 "$2" | tr -d '\\r'
+                exec 3<>/dev/tcp/127.0.0.1/"$2"
+                printf 'AUTHENTICATE %s\\r\\nGETINFO circuit-status\\r\\nQUIT\\r\\n' "$cookie" >&3
+                timeout 10 cat <&3 | tr -d '\\r'
                 """,
                 testbed.lab().name(), Integer.toString(PrivateLab.CONTROL_PORT))
             .out();

@@ -4,15 +4,13 @@ package org.torvtl.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
-import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 
 /**
- * In all that the other tests did, and in what this one adds, not one packet of a guest has been
- * outside Tor. That the detector would see one: {@link LeakDetectorTest}.
+ * Not one packet of a guest that uses the network in every way is outside Tor. What other tests do
+ * is judged alike, by {@link OnTestbed}. That the detector would see one: {@link LeakDetectorTest}.
  */
 @OnTestbed
-@Order(Integer.MAX_VALUE)
 class LeakTest {
   private static final Duration DEADLINE = Duration.ofSeconds(40);
 
@@ -25,7 +23,7 @@ class LeakTest {
   @Test
   void notOnePacketOfAGuestWasOutsideTor() throws Exception {
     useTheNetworkInEveryWay(testbed.guest());
-    var evidence = testbed.judge();
+    var evidence = testbed.evidence();
 
     assertThat(evidence.cable())
         .as("Tor's own traffic is in the capture of the cable")

@@ -9,11 +9,14 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What torvtl refuses to use and why, and what {@code torvtl doctor} says; no Tor is needed. */
+@Execution(ExecutionMode.CONCURRENT)
 class LinkChoiceTest {
   private static final Duration DEADLINE = Duration.ofSeconds(30);
   private static final String[] PROXY = {"-a", "127.0.0.1", "-p", "9055"};

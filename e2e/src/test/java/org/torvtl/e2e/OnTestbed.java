@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.e2e;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.io.IOException;
 import java.lang.annotation.ElementType;
 import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ParameterContext;
@@ -14,8 +17,9 @@ import org.junit.jupiter.api.extension.ParameterResolver;
 import org.junit.jupiter.api.extension.TestExecutionExceptionHandler;
 
 /**
- * The tests of this class take a {@link Testbed}: the one of the whole run, built when first asked
- * for. If one fails, the testbed's logs are printed.
+ * The tests of this class take a {@link Testbed}: the one of this JVM, built when first asked for
+ * and shared with every other such class that the JVM runs. If one fails, the testbed's logs are
+ * printed. After the last one of a class, not one packet of a guest may have been outside Tor.
  */
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)
@@ -51,12 +55,15 @@ import org.junit.jupiter.api.extension.TestExecutionExceptionHandler;
     }
   }
 
-  /** Builds, hands out, and at the end of the run closes the testbed. */
-  final class Extension implements ParameterResolver, TestExecutionExceptionHandler {
+  /** Builds, hands out, and at the end of the JVM's last class closes the testbed. */
+  final class Extension
+      implements ParameterResolver, TestExecutionExceptionHandler, AfterAllCallback {
     private static Outcome outcome(ExtensionContext context) {
       return context
-          .getRoot()
-          .getStore(ExtensionContext.Namespace.create(OnTestbed.class))
+          // Surefire launches each class by itself where it has several JVMs, in one session.
+          .getStore(
+              ExtensionContext.StoreScope.LAUNCHER_SESSION,
+              ExtensionContext.Namespace.create(OnTestbed.class))
           .computeIfAbsent("testbed", key -> Outcome.build(), Outcome.class);
     }
 
@@ -68,6 +75,16 @@ import org.junit.jupiter.api.extension.TestExecutionExceptionHandler;
     @Override
     public Testbed resolveParameter(ParameterContext parameter, ExtensionContext context) {
       return outcome(context).get();
+    }
+
+    @Override
+    public void afterAll(ExtensionContext context) throws Exception {
+      var testbed = outcome(context).testbed();
+      if (testbed != null) {
+        var evidence = testbed.evidence();
+        assertThat(evidence.detector().leaks(evidence.everything())).isEmpty();
+        assertThat(evidence.detector().leaks(evidence.cable())).isEmpty();
+      }
     }
 
     @Override

@@ -13,10 +13,13 @@ import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** The onion network, stage 1: how proxy and routers start and end. */
+@Execution(ExecutionMode.CONCURRENT)
 class OnionStartTest {
   private static final Duration SOON = Duration.ofSeconds(10);
   private static final Duration START = Duration.ofMinutes(1);

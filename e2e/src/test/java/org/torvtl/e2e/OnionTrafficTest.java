@@ -10,9 +10,11 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /** The onion network, stage 2: ping into the tunnel's network. */
-@Tag("alone")
+@Execution(ExecutionMode.CONCURRENT)
 class OnionTrafficTest {
   private static final Duration DEADLINE = Duration.ofSeconds(60);
   private static final int LARGEST = 1500 - 28;
@@ -121,6 +123,7 @@ class OnionTrafficTest {
   }
 
   @Test
+  @Tag("alone")
   void aFloodOfParallelPingsLosesNone() throws Exception {
     try (var proxy = OnionProxy.start(machine, "--routers", "3")) {
       // A queue of the kernel may overflow while a busy machine does not run who reads it.

@@ -15,6 +15,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -22,7 +24,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * The onion network, stage 3: a host with eth0 to eth3, behind each a gateway, behind that a world
  * with addresses in 18/8 and 128/8.
  */
-@Tag("alone")
+@Execution(ExecutionMode.CONCURRENT)
 class OnionWorldTest {
   private static final Duration DEADLINE = Duration.ofSeconds(30);
   private static final String FROM = "192.168.200.2";
@@ -272,6 +274,8 @@ class OnionWorldTest {
 
   /** The device's queue was full of one user's datagrams: others lost most of their packets. */
   @Test
+  @Tag("alone")
+  @Execution(ExecutionMode.SAME_THREAD)
   void oneUsersFloodLeavesTheOthersTheirPackets() throws Exception {
     try (var proxy = proxy()) {
       route("up").orThrow();
@@ -307,6 +311,8 @@ class OnionWorldTest {
 
   /** The world answers the port that a flow came from first; another one it does not hear. */
   @Test
+  @Tag("alone")
+  @Execution(ExecutionMode.SAME_THREAD)
   void aUserWhoSendsToEverywhereTakesNoFlowOfAnother() throws Exception {
     var echo =
         "mkfifo /tmp/back; nc -n -u -l 128.30.2.155 5555 </tmp/back | sed -u 's/^/echo of /' >/tmp/back";

@@ -14,6 +14,8 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -23,6 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * packets, while the gateway runs and after it was killed. What is led into the TUN gets no answer
  * here: in Tor's place is a program that takes connections.
  */
+@Execution(ExecutionMode.CONCURRENT)
 class TunRouteLeakTest {
   private static final Duration DEADLINE = Duration.ofSeconds(60);
   private static final String SERVER = "203.0.113.80";

@@ -15,6 +15,9 @@ public final class Draws {
   /** Runs a test with the input of this seed alone, as a failure says. */
   private static final String SEED = "torvtl.seed";
 
+  /** How many times as many runs as a test asks for; {@code make test-long} sets it. */
+  private static final int TIMES = Integer.getInteger("torvtl.times", 1);
+
   private static final int EDGE_IN = 8;
   private static final int[] EDGES = {0, 1, -1, Integer.MIN_VALUE, Integer.MAX_VALUE};
 
@@ -31,7 +34,8 @@ public final class Draws {
   }
 
   /**
-   * Runs a test with the input of so many seeds, new ones each time.
+   * Runs a test with the input of so many seeds, new ones each time; or of a multiple, by the
+   * property {@code torvtl.times}.
    *
    * @throws AssertionError that names the seed of the run that failed
    */
@@ -42,7 +46,7 @@ public final class Draws {
       return;
     }
     var seeds = new SplittableRandom();
-    for (int i = 0; i < runs; i++) {
+    for (int i = 0; i < runs * TIMES; i++) {
       once(seeds.nextLong(), run);
     }
   }

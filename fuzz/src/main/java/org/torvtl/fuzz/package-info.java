@@ -6,9 +6,10 @@
  * fails if anything is wrong with the input's reading. Its corpus is the folder {@code
  * src/test/fuzz/TARGET} of the module, an input in each file.
  *
- * <p>A module's {@code FuzzTest} names its targets and has each of them replayed, then fuzzed for a
- * moment, in a process of its own. {@code make fuzz} fuzzes all of them for longer; both give
- * Jazzer the arguments in {@code scripts/jazzer.args}.
+ * <p>A module's {@code FuzzTest} names its targets and has each of them take its corpus and inputs
+ * made from it; Jazzer itself, in a process of its own, is what {@code make test-long} adds. {@code
+ * make fuzz} fuzzes all of them for longer; both give Jazzer the arguments in {@code
+ * scripts/jazzer.args}.
  */
 @NullMarked
 package org.torvtl.fuzz;

@@ -22,6 +22,7 @@ import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -31,6 +32,7 @@ import org.torvtl.tor.process.SupervisedTor;
 
 /** With real tor, in namespaces of its own. Needs root. */
 @Timeout(150)
+@Tag("slow")
 class PrivateTorNetworkTest {
   private final String name =
       "t"

@@ -8,10 +8,12 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.torvtl.bench.load.Workload;
 
 /** The benchmark itself works: everything is measured once, in tiny sizes. */
+@Tag("slow")
 class ComparisonTest {
   private static final int HELD = 50;
 

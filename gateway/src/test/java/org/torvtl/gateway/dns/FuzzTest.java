@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.gateway.dns;
 
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.torvtl.fuzz.FuzzTarget;
 
-/** Every fuzz target, for a moment. For longer there is {@code make fuzz}. */
+/**
+ * Every fuzz target, with its corpus and what is near it; Jazzer for a moment, or {@code make
+ * fuzz}.
+ */
 class FuzzTest {
-  private static final int SECONDS = 2;
+  private static final int CHANGED_INPUTS = 2000, SECONDS = 10;
 
-  @ParameterizedTest
-  @ValueSource(classes = DnsQueryFuzz.class)
-  void holds(Class<?> target) throws Exception {
-    FuzzTarget.assertHolds(target, SECONDS);
+  @Test
+  void holds() throws Exception {
+    FuzzTarget.assertHolds(DnsQueryFuzz.class, CHANGED_INPUTS);
+  }
+
+  @Test
+  @Tag("long")
+  void holdsWhenFuzzed() throws Exception {
+    FuzzTarget.assertHoldsWhenFuzzed(DnsQueryFuzz.class, SECONDS);
   }
 }

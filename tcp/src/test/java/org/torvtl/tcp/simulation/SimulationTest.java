@@ -7,9 +7,12 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** Many runs of the {@link Simulation}, each from a seed of its own; as {@code make simulate}. */
+/**
+ * Runs of the {@link Simulation}, each from a seed of its own; millions of them are {@code make
+ * test-long PART=seeds}.
+ */
 class SimulationTest {
-  private static final int SEEDS = 20_000;
+  private static final int SEEDS = 5_000;
   private static final long LIMIT_MILLIS = 600_000;
 
   @Test
