@@ -12,6 +12,8 @@ import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.e2e.WorstPacket;
+import org.torvtl.egress.Answer;
+import org.torvtl.egress.IsolationKey;
 import org.torvtl.gateway.dns.DnsClient;
 import org.torvtl.gateway.dns.DnsCounters;
 import org.torvtl.gateway.dns.DnsLimits;
@@ -177,12 +179,12 @@ final class StackWorld implements AutoCloseable {
   /** Asks nobody: lookups stay under way. */
   private final class NoResolver implements NameResolver {
     @Override
-    public Future<InetAddress> resolve(String isolationKey, String name) {
+    public Future<Answer> resolve(IsolationKey isolation, String name) {
       return executor.newPromise();
     }
 
     @Override
-    public Future<String> resolvePtr(String isolationKey, InetAddress address) {
+    public Future<Answer> resolvePtr(IsolationKey isolation, InetAddress address) {
       return executor.newPromise();
     }
   }
@@ -232,7 +234,7 @@ final class StackWorld implements AutoCloseable {
       dns.answer(
           new DnsClient(
               flow.guest(),
-              MacAddress.toString(flow.guest()),
+              new IsolationKey(MacAddress.toString(flow.guest())),
               flow.guest(),
               flow.guestAddress(),
               flow.guestPort(),

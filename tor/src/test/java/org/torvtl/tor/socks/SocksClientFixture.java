@@ -27,10 +27,10 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.Parameter;
-import org.torvtl.tor.socks.ScriptedProxy.Conversation;
 import org.torvtl.egress.Destination;
-import org.torvtl.egress.socket.ReadSizes;
 import org.torvtl.egress.socket.LastingEpollIoHandler;
+import org.torvtl.egress.socket.ReadSizes;
+import org.torvtl.tor.socks.ScriptedProxy.Conversation;
 
 /**
  * A client and a scripted proxy: over TCP on both of Netty's transports, and over a Unix socket.
