@@ -17,7 +17,8 @@ final class ControlConnections {
    */
   private record Ends(long guest, int guestAddress, int address) implements Comparable<Ends> {
     static Ends of(GuestConnection connection) {
-      return new Ends(connection.guest(), connection.guestAddress(), connection.address());
+      return new Ends(
+          connection.guest(), connection.tuple().guestAddress(), connection.tuple().address());
     }
 
     /** Any order. A guest can choose addresses that hash alike; a map compares their keys then. */

@@ -89,7 +89,7 @@ final class FarEndWait {
   }
 
   private boolean isUploadPort() {
-    return context.config().uploadPorts().contains(guest.port());
+    return context.config().uploadPorts().contains(guest.tuple().port());
   }
 
   /** Whether the flow is an upload and nothing was cut off that the guest could miss. */

@@ -87,7 +87,7 @@ final class Flow implements ConnectionHandler, StreamHandler {
     this.guest = guest;
     this.context = context;
     this.counters = context.counters();
-    this.dialogue = new Dialogue(guest.port());
+    this.dialogue = new Dialogue(guest.tuple().port());
     this.log = new FlowLog(guest, dialogue, counters, context.now());
   }
 
@@ -101,7 +101,7 @@ final class Flow implements ConnectionHandler, StreamHandler {
             .egress()
             .connect(
                 context.loop(),
-                Destination.ofIpv4(guest.address(), guest.port()),
+                Destination.ofIpv4(guest.tuple().address(), guest.tuple().port()),
                 isolation,
                 // A read may overshoot what the guest's queue has room for by one buffer.
                 new StreamOptions(guest.transmitBytes(), guest.sendCapacityBytes()),

@@ -28,9 +28,9 @@ import org.torvtl.gateway.dns.DnsEvent;
 import org.torvtl.gateway.dns.DnsLimits;
 import org.torvtl.gateway.dns.DnsService;
 import org.torvtl.gateway.dns.NameResolver;
+import org.torvtl.ip.FourTuple;
 import org.torvtl.ip.OwnerRates;
 import org.torvtl.link.Link;
-import org.torvtl.stack.DatagramFlow;
 import org.torvtl.stack.GuestConnection;
 import org.torvtl.stack.Stack;
 import org.torvtl.stack.StackConfig;
@@ -100,6 +100,7 @@ final class Lane implements StackHandler, FlowContext.Owner {
     var secret = new byte[IsnGenerator.SECRET_LENGTH];
     gateway.random().nextBytes(secret);
     this.stack = new Stack(link, config, this, loop.ticker()::nanoTime, this::setAlarm, secret);
+    stack.udpServices().add(DNS_PORT, this::dnsQuery);
   }
 
   /**
@@ -212,10 +213,10 @@ final class Lane implements StackHandler, FlowContext.Owner {
 
   @Override
   public void connection(GuestConnection pending) {
-    if (pending.port() == DNS_PORT) {
+    if (pending.tuple().port() == DNS_PORT) {
       DnsConnection.start(pending, this);
     } else {
-      Flow.start(pending, isolationKey(pending), flows);
+      Flow.start(pending, isolationKey(pending.tuple()), flows);
     }
   }
 
@@ -224,22 +225,10 @@ final class Lane implements StackHandler, FlowContext.Owner {
     return port == DNS_PORT;
   }
 
-  @Override
-  public boolean datagram(DatagramFlow flow, ByteBuf payload) {
-    if (flow.port() != DNS_PORT) {
-      return false;
-    }
+  private void dnsQuery(FourTuple flow, ByteBuf query) {
     dns.answer(
-        new DnsClient(
-            isolation.ownerOf(flow.guest()),
-            isolation.keyOf(
-                new IsolationPolicy.Request(
-                    flow.guest(), flow.guestAddress(), flow.address(), flow.port())),
-            flow.guest(),
-            flow.guestAddress(),
-            flow.guestPort(),
-            false),
-        payload,
+        dnsClient(flow, false),
+        query,
         stack::admitsRequest,
         answer -> {
           try {
@@ -250,7 +239,6 @@ final class Lane implements StackHandler, FlowContext.Owner {
             answer.release();
           }
         });
-    return true;
   }
 
   @Override
@@ -259,22 +247,26 @@ final class Lane implements StackHandler, FlowContext.Owner {
     isolation.forget(guest);
   }
 
-  /** Under which a guest's connection goes out. */
-  private IsolationKey isolationKey(GuestConnection guest) {
+  /** Under which a guest's request goes out. */
+  private IsolationKey isolationKey(FourTuple tuple) {
     return isolation.keyOf(
         new IsolationPolicy.Request(
-            guest.guest(), guest.guestAddress(), guest.address(), guest.port()));
+            tuple.guest(), tuple.guestAddress(), tuple.address(), tuple.port()));
   }
 
   /** Who asks over a connection. */
   DnsClient dnsClient(GuestConnection guest) {
+    return dnsClient(guest.tuple(), true);
+  }
+
+  private DnsClient dnsClient(FourTuple tuple, boolean isStream) {
     return new DnsClient(
-        isolation.ownerOf(guest.guest()),
-        isolationKey(guest),
-        guest.guest(),
-        guest.guestAddress(),
-        guest.guestPort(),
-        true);
+        isolation.ownerOf(tuple.guest()),
+        isolationKey(tuple),
+        tuple.guest(),
+        tuple.guestAddress(),
+        tuple.guestPort(),
+        isStream);
   }
 
   /**

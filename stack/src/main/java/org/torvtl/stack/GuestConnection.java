@@ -3,6 +3,7 @@ package org.torvtl.stack;
 
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.ip.FourTuple;
 import org.torvtl.stack.ConnectionShares.Place;
 import org.torvtl.stack.ConnectionShares.Standing;
 import org.torvtl.tcp.CloseReason;
@@ -11,8 +12,6 @@ import org.torvtl.tcp.ConnectionOwner;
 import org.torvtl.tcp.SegmentTransmitter;
 import org.torvtl.tcp.TcpConnection;
 import org.torvtl.tcp.TcpState;
-import org.torvtl.wire.Ipv4Address;
-import org.torvtl.wire.MacAddress;
 import org.torvtl.wire.TcpHeader;
 import org.torvtl.wire.TcpSegment;
 
@@ -22,56 +21,21 @@ import org.torvtl.wire.TcpSegment;
  * thread.
  */
 public final class GuestConnection implements ConnectionHandler, SegmentTransmitter {
-  /**
-   * What tells connections apart.
-   *
-   * @param guest the guest's MAC address, 0 on a TUN
-   * @param guestAddress the guest's IPv4 address, network byte order
-   * @param address the IPv4 address the guest connects to, network byte order
-   * @param ports the guest's port in the high 16 bits, the other in the low
-   */
-  record Key(long guest, int guestAddress, int address, int ports) implements Comparable<Key> {
-    static Key of(long guest, int guestAddress, int guestPort, int address, int port) {
-      return new Key(guest, guestAddress, address, guestPort << 16 | port);
-    }
-
-    int guestPort() {
-      return ports >>> 16;
-    }
-
-    /** The port the guest connects to. */
-    int port() {
-      return ports & 0xFFFF;
-    }
-
-    /**
-     * Any order. A guest can open connections that all hash alike; because their keys can be
-     * compared, the table then finds one in logarithmic time.
-     */
-    @Override
-    public int compareTo(Key other) {
-      int order = Long.compare(guest, other.guest);
-      order = order != 0 ? order : Integer.compare(guestAddress, other.guestAddress);
-      order = order != 0 ? order : Integer.compare(address, other.address);
-      return order != 0 ? order : Integer.compare(ports, other.ports);
-    }
-  }
-
-  private final TcpTable table;
-  private final Key key;
+  private final ConnectionContext context;
+  private final FourTuple tuple;
   private final ConnectionMemory memory;
   private final TcpConnection tcp;
+  private final ClaimedProgress progress;
   private final int sendCapacityBytes;
   private final Timeout timeout = new Timeout();
   private @Nullable ConnectionHandler handler;
-  private boolean claimFailed;
 
   /** The guest's request; {@code null} once it was answered. */
   private @Nullable HeldSyn syn;
 
   private final Place place;
 
-  /** Where the guest is told that its connection is over; else {@link Key#guest}. */
+  /** Where the guest is told that its connection is over; else the tuple's. */
   private long mac;
 
   private boolean moved;
@@ -80,48 +44,44 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   private boolean likelyDone;
   private boolean evicted;
 
-  GuestConnection(TcpTable table, Key key, TcpSegment synSegment, byte[] syn, long nowNanos) {
-    this.table = table;
-    this.key = key;
+  /**
+   * @param synSegment the guest's request
+   * @param syn its packet's IP header and 8 bytes behind it
+   */
+  GuestConnection(
+      ConnectionContext context,
+      FourTuple tuple,
+      ConnectionContext.Beginning beginning,
+      TcpSegment synSegment,
+      byte[] syn,
+      long nowNanos) {
+    this.context = context;
+    this.tuple = tuple;
     this.syn = new HeldSyn(syn, nowNanos);
     this.receivedNanos = nowNanos;
-    this.mac = key.guest;
-    var config = table.nextConfig(key.guest);
-    this.sendCapacityBytes = config.sendCapacityBytes();
-    this.memory = new ConnectionMemory(table.memory().guest(key.guest), this);
+    this.mac = tuple.guest();
+    this.sendCapacityBytes = beginning.config().sendCapacityBytes();
+    this.memory = new ConnectionMemory(beginning.memory(), this);
     this.tcp =
         TcpConnection.passive(
-            config,
-            table.tcpCounters(),
-            table.initialNumbers(key, nowNanos),
+            beginning.config(),
+            context.counters(),
+            beginning.numbers(),
             synSegment,
             new ConnectionOwner(this, this, memory),
             nowNanos);
-    this.place = table.shares().add(this, nowNanos);
+    this.progress = new ClaimedProgress(tcp);
+    this.place = context.shares().add(this, nowNanos);
+  }
+
+  /** Both ends. */
+  public FourTuple tuple() {
+    return tuple;
   }
 
   /** The guest's MAC address, 0 on a TUN. */
   public long guest() {
-    return key.guest;
-  }
-
-  /** The guest's IPv4 address, network byte order. */
-  public int guestAddress() {
-    return key.guestAddress;
-  }
-
-  public int guestPort() {
-    return key.guestPort();
-  }
-
-  /** The IPv4 address the guest connects to, network byte order. */
-  public int address() {
-    return key.address;
-  }
-
-  /** The port the guest connects to. */
-  public int port() {
-    return key.port();
+    return tuple.guest();
   }
 
   /** Who hears of the connection's events; to be set before it is answered, and once. */
@@ -132,14 +92,14 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
   /** Answers the guest's request: the connection is open. See {@link TcpConnection#accept}. */
   public void accept() {
     syn = null;
-    tcp.accept(table.nowNanos());
+    tcp.accept(context.nowNanos());
     settle();
   }
 
   /** Answers the guest's request: the port is closed. See {@link TcpConnection#refuse}. */
   public void refuse() {
     syn = null;
-    tcp.refuse(table.nowNanos());
+    tcp.refuse(context.nowNanos());
     settle();
   }
 
@@ -154,11 +114,8 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     if (held == null || tcp.state() != TcpState.HELD) {
       return;
     }
-    table
-        .icmp()
-        .unreachable(
-            key.guest, key.guestAddress, key.address, held.quote(), code, table.nowNanos());
-    table.unreachable(key, held);
+    context.icmp().unreachable(tuple, held.quote(), code, context.nowNanos());
+    context.table().unreachable(tuple, held);
     syn = null;
     tcp.drop();
     settle();
@@ -166,25 +123,25 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
 
   /** Queues bytes for the guest; takes ownership. See {@link TcpConnection#send}. */
   public void send(ByteBuf data) {
-    tcp.send(data, table.nowNanos());
+    tcp.send(data, context.nowNanos());
     settle();
   }
 
   /** Bytes from the guest no longer take up memory. See {@link TcpConnection#consumed}. */
   public void consumed(int bytes) {
-    tcp.consumed(bytes, table.nowNanos());
+    tcp.consumed(bytes, context.nowNanos());
     settle();
   }
 
   /** Sends a FIN after all queued bytes. See {@link TcpConnection#shutdownOutput}. */
   public void shutdownOutput() {
-    tcp.shutdownOutput(table.nowNanos());
+    tcp.shutdownOutput(context.nowNanos());
     settle();
   }
 
   /** Ends the connection with a RST. See {@link TcpConnection#abort}. */
   public void abort() {
-    tcp.abort(table.nowNanos());
+    tcp.abort(context.nowNanos());
     settle();
   }
 
@@ -258,13 +215,12 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     var held = syn;
     if (held != null && segment.has(TcpSegment.SYN)) {
       held.repeated(segment.sequence(), nowNanos);
-      table.shares().touch(place, nowNanos);
+      context.shares().touch(place, nowNanos);
     }
-    boolean claimed = tcp.advance(segment) > 0;
-    long before = tcp.progress();
+    progress.begin(segment);
     try {
       tcp.receive(segment, payload, nowNanos);
-      claimFailed = claimed ? tcp.progress() == before : claimFailed;
+      progress.end();
       settle();
     } catch (RuntimeException e) {
       fail(e);
@@ -287,8 +243,8 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
 
   /** Handling the connection has failed. It ends, and no other. */
   void fail(RuntimeException cause) {
-    table.failed(cause);
-    end(() -> tcp.abort(table.nowNanos()), cause);
+    context.table().failed(cause);
+    end(() -> tcp.abort(context.nowNanos()), cause);
     // Where not even that works, it ends without a word.
     end(tcp::drop, cause);
   }
@@ -331,12 +287,9 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
         && held.isRepetition(segment.sequence());
   }
 
-  /**
-   * How far a segment will most likely carry the connection forward; see {@link
-   * TcpConnection#advance}. After one that claimed to and did not, the next is not believed.
-   */
+  /** See {@link ClaimedProgress#of}. */
   long advance(TcpSegment segment) {
-    return claimFailed ? 0 : tcp.advance(segment);
+    return progress.of(segment);
   }
 
   /** See {@link TcpConnection#overheadBytes}. */
@@ -375,8 +328,13 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
 
   /** See {@link TcpConnection#askIfAlive}. */
   void askIfAlive(long nowNanos) {
+    guarded(() -> tcp.askIfAlive(nowNanos));
+  }
+
+  /** Does something to the engine; if that fails, the connection ends, and no other. */
+  private void guarded(Runnable call) {
     try {
-      tcp.askIfAlive(nowNanos);
+      call.run();
       settle();
     } catch (RuntimeException e) {
       fail(e);
@@ -406,15 +364,15 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
       if (!forgotten) {
         forgotten = true;
         syn = null;
-        table.forget(key, place);
+        context.table().ended(tuple, place);
         memory.close();
-        table.timers().cancel(timeout);
+        context.timers().cancel(timeout);
       }
       return;
     }
     var now = Standing.of(state, likelyDone);
     if (now != place.standing()) {
-      table.shares().moved(place, now, table.nowNanos());
+      context.shares().moved(place, now, context.nowNanos());
     }
     var held = syn;
     long deadline = held != null ? held.deadlineNanos() : tcp.deadlineNanos();
@@ -422,7 +380,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     // every packet, and nearly none is ever reached.
     if (deadline != Long.MAX_VALUE && (!timeout.isSet() || deadline - timeout.deadlineNanos < 0)) {
       timeout.deadlineNanos = deadline;
-      table.timers().set(timeout, deadline);
+      context.timers().set(timeout, deadline);
     }
   }
 
@@ -431,26 +389,23 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
 
     @Override
     void fire(long nowNanos) {
-      try {
-        var held = syn;
-        if (held == null) {
-          tcp.onDeadline(nowNanos);
-        } else if (nowNanos - held.deadlineNanos() >= 0) {
-          table.givenUp();
-          tcp.drop();
-        }
-        settle();
-      } catch (RuntimeException e) {
-        fail(e);
-      } catch (OutOfMemoryError e) {
-        outOfMemory(e);
-      }
+      guarded(() -> onTimeout(nowNanos));
+    }
+  }
+
+  private void onTimeout(long nowNanos) {
+    var held = syn;
+    if (held == null) {
+      tcp.onDeadline(nowNanos);
+    } else if (nowNanos - held.deadlineNanos() >= 0) {
+      context.table().givenUp();
+      tcp.drop();
     }
   }
 
   @Override
   public void transmit(TcpHeader header, ByteBuf payload, int segmentSize) {
-    table.writer().tcp(this, key, mac, header, payload, segmentSize);
+    context.writer().tcp(this, tuple, mac, header, payload, segmentSize);
   }
 
   private ConnectionHandler handler() {
@@ -467,7 +422,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
 
   @Override
   public void data(ByteBuf data) {
-    table.shares().touch(place, receivedNanos);
+    context.shares().touch(place, receivedNanos);
     handler().data(data);
   }
 
@@ -478,7 +433,7 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
 
   @Override
   public void acknowledged(int bytes) {
-    table.shares().touch(place, receivedNanos);
+    context.shares().touch(place, receivedNanos);
     handler().acknowledged(bytes);
   }
 
@@ -487,15 +442,8 @@ public final class GuestConnection implements ConnectionHandler, SegmentTransmit
     handler().closed(moved ? CloseReason.TIMED_OUT : reason);
   }
 
-  /** Both ends, for logs; the guest's by MAC address too. */
   @Override
   public String toString() {
-    return "%s %s:%d > %s:%d"
-        .formatted(
-            MacAddress.toString(key.guest),
-            Ipv4Address.toString(key.guestAddress),
-            guestPort(),
-            Ipv4Address.toString(key.address),
-            port());
+    return tuple.toString();
   }
 }

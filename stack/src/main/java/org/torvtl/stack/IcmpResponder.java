@@ -3,6 +3,7 @@ package org.torvtl.stack;
 
 import io.netty.buffer.ByteBuf;
 import org.torvtl.ip.Echo;
+import org.torvtl.ip.FourTuple;
 import org.torvtl.ip.IcmpError;
 import org.torvtl.ip.OwnerRates;
 import org.torvtl.stack.StackCounters.Drop;
@@ -82,10 +83,14 @@ final class IcmpResponder {
    * As {@link #unreachable(long, Ipv4Packet, ByteBuf, int, long)}, for a packet of which only the
    * beginning was kept.
    *
-   * @param source address of the packet, the guest's
+   * @param tuple the packet's
    * @param quote the packet's header and at least 8 bytes behind it
    */
-  void unreachable(
+  void unreachable(FourTuple tuple, ByteBuf quote, int code, long nowNanos) {
+    unreachable(tuple.guest(), tuple.guestAddress(), tuple.address(), quote, code, nowNanos);
+  }
+
+  private void unreachable(
       long guest, int source, int destination, ByteBuf quote, int code, long nowNanos) {
     if (!errors.tryAcquire(guest, nowNanos)) {
       counters.drop(Drop.ICMP_RATE);

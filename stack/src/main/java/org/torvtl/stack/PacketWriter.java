@@ -5,6 +5,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.ip.FourTuple;
 import org.torvtl.ip.Fragmenter;
 import org.torvtl.link.Link;
 import org.torvtl.wire.ArpPacket;
@@ -104,7 +105,7 @@ final class PacketWriter implements AutoCloseable {
    */
   void tcp(
       Object connection,
-      GuestConnection.Key key,
+      FourTuple key,
       long guest,
       TcpHeader header,
       ByteBuf payload,
@@ -183,7 +184,7 @@ final class PacketWriter implements AutoCloseable {
    * @param flow the ends as the guest sees them; the datagram goes to the guest
    * @param payload borrowed
    */
-  void udp(DatagramFlow flow, ByteBuf payload) {
+  void udp(FourTuple flow, ByteBuf payload) {
     int length = UdpDatagram.HEADER_LENGTH + payload.readableBytes();
     if (Ipv4Packet.HEADER_LENGTH + length > Ipv4Packet.MAX_LENGTH) {
       counters.drop(StackCounters.Drop.TOO_LARGE);

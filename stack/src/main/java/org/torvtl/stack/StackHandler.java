@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.stack;
 
-import io.netty.buffer.ByteBuf;
 import java.io.IOException;
 
 /** What takes the guests' traffic from a stack. Called on the stack's lane only. */
@@ -19,14 +18,6 @@ public interface StackHandler {
   default boolean listens(int port) {
     return false;
   }
-
-  /**
-   * A guest has sent a UDP datagram.
-   *
-   * @param payload borrowed for the time of the call
-   * @return whether it was taken; otherwise the guest gets an ICMP error
-   */
-  boolean datagram(DatagramFlow flow, ByteBuf payload);
 
   /** A connection is to be ended: it, or its guest, holds more memory than it may. */
   default void memoryIsShort(GuestConnection connection) {

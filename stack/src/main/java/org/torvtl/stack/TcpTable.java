@@ -6,10 +6,10 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.LongSupplier;
+import org.torvtl.ip.FourTuple;
 import org.torvtl.ip.QuotedPacket;
 import org.torvtl.stack.StackCounters.Drop;
 import org.torvtl.stack.StackCounters.Protocol;
-import org.torvtl.tcp.InitialNumbers;
 import org.torvtl.tcp.IsnGenerator;
 import org.torvtl.tcp.ResetSegment;
 import org.torvtl.tcp.TcpConfig;
@@ -21,7 +21,7 @@ import org.torvtl.wire.TcpSegment;
  * Brings a TCP segment to its connection, or makes one. How many there may be, and which is evicted
  * for another, {@link ConnectionShares} decides.
  */
-final class TcpTable {
+final class TcpTable implements ConnectionContext.Table {
   /** Bytes behind the IP header that an ICMP error must quote: ports and sequence number. */
   private static final int QUOTED_BYTES = 8;
 
@@ -33,7 +33,6 @@ final class TcpTable {
   private final StackHandler handler;
   private final StackCounters counters;
   private final PacketWriter writer;
-  private final IcmpResponder icmp;
   private final Admission admission;
   private final TimerWheel timers;
   private final LongSupplier clock;
@@ -41,9 +40,10 @@ final class TcpTable {
   private final FailureLog failures;
   private final MemoryAccount memory;
   private final TcpCounters tcpCounters = new TcpCounters();
-  private final Map<GuestConnection.Key, GuestConnection> connections = new HashMap<>();
+  private final Map<FourTuple, GuestConnection> connections = new HashMap<>();
   private final TcpSegment segment = new TcpSegment();
   private final ConnectionShares shares;
+  private final ConnectionContext connectionContext;
   private final UnreachableRequests unreachable = new UnreachableRequests();
   private final MovedGuests moved;
   private final TimerWheel.Timer moveTimer =
@@ -70,10 +70,11 @@ final class TcpTable {
     this.memory = context.memory();
     this.tcpConfig = tcpConfig;
     this.writer = writer;
-    this.icmp = icmp;
     this.admission = admission;
     this.isnGenerator = isnGenerator;
     this.shares = new ConnectionShares(config, counters);
+    this.connectionContext =
+        new ConnectionContext(clock, timers, shares, writer, icmp, tcpCounters, this);
     this.moved = new MovedGuests(config.owners());
   }
 
@@ -92,7 +93,7 @@ final class TcpTable {
       return;
     }
     var key =
-        GuestConnection.Key.of(
+        FourTuple.of(
             guest,
             packet.source(),
             segment.sourcePort(),
@@ -134,7 +135,7 @@ final class TcpTable {
    */
   void packetTooBig(long guest, QuotedPacket quote, int maxSegmentSize, long nowNanos) {
     var key =
-        GuestConnection.Key.of(
+        FourTuple.of(
             guest,
             quote.destination(),
             quote.destinationPort(),
@@ -149,7 +150,7 @@ final class TcpTable {
     }
   }
 
-  private void open(GuestConnection.Key key, Ipv4Packet packet, ByteBuf frame, long nowNanos) {
+  private void open(FourTuple key, Ipv4Packet packet, ByteBuf frame, long nowNanos) {
     boolean isNothingThere = key.address() == config.address() && !handler.listens(key.port());
     if (isNothingThere || unreachable.isRepeated(key, segment.sequence(), nowNanos)) {
       // A guest that has not heeded an error is told anew.
@@ -161,7 +162,9 @@ final class TcpTable {
     } else if (admission.admitsConnection(nowNanos) && shares.admit(key.guest(), nowNanos)) {
       var syn = new byte[packet.headerLength() + QUOTED_BYTES];
       frame.getBytes(packet.offset(), syn);
-      var connection = new GuestConnection(this, key, segment, syn, nowNanos);
+      var connection =
+          new GuestConnection(
+              connectionContext, key, beginning(key, nowNanos), segment, syn, nowNanos);
       connections.put(key, connection);
       heard(key.guest(), key.guestAddress(), nowNanos);
       try {
@@ -191,7 +194,8 @@ final class TcpTable {
   private void endMoved(long nowNanos) {
     for (var connection : List.copyOf(connections.values())) {
       var move =
-          moved.move(connection.guest(), connection.guestAddress(), connection.receivedNanos());
+          moved.move(
+              connection.guest(), connection.tuple().guestAddress(), connection.receivedNanos());
       if (move != null) {
         switch (move.step(nowNanos)) {
           case WAIT -> {
@@ -210,15 +214,15 @@ final class TcpTable {
     }
   }
 
-  private void reset(GuestConnection.Key key) {
+  private void reset(FourTuple key) {
     ResetSegment.answer(
         segment,
         (header, payload, segmentSize) ->
             writer.tcp(key, key, key.guest(), header, payload, segmentSize));
   }
 
-  /** A request was answered by an ICMP error. */
-  void unreachable(GuestConnection.Key key, HeldSyn request) {
+  @Override
+  public void unreachable(FourTuple key, HeldSyn request) {
     long now = clock.getAsLong();
     unreachable.answered(
         key,
@@ -228,16 +232,29 @@ final class TcpTable {
         now);
   }
 
-  void forget(GuestConnection.Key key, ConnectionShares.Place place) {
+  @Override
+  public void ended(FourTuple key, ConnectionShares.Place place) {
     shares.remove(place);
     connections.remove(key, place.connection());
   }
 
-  InitialNumbers initialNumbers(GuestConnection.Key key, long nowNanos) {
-    int guestPort = key.ports() >>> 16;
-    int port = key.ports() & 0xFFFF;
-    return isnGenerator.next(
-        key.guest(), key.address(), port, key.guestAddress(), guestPort, nowNanos);
+  @Override
+  public void givenUp() {
+    counters.drop(Drop.TCP_GIVEN_UP);
+  }
+
+  @Override
+  public void failed(RuntimeException cause) {
+    failures.failed(cause);
+  }
+
+  private ConnectionContext.Beginning beginning(FourTuple key, long nowNanos) {
+    int share = config.share(shares.inUse(key.guest()));
+    return new ConnectionContext.Beginning(
+        tcpConfig.withCapacity(share, share),
+        isnGenerator.next(
+            key.guest(), key.address(), key.port(), key.guestAddress(), key.guestPort(), nowNanos),
+        memory.guest(key.guest()));
   }
 
   /** Ends the connections of a guest without a word. */
@@ -256,50 +273,11 @@ final class TcpTable {
     List.copyOf(connections.values()).forEach(GuestConnection::end);
   }
 
-  /** The guest no longer repeats its request. */
-  void givenUp() {
-    counters.drop(Drop.TCP_GIVEN_UP);
-  }
-
-  void failed(RuntimeException cause) {
-    failures.failed(cause);
-  }
-
-  MemoryAccount memory() {
-    return memory;
-  }
-
   int size() {
     return connections.size();
   }
 
-  /** What a guest's next connection is tuned by. */
-  TcpConfig nextConfig(long guest) {
-    int share = config.share(shares.inUse(guest));
-    return tcpConfig.withCapacity(share, share);
-  }
-
   TcpCounters tcpCounters() {
     return tcpCounters;
-  }
-
-  ConnectionShares shares() {
-    return shares;
-  }
-
-  PacketWriter writer() {
-    return writer;
-  }
-
-  IcmpResponder icmp() {
-    return icmp;
-  }
-
-  TimerWheel timers() {
-    return timers;
-  }
-
-  long nowNanos() {
-    return clock.getAsLong();
   }
 }

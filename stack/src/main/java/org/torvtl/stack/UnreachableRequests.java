@@ -4,6 +4,7 @@ package org.torvtl.stack;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import org.torvtl.ip.FourTuple;
 
 /**
  * Requests for connections that were answered by an ICMP error. Few TCP stacks give up a SYN for
@@ -24,8 +25,8 @@ final class UnreachableRequests {
 
   private record Answer(int sequence, long endNanos) {}
 
-  private final Map<GuestConnection.Key, Answer> answers = new HashMap<>();
-  private final OwnedKeys<GuestConnection.Key> keys = new OwnedKeys<>(CAPACITY);
+  private final Map<FourTuple, Answer> answers = new HashMap<>();
+  private final OwnedKeys<FourTuple> keys = new OwnedKeys<>(CAPACITY);
 
   /**
    * A request was answered.
@@ -34,7 +35,7 @@ final class UnreachableRequests {
    * @param askedNanos for how long the guest had asked
    * @param owner whose share the entry counts for
    */
-  void answered(GuestConnection.Key key, int sequence, long askedNanos, long owner, long nowNanos) {
+  void answered(FourTuple key, int sequence, long askedNanos, long owner, long nowNanos) {
     var evicted = keys.use(key, owner);
     if (evicted != null) {
       answers.remove(evicted);
@@ -43,7 +44,7 @@ final class UnreachableRequests {
   }
 
   /** Whether a SYN with this sequence number is a request that was answered just now. */
-  boolean isRepeated(GuestConnection.Key key, int sequence, long nowNanos) {
+  boolean isRepeated(FourTuple key, int sequence, long nowNanos) {
     var answer = answers.get(key);
     return answer != null && answer.sequence == sequence && nowNanos - answer.endNanos < 0;
   }

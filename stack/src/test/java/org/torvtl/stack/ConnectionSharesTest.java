@@ -102,7 +102,7 @@ class ConnectionSharesTest {
 
     @Override
     void requested(GuestConnection pending) {
-      open.put(name(pending.guest(), pending.guestPort()), pending);
+      open.put(name(pending.guest(), pending.tuple().guestPort()), pending);
       if (accepts) {
         pending.accept();
       }
@@ -110,7 +110,7 @@ class ConnectionSharesTest {
 
     @Override
     void closed(GuestConnection connection, CloseReason reason) {
-      var name = name(connection.guest(), connection.guestPort());
+      var name = name(connection.guest(), connection.tuple().guestPort());
       open.remove(name);
       closed.add(name + (connection.isEvicted() ? " evicted" : " " + reason));
     }
@@ -347,7 +347,7 @@ class ConnectionSharesTest {
 
   private int window(int port) {
     return answerer.open.values().stream()
-        .filter(connection -> connection.guestPort() == port)
+        .filter(connection -> connection.tuple().guestPort() == port)
         .findFirst()
         .orElseThrow()
         .sendCapacityBytes();

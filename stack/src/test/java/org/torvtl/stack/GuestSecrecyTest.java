@@ -39,13 +39,14 @@ class GuestSecrecyTest {
       new Stack(
           cable[0],
           StackConfig.of(GATEWAY_IP),
-          new Acceptor(),
+          new TakingHandler(),
           () -> 0,
           deadline -> {},
           new byte[16]);
 
   GuestSecrecyTest() {
     cable[0].start(stack);
+    stack.udpServices().add(53, (flow, query) -> stack.sendDatagram(flow, Unpooled.EMPTY_BUFFER));
   }
 
   @AfterEach
@@ -189,14 +190,5 @@ class GuestSecrecyTest {
     }
     assertThat(numbers).hasSize(2);
     assertThat(timestamps).hasSize(2);
-  }
-
-  /** Opens every connection, and answers every datagram with an empty one. */
-  private final class Acceptor extends TakingHandler {
-    @Override
-    public boolean datagram(DatagramFlow flow, ByteBuf payload) {
-      stack.sendDatagram(flow, Unpooled.EMPTY_BUFFER);
-      return true;
-    }
   }
 }

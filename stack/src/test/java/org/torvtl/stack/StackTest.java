@@ -18,6 +18,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.torvtl.ip.FourTuple;
 import org.torvtl.link.Link;
 import org.torvtl.link.MemoryLink;
 import org.torvtl.stack.StackCounters.Drop;
@@ -74,9 +75,8 @@ class StackTest {
 
   private static final class Recorder extends TakingHandler {
     final List<GuestConnection> connections = new ArrayList<>();
-    final List<DatagramFlow> datagrams = new ArrayList<>();
+    final List<FourTuple> datagrams = new ArrayList<>();
     final List<CloseReason> closed = new ArrayList<>();
-    boolean takesDatagrams;
 
     @Override
     void requested(GuestConnection pending) {
@@ -86,12 +86,6 @@ class StackTest {
     @Override
     void closed(GuestConnection connection, CloseReason reason) {
       closed.add(reason);
-    }
-
-    @Override
-    public boolean datagram(DatagramFlow flow, ByteBuf payload) {
-      datagrams.add(flow);
-      return takesDatagrams;
     }
   }
 
@@ -285,7 +279,7 @@ class StackTest {
   /** Within one kernel, segments and datagrams come without their checksums. */
   @Test
   void takesAFrameWithoutAChecksumOnlyFromALinkThatVouchesForIt() {
-    recorder.takesDatagrams = true;
+    stack.udpServices().add(53, (flow, payload) -> recorder.datagrams.add(flow));
     var datagram = ipv4(GUEST_IP, FAR_IP, Ipv4Packet.PROTOCOL_UDP, udp(FAR_IP, 53, "query"));
     var segment = tcp(TcpSegment.SYN, 1000, 0);
     for (var frame : List.of(datagram, segment)) {
@@ -556,10 +550,10 @@ class StackTest {
 
   @Test
   void handsDatagramsOnAndBringsAnswersBack() {
-    recorder.takesDatagrams = true;
+    stack.udpServices().add(53, (flow, payload) -> recorder.datagrams.add(flow));
     send(ipv4(GUEST_IP, FAR_IP, Ipv4Packet.PROTOCOL_UDP, udp(FAR_IP, 53, "query")));
     expectNothing();
-    var flow = new DatagramFlow(GUEST, GUEST_IP, 4000, FAR_IP, 53);
+    var flow = FourTuple.of(GUEST, GUEST_IP, 4000, FAR_IP, 53);
     assertThat(recorder.datagrams).containsExactly(flow);
     stack.sendDatagram(flow, Unpooled.copiedBuffer("answer", StandardCharsets.US_ASCII));
     var packet = receiveIpv4(Ipv4Packet.PROTOCOL_UDP);
@@ -580,8 +574,8 @@ class StackTest {
     assertThat(recorder.connections).hasSize(1);
     var connection = recorder.connections.getFirst();
     assertThat(connection.guest()).isEqualTo(GUEST);
-    assertThat(connection.address()).isEqualTo(FAR_IP);
-    assertThat(connection.port()).isEqualTo(80);
+    assertThat(connection.tuple().address()).isEqualTo(FAR_IP);
+    assertThat(connection.tuple().port()).isEqualTo(80);
     connection.accept();
     var answer = receiveTcp();
     assertThat(answer.flags()).isEqualTo(TcpSegment.SYN | TcpSegment.ACK);
@@ -785,7 +779,7 @@ class StackTest {
   @Test
   void servesOnAfterAnyMutatedFrames() {
     var random = new Random(42);
-    recorder.takesDatagrams = true;
+    stack.udpServices().add(53, (flow, payload) -> recorder.datagrams.add(flow));
     var segment = tcp(TcpSegment.ACK, 1, 1);
     segment.writeZero(60);
     for (int i = 0; i < 20_000; i++) {

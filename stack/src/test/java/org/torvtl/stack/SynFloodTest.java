@@ -78,7 +78,7 @@ class SynFloodTest {
 
     @Override
     void data(GuestConnection connection, ByteBuf data) {
-      received.merge(connection.guestPort(), data.readableBytes(), Integer::sum);
+      received.merge(connection.tuple().guestPort(), data.readableBytes(), Integer::sum);
       super.data(connection, data);
     }
 

@@ -7,8 +7,8 @@ import org.torvtl.tcp.CloseReason;
 import org.torvtl.tcp.ConnectionHandler;
 
 /**
- * Accepts every connection, takes its data as it comes, and takes no datagram. What a test wants to
- * note or to do otherwise, it overrides.
+ * Accepts every connection and takes its data as it comes. What a test wants to note or to do
+ * otherwise, it overrides.
  */
 class TakingHandler implements StackHandler {
   /** A guest asks for a connection. */
@@ -62,11 +62,6 @@ class TakingHandler implements StackHandler {
           }
         });
     requested(pending);
-  }
-
-  @Override
-  public boolean datagram(DatagramFlow flow, ByteBuf payload) {
-    return false;
   }
 
   @Override

@@ -19,9 +19,9 @@ import org.torvtl.gateway.dns.DnsCounters;
 import org.torvtl.gateway.dns.DnsLimits;
 import org.torvtl.gateway.dns.DnsService;
 import org.torvtl.gateway.dns.NameResolver;
+import org.torvtl.ip.FourTuple;
 import org.torvtl.link.Link;
 import org.torvtl.link.LinkCounters;
-import org.torvtl.stack.DatagramFlow;
 import org.torvtl.stack.GuestConnection;
 import org.torvtl.stack.Stack;
 import org.torvtl.stack.StackConfig;
@@ -60,6 +60,10 @@ final class StackWorld implements AutoCloseable {
   private final Stack stack =
       new Stack(
           sink, StackConfig.of(0x0A000001), new Handler(), this::nanos, alarm -> {}, new byte[16]);
+
+  StackWorld() {
+    stack.udpServices().add(53, this::dnsQuery);
+  }
 
   private long nanos() {
     return frozen ? frozenNanos : System.nanoTime();
@@ -189,6 +193,23 @@ final class StackWorld implements AutoCloseable {
     }
   }
 
+  private void dnsQuery(FourTuple flow, ByteBuf query) {
+    dns.answer(
+        new DnsClient(
+            flow.guest(),
+            new IsolationKey(MacAddress.toString(flow.guest())),
+            flow.guest(),
+            flow.guestAddress(),
+            flow.guestPort(),
+            false),
+        query,
+        stack::admitsRequest,
+        answer -> {
+          stack.sendDatagram(flow, answer);
+          answer.release();
+        });
+  }
+
   private final class Handler implements StackHandler {
     @Override
     public void connection(GuestConnection pending) {
@@ -224,28 +245,6 @@ final class StackWorld implements AutoCloseable {
       } else {
         pending.refuse();
       }
-    }
-
-    @Override
-    public boolean datagram(DatagramFlow flow, ByteBuf payload) {
-      if (flow.port() != 53) {
-        return false;
-      }
-      dns.answer(
-          new DnsClient(
-              flow.guest(),
-              new IsolationKey(MacAddress.toString(flow.guest())),
-              flow.guest(),
-              flow.guestAddress(),
-              flow.guestPort(),
-              false),
-          payload,
-          stack::admitsRequest,
-          answer -> {
-            stack.sendDatagram(flow, answer);
-            answer.release();
-          });
-      return true;
     }
 
     @Override
