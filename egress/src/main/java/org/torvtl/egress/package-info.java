@@ -15,6 +15,12 @@
  *
  * <p><b>Isolation is a value.</b> Who shares a path with whom is decided by the caller's policy,
  * request by request; an egress keeps what has different keys apart and decides nothing.
+ *
+ * <p><b>What this side lacks is no fault of the remote end.</b> A stream that cannot be asked for
+ * since descriptors, ports or memory are out, or the queue of Tor's Unix socket is full, leaves the
+ * guest's SYN without an answer, and the guest repeats it. That is not a proxy that is gone,
+ * either: the question whether it is there is put again until it can be. {@code run} lowers its
+ * limits to the descriptors it may have, so the tables fill first, and says so.
  */
 @NullMarked
 package org.torvtl.egress;

@@ -29,6 +29,10 @@
  * directory in its command line. A lab belongs to the process that started it and ends with it,
  * however that ends, unless it is started detached. What a killed owner left is removed when the
  * name is used again.
+ *
+ * <p><b>The lab cannot reach a real network.</b> It is a network namespace whose only cable leads
+ * to the namespace it was started from, without a default route. So its exits may accept every
+ * destination, which Tor demands of an exit.
  */
 @NullMarked
 package org.torvtl.lab;

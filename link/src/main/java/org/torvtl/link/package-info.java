@@ -17,6 +17,10 @@
  * org.torvtl.link.PcapngLink} wraps another link and records what passes it, and {@link
  * org.torvtl.link.FaultInjectionLink} makes a bad cable of one, for tests. The devices of the
  * kernel are in {@link org.torvtl.link.linux}.
+ *
+ * <p><b>A capture never waits.</b> {@code PcapngWriter} hands full buffers to a thread of its own.
+ * A disk that is full or a pipe that nobody reads costs the capture frames, which are counted, and
+ * the guests nothing.
  */
 @NullMarked
 package org.torvtl.link;

@@ -21,6 +21,16 @@
  *
  * <p>Nothing here knows a socket, a thread, a process or a clock: {@link org.torvtl.onion.node} has
  * those.
+ *
+ * <p><b>A hop must not speak as the host.</b> The kernel drops a packet that arrives with one of
+ * its own addresses as source. Routers live on the host, so a router's "time exceeded" comes from
+ * an address of the tunnel's network, counted down from its last, not from its interface.
+ *
+ * <p><b>A router's flows are shared out among local users.</b> It has room for 1,024 of UDP and as
+ * many of ping. In a full table a new flow evicts one of the user who has the most, of that user's
+ * socket with the most, the one silent for longest ({@code FlowTable}). The user is that of the
+ * sending socket, for which the kernel is asked once for each flow ({@code FlowUsers}); flows of
+ * closed and of raw sockets are nobody's, which counts as one user.
  */
 @NullMarked
 package org.torvtl.onion;

@@ -32,6 +32,19 @@
  * <p>Bootstrap progress and the SOCKS port are read from tor's log on standard output rather than
  * from the control port: it is there before the control port is, and it also says why tor did not
  * start.
+ *
+ * <p><b>A directory of ours was never another's.</b> tor runs the programs its torrc names, so a
+ * user who can put a torrc in place runs them as us. {@code PrivateDirectory} walks from the root
+ * without following links of others, in folders where no other user can replace what was checked,
+ * and demands our user and mode 0700 of the directory itself. A capture is a file that did not
+ * exist (O_EXCL), of mode 0600; {@code --pcap-overwrite} removes the old one rather than write into
+ * it. With {@code --pcap-size} both of its files are made at the start, since the user we become
+ * may make none; they take turns.
+ *
+ * <p><b>A tor of our own</b> keeps its guards: its state directory outlives the gateway ({@code
+ * /var/lib/torvtl/DEVICE}), since choosing new guards at each start would in time choose a bad one.
+ * All else it has is removed at the end. It dies with the gateway, within 15 s even if that is
+ * killed.
  */
 @NullMarked
 package org.torvtl.tor.process;
