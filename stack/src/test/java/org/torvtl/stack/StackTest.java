@@ -659,10 +659,10 @@ class StackTest {
   @Test
   void errorsOfOneGuestDoNotMakeThoseOfAnotherForgotten() {
     var requests = new UnreachableRequests();
-    var key = new GuestConnection.Key(OTHER_GUEST, GUEST_IP, FAR_IP, 1);
+    var key = new FourTuple(OTHER_GUEST, GUEST_IP, FAR_IP, 1);
     requests.answered(key, 100, 0, OTHER_GUEST, 0);
     for (int i = 0; i < 2 * UnreachableRequests.CAPACITY; i++) {
-      requests.answered(new GuestConnection.Key(GUEST, GUEST_IP, FAR_IP, i), i, 0, GUEST, 0);
+      requests.answered(new FourTuple(GUEST, GUEST_IP, FAR_IP, i), i, 0, GUEST, 0);
     }
     assertThat(requests.isRepeated(key, 100, 1)).isTrue();
     assertThat(requests.isRepeated(key, 101, 1)).isFalse();
@@ -682,14 +682,14 @@ class StackTest {
   /** A guest can choose what hashes alike; what does must still be found in a tree. */
   @Test
   void keysThatHashAlikeAreInOrder() {
-    var keys = new ArrayList<GuestConnection.Key>();
+    var keys = new ArrayList<FourTuple>();
     for (int i = 0; i < 100; i++) {
-      keys.add(new GuestConnection.Key(GUEST, GUEST_IP, FAR_IP + i, -31 * i));
+      keys.add(new FourTuple(GUEST, GUEST_IP, FAR_IP + i, -31 * i));
     }
     assertThat(keys).extracting(Object::hashCode).containsOnly(keys.getFirst().hashCode());
-    keys.add(new GuestConnection.Key(GUEST, GUEST_IP, FAR_IP, 1));
-    keys.add(new GuestConnection.Key(GUEST, GUEST_IP + 1, FAR_IP, 0));
-    keys.add(new GuestConnection.Key(OTHER_GUEST, GUEST_IP, FAR_IP, 0));
+    keys.add(new FourTuple(GUEST, GUEST_IP, FAR_IP, 1));
+    keys.add(new FourTuple(GUEST, GUEST_IP + 1, FAR_IP, 0));
+    keys.add(new FourTuple(OTHER_GUEST, GUEST_IP, FAR_IP, 0));
     assertThat(new TreeSet<>(keys)).hasSize(keys.size()).containsAll(keys);
   }
 
