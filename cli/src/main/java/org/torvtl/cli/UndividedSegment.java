@@ -8,6 +8,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.ObjLongConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.torvtl.egress.IsolationKey;
 import org.torvtl.gateway.IsolationPolicy;
 import org.torvtl.host.net.LinkTable;
 import org.torvtl.host.net.NetworkInterface;
@@ -68,7 +69,7 @@ final class UndividedSegment implements IsolationPolicy {
   }
 
   @Override
-  public String keyOf(Request request) {
+  public IsolationKey keyOf(Request request) {
     return policy.keyOf(request);
   }
 
