@@ -50,7 +50,7 @@ class ModulesTest {
         Arguments.of("onion", Set.of("wire", "ip", "host", "link")),
         Arguments.of(
             "gateway", Set.of("wire", "ip", "tcp", "host", "link", "stack", "tor", "onion")),
-        Arguments.of("lab", Set.of("tor", "host")),
+        Arguments.of("lab", Set.of("wire", "tor", "host")),
         Arguments.of(
             "cli",
             Set.of(
