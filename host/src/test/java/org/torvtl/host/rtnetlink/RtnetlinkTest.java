@@ -3,19 +3,16 @@ package org.torvtl.host.rtnetlink;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
-import java.util.Objects;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.torvtl.host.net.NetworkInterface;
-import org.torvtl.host.net.NetworkNamespace;
-import org.torvtl.host.system.Command;
+import org.torvtl.host.net.OwnNamespace;
 import org.torvtl.host.system.SystemCallException;
-import org.torvtl.host.user.Privileges;
 import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Network;
 
@@ -30,21 +27,13 @@ class RtnetlinkTest {
   private static final Rule RULE =
       new Rule(8, Ipv4Network.parse("192.0.2.1"), NETWORK, Rule.LOOKUP, TABLE, PROTOCOL);
 
-  private Process holder;
-  private NetworkNamespace namespace;
+  private OwnNamespace namespace;
   private Rtnetlink netlink;
 
   @BeforeEach
   void makeNamespace() throws IOException {
-    assumeTrue(Privileges.isRoot(), "to make a network namespace takes CAP_SYS_ADMIN");
-    holder = new ProcessBuilder("unshare", "--net", "sh", "-c", "echo ready; exec cat").start();
-    assertThat(holder.inputReader().readLine()).isEqualTo("ready");
-    namespace = NetworkNamespace.of(Long.toString(holder.pid()));
-    netlink =
-        namespace.call(() -> {
-          new NetworkInterface("lo").up();
-          return Rtnetlink.open();
-        });
+    namespace = OwnNamespace.open();
+    netlink = namespace.call(Rtnetlink::open);
   }
 
   @AfterEach
@@ -52,8 +41,8 @@ class RtnetlinkTest {
     if (netlink != null) {
       netlink.close();
     }
-    if (holder != null) {
-      holder.destroyForcibly();
+    if (namespace != null) {
+      namespace.close();
     }
   }
 
@@ -176,9 +165,8 @@ class RtnetlinkTest {
   }
 
   private String ip(String... words) throws IOException {
-    var command = new String[words.length + 1];
-    command[0] = "ip";
-    System.arraycopy(words, 0, command, 1, words.length);
-    return Objects.requireNonNull(namespace.call(() -> Command.run(command)));
+    var command = new ArrayList<>(List.of("ip"));
+    command.addAll(List.of(words));
+    return namespace.run(command.toArray(String[]::new));
   }
 }
