@@ -15,9 +15,12 @@ public final class NetlinkRequest {
   /** Flag: a listing. */
   public static final int NLM_F_DUMP = 0x300;
 
+  /** Of the longest message. */
+  static final int LARGEST_BYTES = 256;
+
   private static final int NLM_F_REQUEST = 1;
   private static final int TYPE = 4, FLAGS = 6, SEQUENCE = 8;
-  private static final int ATTRIBUTE_HEADER = 4, LARGEST_BYTES = 512;
+  private static final int ATTRIBUTE_HEADER = 4;
 
   private final ByteBuffer message =
       ByteBuffer.allocate(LARGEST_BYTES).order(ByteOrder.nativeOrder());

@@ -35,6 +35,7 @@ public final class NetlinkSocket implements AutoCloseable {
 
   private final Arena arena = Arena.ofShared();
   private final MemorySegment buffer = arena.allocate(MESSAGE_BYTES, Long.BYTES);
+  private final MemorySegment outgoing = arena.allocate(NetlinkRequest.LARGEST_BYTES, Long.BYTES);
   private final int fd;
 
   private NetlinkSocket(int fd) {
@@ -104,15 +105,16 @@ public final class NetlinkSocket implements AutoCloseable {
     return fd;
   }
 
-  /** Sends one message to the kernel. */
+  /**
+   * Sends one message to the kernel.
+   *
+   * @param message at most {@link NetlinkRequest#LARGEST_BYTES} long
+   */
   void send(byte[] message) throws SystemCallException {
-    try (var memory = Arena.ofConfined()) {
-      var bytes = memory.allocate(message.length, Long.BYTES);
-      MemorySegment.copy(message, 0, bytes, JAVA_BYTE, 0, message.length);
-      long sent = Libc.sendto(fd, bytes.address(), message.length, 0, 0, 0);
-      if (sent < 0) {
-        throw new SystemCallException("cannot ask by netlink", (int) -sent, "");
-      }
+    MemorySegment.copy(message, 0, outgoing, JAVA_BYTE, 0, message.length);
+    long sent = Libc.sendto(fd, outgoing.address(), message.length, 0, 0, 0);
+    if (sent < 0) {
+      throw new SystemCallException("cannot ask by netlink", (int) -sent, "");
     }
   }
 

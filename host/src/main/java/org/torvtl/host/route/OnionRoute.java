@@ -221,7 +221,7 @@ public record OnionRoute(
 
   // What is there.
 
-  /** The routes to a network in the table, of whoever's making. */
+  /** The routes to a network in the table, of any program. */
   private List<Route> routes(Ipv4Network network) throws IOException {
     try (var netlink = Rtnetlink.open()) {
       return netlink.routes().stream()
