@@ -2,6 +2,7 @@
 package org.torvtl.cli;
 
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.FileSystemException;
 import java.util.List;
 import picocli.AutoComplete;
@@ -56,6 +57,20 @@ public final class Torvtl implements Runnable {
 
   /** Runs one command, and answers its exit status. */
   static int execute(String... arguments) {
+    return commandLine(arguments).execute(arguments);
+  }
+
+  /**
+   * As {@link #execute(String...)}.
+   *
+   * @param out for results
+   * @param err for what went wrong
+   */
+  static int execute(PrintWriter out, PrintWriter err, String... arguments) {
+    return commandLine(arguments).setOut(out).setErr(err).execute(arguments);
+  }
+
+  private static CommandLine commandLine(String... arguments) {
     var line = new CommandLine(new Torvtl());
     var asked = COMMANDS.stream().filter(command -> isAskedFor(command, arguments)).toList();
     (asked.isEmpty() ? COMMANDS : asked).forEach(line::addSubcommand);
@@ -64,8 +79,7 @@ public final class Torvtl implements Runnable {
     line.registerConverter(Integer.class, Torvtl::wholeNumber);
     return line.setUsageHelpAutoWidth(true)
         .setParameterExceptionHandler(Torvtl::wrongUsage)
-        .setExecutionExceptionHandler(Torvtl::report)
-        .execute(arguments);
+        .setExecutionExceptionHandler(Torvtl::report);
   }
 
   /**

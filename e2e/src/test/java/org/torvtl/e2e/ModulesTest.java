@@ -52,7 +52,7 @@ class ModulesTest {
         Arguments.of("tor", Set.of("egress", "host")),
         Arguments.of("onion", Set.of("wire", "ip", "host", "link")),
         Arguments.of("gateway", Set.of("wire", "ip", "tcp", "link", "stack", "egress")),
-        Arguments.of("lab", Set.of("tor", "host")),
+        Arguments.of("lab", Set.of("wire", "tor", "host")),
         Arguments.of(
             "cli",
             Set.of(

@@ -4,8 +4,11 @@ package org.torvtl.lab;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import org.torvtl.host.rtnetlink.Rtnetlink;
 import org.torvtl.host.system.Command;
+import org.torvtl.wire.Ipv4Network;
 
 /**
  * The lab's network namespace and its cable to the current one.
@@ -44,9 +47,7 @@ record LabNamespace(String name, String hostInterface, LabSubnet subnet) {
 
   private static LabNamespace connect(String name) throws IOException, InterruptedException {
     for (int from = 0; ; ) {
-      String inUse =
-          Command.run("ip", "-4", "addr")
-              + Command.run("ip", "-4", "route", "show", "table", "all");
+      var inUse = inUse();
       int first = from;
       var subnet =
           LabSubnet.firstFree(from, inUse)
@@ -79,6 +80,18 @@ record LabNamespace(String name, String hostInterface, LabSubnet subnet) {
         }
         from = subnet.index() + 1;
       }
+    }
+  }
+
+  /** The addresses of this host, where its routes lead, and their gateways. */
+  private static List<Ipv4Network> inUse() throws IOException {
+    try (var netlink = Rtnetlink.open()) {
+      var inUse = new ArrayList<>(netlink.addresses());
+      for (var route : netlink.routes()) {
+        inUse.add(route.to());
+        inUse.add(new Ipv4Network(route.gateway(), Integer.SIZE));
+      }
+      return inUse;
     }
   }
 

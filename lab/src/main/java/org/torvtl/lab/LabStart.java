@@ -377,7 +377,7 @@ final class LabStart {
     boolean holds() throws IOException, InterruptedException;
   }
 
-  /** Asks again and again: tor tells these things to who asks and to nobody else. */
+  /** Asks again and again: tor tells these things only when it is asked. */
   private void await(String what, Condition condition) throws IOException, InterruptedException {
     while (!condition.holds()) {
       lab.checkWanted();

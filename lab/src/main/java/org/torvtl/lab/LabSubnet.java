@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package org.torvtl.lab;
 
+import java.util.List;
 import java.util.Optional;
-import java.util.regex.Pattern;
+import java.util.stream.IntStream;
+import org.torvtl.wire.Ipv4Network;
 
 /**
  * One /24 of 198.18.0.0/15, the range for benchmarks. RFC 2544, appendix C.2.2.
@@ -14,8 +16,8 @@ record LabSubnet(int index) {
   static final int HOST = 1, DNS = 2, FIRST_NODE = 10, MOST_NODES = 100;
   static final int WEB = 200, REFUSED = 201, UNREACHABLE = 202, BLACKHOLE = 203, WWW = 204;
 
-  private static final Pattern ADDRESS =
-      Pattern.compile("\\b198\\.(18|19)\\.(\\d{1,3})\\.\\d{1,3}(?:/(\\d{1,2}))?");
+  /** The prefix length of all subnets together. */
+  private static final int ALL_BITS = 15;
 
   LabSubnet {
     if (index < 0 || index >= COUNT) {
@@ -34,28 +36,21 @@ record LabSubnet(int index) {
   }
 
   /**
-   * The first one from {@code from} on that no address and no route mentions.
+   * The first one from {@code from} on that has none of the addresses. A range that is wider than
+   * all subnets together, such as that of a default route, takes none.
    *
-   * @param inUse what {@code ip -4 addr} and {@code ip -4 route} print
+   * @param inUse addresses and routes of this host
    */
-  static Optional<LabSubnet> firstFree(int from, String inUse) {
-    var used = new boolean[COUNT];
-    var mentioned = ADDRESS.matcher(inUse);
-    while (mentioned.find()) {
-      int index =
-          (Integer.parseInt(mentioned.group(1)) - 18) * 256 + Integer.parseInt(mentioned.group(2));
-      int prefix = mentioned.group(3) == null ? 32 : Integer.parseInt(mentioned.group(3));
-      int count = prefix >= 24 ? 1 : 1 << (24 - Math.max(prefix, 15));
-      int first = index / count * count;
-      for (int i = first; i < first + count && i < COUNT; i++) {
-        used[i] = true;
-      }
-    }
-    for (int i = from; i < COUNT; i++) {
-      if (!used[i]) {
-        return Optional.of(new LabSubnet(i));
-      }
-    }
-    return Optional.empty();
+  static Optional<LabSubnet> firstFree(int from, List<Ipv4Network> inUse) {
+    return IntStream.range(from, COUNT)
+        .mapToObj(LabSubnet::new)
+        .filter(subnet -> inUse.stream().noneMatch(subnet::overlaps))
+        .findFirst();
+  }
+
+  private boolean overlaps(Ipv4Network other) {
+    var own = Ipv4Network.parse(withPrefix(0));
+    return other.prefixLength() >= ALL_BITS
+        && (other.contains(own.first()) || own.contains(other.first()));
   }
 }

@@ -11,11 +11,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.torvtl.host.system.Command;
 import org.torvtl.tor.process.ProcessIdentity;
+import org.torvtl.wire.Ipv4Network;
 
 class LabPartsTest {
   private static LabState state(
@@ -75,18 +78,18 @@ class LabPartsTest {
     assertThat(state(dead(), false, true, alive).isInUse()).as("left behind").isFalse();
   }
 
+  private static Optional<LabSubnet> firstFree(int from, String... inUse) {
+    return LabSubnet.firstFree(from, Stream.of(inUse).map(Ipv4Network::parse).toList());
+  }
+
   @Test
   void theFirstFreeSubnetIsOneThatNothingMentions() {
-    assertThat(LabSubnet.firstFree(0, "default via 192.0.2.1 dev eth0\n"))
-        .contains(new LabSubnet(0));
-    assertThat(
-            LabSubnet.firstFree(
-                0, "inet 198.18.0.1/24 brd 198.18.0.255 scope global x\n198.18.1.0/24 dev y"))
-        .contains(new LabSubnet(2));
-    assertThat(LabSubnet.firstFree(0, "198.18.0.0/22 dev y")).contains(new LabSubnet(4));
-    assertThat(LabSubnet.firstFree(0, "198.18.0.0/16 dev y")).contains(new LabSubnet(256));
-    assertThat(LabSubnet.firstFree(0, "198.18.0.0/15 dev y")).isEmpty();
-    assertThat(LabSubnet.firstFree(7, "198.18.7.9 dev y")).contains(new LabSubnet(8));
+    assertThat(firstFree(0, "0.0.0.0/0", "192.0.2.1")).contains(new LabSubnet(0));
+    assertThat(firstFree(0, "198.18.0.1/24", "198.18.1.0/24")).contains(new LabSubnet(2));
+    assertThat(firstFree(0, "198.18.0.0/22")).contains(new LabSubnet(4));
+    assertThat(firstFree(0, "198.18.0.0/16")).contains(new LabSubnet(256));
+    assertThat(firstFree(0, "198.18.0.0/15")).isEmpty();
+    assertThat(firstFree(7, "198.18.7.9")).contains(new LabSubnet(8));
     assertThat(new LabSubnet(257).withPrefix(10)).isEqualTo("198.19.1.10/24");
   }
 

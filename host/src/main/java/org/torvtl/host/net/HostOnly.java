@@ -154,7 +154,7 @@ public final class HostOnly {
     }
     var master = master(name);
     if (drivers.of(name).equals(NetworkInterface.TAP_DRIVER) && master.isEmpty()) {
-      // All that is behind it is whoever holds its other end, which is torvtl.
+      // Behind it is only the program that holds its other end, torvtl.
       return defaultRoute(name).stream().toList();
     }
     String subject = master.orElse(name);

@@ -2,33 +2,26 @@
 package org.torvtl.host.net;
 
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.host.netlink.NetlinkClient;
 import org.torvtl.host.netlink.NetlinkMessages;
+import org.torvtl.host.netlink.NetlinkRequest;
 import org.torvtl.host.netlink.NetlinkSocket;
-import org.torvtl.host.netlink.NetlinkWait;
-import org.torvtl.host.system.Libc;
 import org.torvtl.host.system.SystemCallException;
 
 /** The interfaces of this network namespace, and what stands on what. rtnetlink(7), RTM_GETLINK. */
 public final class LinkTable {
   private static final int RTM_NEWLINK = 16, RTM_DELLINK = 17, RTM_GETLINK = 18;
-  private static final int NLMSG_ERROR = 2, NLMSG_DONE = 3;
-  private static final short NLM_F_REQUEST = 1, NLM_F_DUMP_INTR = 0x10, NLM_F_DUMP = 0x300;
   private static final int HEADER_LENGTH = NetlinkMessages.HEADER_LENGTH;
-  private static final int FLAGS = 6;
   private static final int IFINFO_LENGTH = 16, IFINFO_INDEX = 4;
   private static final int IFNAME = 3, LINK = 5, MASTER = 10, LINKINFO = 18, LINK_NETNSID = 37;
   private static final int INFO_KIND = 1, INFO_DATA = 2, INFO_SLAVE_KIND = 4, INFO_SLAVE_DATA = 5;
   private static final int BRPORT_ISOLATED = 33;
   private static final int TUN_OWNER = 1, TUN_GROUP = 2;
   private static final int TUN_NUM_QUEUES = 8, TUN_NUM_DISABLED_QUEUES = 9;
-  private static final int DEADLINE_MILLIS = 5_000, TRIES = 32;
 
   /**
    * One interface.
@@ -87,74 +80,11 @@ public final class LinkTable {
    * @throws SystemCallException also if they keep changing
    */
   public static List<Entry> read() throws SystemCallException {
-    for (int i = 0; i < TRIES; i++) {
-      var list = list();
-      if (list.isPresent()) {
-        return list.get();
-      }
-    }
-    throw new SystemCallException("cannot list interfaces", Libc.EAGAIN, "they keep changing");
-  }
-
-  private static Optional<List<Entry>> list() throws SystemCallException {
-    try (var socket = NetlinkSocket.open(NetlinkSocket.ROUTE, 0, 0);
-        var wait = new NetlinkWait(List.of(socket))) {
-      socket.send(request());
-      var listing = new Listing();
-      long begun = System.nanoTime();
-      while (true) {
-        var messages = socket.read();
-        if (messages == null) {
-          if (System.nanoTime() - begun > TimeUnit.MILLISECONDS.toNanos(DEADLINE_MILLIS)) {
-            throw new SystemCallException("cannot list interfaces", Libc.ETIMEDOUT, "");
-          }
-          wait.await(DEADLINE_MILLIS);
-        } else if (listing.add(messages)) {
-          return listing.entries();
-        }
-      }
-    }
-  }
-
-  private static byte[] request() {
-    return ByteBuffer.allocate(HEADER_LENGTH + IFINFO_LENGTH)
-        .order(ByteOrder.nativeOrder())
-        .putInt(HEADER_LENGTH + IFINFO_LENGTH)
-        .putShort((short) RTM_GETLINK)
-        .putShort((short) (NLM_F_REQUEST | NLM_F_DUMP))
-        .array();
-  }
-
-  /** What is told in answer to one request. */
-  static final class Listing {
-    private final List<Entry> entries = new ArrayList<>();
-    private boolean isInconsistent;
-
-    /** Adds what messages, in this machine's byte order, tell of; whether they are the last. */
-    boolean add(ByteBuffer messages) throws SystemCallException {
-      int left = messages.remaining();
-      for (var message : NetlinkMessages.split(messages)) {
-        isInconsistent |= (message.getShort(FLAGS) & NLM_F_DUMP_INTR) != 0;
-        switch (NetlinkMessages.type(message)) {
-          case NLMSG_DONE -> {
-            return true;
-          }
-          case NLMSG_ERROR ->
-              throw new SystemCallException(
-                  "cannot list interfaces", -message.getInt(HEADER_LENGTH), "");
-          case RTM_NEWLINK -> entries.add(entry(message));
-          default -> {}
-        }
-        left -= NetlinkMessages.aligned(message.limit());
-      }
-      // What is behind a message that is not whole cannot be read.
-      isInconsistent |= left >= HEADER_LENGTH;
-      return left >= HEADER_LENGTH;
-    }
-
-    /** All of them; none if some have changed meanwhile, so that others may be missing. */
-    Optional<List<Entry>> entries() {
-      return isInconsistent ? Optional.empty() : Optional.of(entries);
+    try (var client = NetlinkClient.open(NetlinkSocket.ROUTE)) {
+      var request =
+          new NetlinkRequest(RTM_GETLINK, NetlinkRequest.NLM_F_DUMP, new byte[IFINFO_LENGTH]);
+      return client.list(
+          "cannot list interfaces", request, RTM_NEWLINK, message -> Optional.of(entry(message)));
     }
   }
 

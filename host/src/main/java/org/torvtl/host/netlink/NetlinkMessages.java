@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.torvtl.host.system.SystemCallException;
 
 /**
  * Takes apart what netlink sends: messages, each with a header, and their attributes. netlink(7),
@@ -15,7 +16,12 @@ public final class NetlinkMessages {
   /** Bytes before a message's contents. */
   public static final int HEADER_LENGTH = 16;
 
-  private static final int TYPE = 4;
+  /** Types of messages that end an answer: an error or an acknowledgment, the end of a listing. */
+  static final int NLMSG_ERROR = 2, NLMSG_DONE = 3;
+
+  private static final int LENGTH = 0, TYPE = 4, FLAGS = 6, SEQUENCE = 8;
+  private static final int ERROR = HEADER_LENGTH, ERROR_REQUEST = ERROR + Integer.BYTES;
+  private static final int NLM_F_CAPPED = 0x100, NLM_F_ACK_TLVS = 0x200, NLMSGERR_ATTR_MSG = 1;
   private static final int ATTRIBUTE_HEADER = 4, ATTRIBUTE_TYPE_MASK = 0x3FFF;
 
   private NetlinkMessages() {}
@@ -37,6 +43,42 @@ public final class NetlinkMessages {
   /** The type of a message. */
   public static int type(ByteBuffer message) {
     return Short.toUnsignedInt(message.getShort(TYPE));
+  }
+
+  static int flags(ByteBuffer message) {
+    return Short.toUnsignedInt(message.getShort(FLAGS));
+  }
+
+  /** The number of the request that a message answers. */
+  static int sequence(ByteBuffer message) {
+    return message.getInt(SEQUENCE);
+  }
+
+  /** The error number, positive; 0 for an acknowledgment. */
+  static int errno(ByteBuffer message) {
+    return -message.getInt(ERROR);
+  }
+
+  /**
+   * Does nothing for an acknowledgment, which is an error with the number 0.
+   *
+   * @param message of the type {@code NLMSG_ERROR}
+   * @param what for the error, as {@code cannot list interfaces}
+   */
+  static void throwIfError(ByteBuffer message, String what) throws SystemCallException {
+    int errno = errno(message);
+    if (errno == 0) {
+      return;
+    }
+    String reason = "";
+    if ((flags(message) & NLM_F_ACK_TLVS) != 0) {
+      int request =
+          (flags(message) & NLM_F_CAPPED) != 0
+              ? HEADER_LENGTH
+              : aligned(message.getInt(ERROR_REQUEST + LENGTH));
+      reason = text(attribute(message, ERROR_REQUEST + request, NLMSGERR_ATTR_MSG));
+    }
+    throw new SystemCallException(what, errno, reason);
   }
 
   /**

@@ -17,7 +17,7 @@ import org.torvtl.host.user.Privileges;
 /** A netlink socket, non-blocking. netlink(7). Used from one thread at a time. */
 public final class NetlinkSocket implements AutoCloseable {
   /** Protocols. */
-  public static final int ROUTE = 0, NETFILTER = 12;
+  public static final int ROUTE = 0, SOCK_DIAG = 4, NETFILTER = 12;
 
   /** Multicast groups of {@link #ROUTE}: interfaces, neighbors, routes and rules of IPv4. */
   public static final int GROUP_LINK = 1, GROUP_NEIGH = 3, GROUP_ROUTE = 7, GROUP_RULE = 8;
@@ -28,13 +28,14 @@ public final class NetlinkSocket implements AutoCloseable {
   /** Of {@link #NETFILTER}. */
   public static final int GROUP_NFTABLES = 7;
 
-  private static final int SOL_NETLINK = 270, ADD_MEMBERSHIP = 1;
+  private static final int SOL_NETLINK = 270, ADD_MEMBERSHIP = 1, CAP_ACK = 10, EXT_ACK = 11;
   private static final int SOL_SOCKET = 1, SO_RCVBUF = 8;
   private static final int SOCKADDR_LENGTH = 12, PORT = 4;
   private static final int RECEIVE_BUFFER_BYTES = 4 << 20, MESSAGE_BYTES = 128 << 10;
 
   private final Arena arena = Arena.ofShared();
   private final MemorySegment buffer = arena.allocate(MESSAGE_BYTES, Long.BYTES);
+  private final MemorySegment outgoing = arena.allocate(NetlinkRequest.LARGEST_BYTES, Long.BYTES);
   private final int fd;
 
   private NetlinkSocket(int fd) {
@@ -89,19 +90,31 @@ public final class NetlinkSocket implements AutoCloseable {
     }
   }
 
+  /** Has errors come with a reason in words, where the kernel has one (Linux 4.12). */
+  void explainErrors() {
+    try (var memory = Arena.ofConfined()) {
+      var on = memory.allocateFrom(JAVA_INT, 1);
+      for (int option : new int[] {CAP_ACK, EXT_ACK}) {
+        // Without it, the error's number tells enough.
+        var unused = Libc.setsockopt(fd, SOL_NETLINK, option, on);
+      }
+    }
+  }
+
   int fd() {
     return fd;
   }
 
-  /** Sends one message to the kernel. */
-  public void send(byte[] message) throws SystemCallException {
-    try (var memory = Arena.ofConfined()) {
-      var bytes = memory.allocate(message.length, Long.BYTES);
-      MemorySegment.copy(message, 0, bytes, JAVA_BYTE, 0, message.length);
-      long sent = Libc.sendto(fd, bytes.address(), message.length, 0, 0, 0);
-      if (sent < 0) {
-        throw new SystemCallException("cannot ask by netlink", (int) -sent, "");
-      }
+  /**
+   * Sends one message to the kernel.
+   *
+   * @param message at most {@link NetlinkRequest#LARGEST_BYTES} long
+   */
+  void send(byte[] message) throws SystemCallException {
+    MemorySegment.copy(message, 0, outgoing, JAVA_BYTE, 0, message.length);
+    long sent = Libc.sendto(fd, outgoing.address(), message.length, 0, 0, 0);
+    if (sent < 0) {
+      throw new SystemCallException("cannot ask by netlink", (int) -sent, "");
     }
   }
 

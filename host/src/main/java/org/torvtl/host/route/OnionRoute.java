@@ -3,19 +3,19 @@ package org.torvtl.host.route;
 
 import java.io.IOException;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import java.util.OptionalInt;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.torvtl.host.filter.CoveredDestinations;
 import org.torvtl.host.filter.KillSwitch;
 import org.torvtl.host.net.LocalAddresses;
 import org.torvtl.host.net.NetworkInterface;
-import org.torvtl.host.system.Command;
+import org.torvtl.host.rtnetlink.Route;
+import org.torvtl.host.rtnetlink.Rtnetlink;
+import org.torvtl.host.rtnetlink.Rule;
+import org.torvtl.host.system.Libc;
+import org.torvtl.host.system.SystemCallException;
 import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Network;
 
@@ -37,27 +37,6 @@ public record OnionRoute(
 
   /** Which routing program a rule is of: a number that linux/rtnetlink.h gives to nobody. */
   private static final int PROTOCOL = 117;
-
-  private static final String OURS = "protocol " + PROTOCOL;
-  private static final String SHOWN_AS_OURS = " proto " + PROTOCOL + " ";
-
-  /**
-   * {@code RTN_UNREACHABLE} of linux/rtnetlink.h: where all is asked for in numbers, so is this.
-   */
-  private static final String SHOWN_AS_UNREACHABLE = "7 ";
-
-  /** Behind every other route to the same network. */
-  private static final String LAST_METRIC = "metric 4294967295";
-
-  private static final Pattern INTO = Pattern.compile(" dev (\\S+) ");
-
-  /** What ip says about what is not there. */
-  private static final List<String> NOT_THERE =
-      List.of(
-          "FIB table does not exist",
-          "No such process",
-          "No such file or directory",
-          "Cannot find device");
 
   /**
    * What makes the route; nothing is made yet.
@@ -121,14 +100,14 @@ public record OnionRoute(
           filter.put();
         }
         var routes = routes(network);
-        if (routes.stream().noneMatch(OnionRoute::refuses)) {
-          step(ip("route add " + refusing(network)), ip("route del " + refusing(network)));
+        if (routes.stream().noneMatch(Route::refuses)) {
+          add(refusing(network));
         }
-        if (routes.stream().allMatch(OnionRoute::refuses)) {
-          step(ip("route add " + leading(network)), ip("route del " + leading(network)));
+        if (routes.stream().allMatch(Route::refuses)) {
+          add(Route.into(device.index(), network, table, PROTOCOL));
         }
         if (rules(network).stream().noneMatch(OnionRoute.this::isMine)) {
-          step(ip("rule add " + rule(network)), ip("rule del " + rule(network)));
+          add(rule(network));
         }
       }
       if (!ending) {
@@ -136,10 +115,21 @@ public record OnionRoute(
       }
     }
 
-    private void step(String[] command, String[] undoing) throws IOException, InterruptedException {
+    private void add(Route route) throws IOException {
       if (!ending) {
-        undo.push(() -> remove(undoing));
-        Command.run(command);
+        undo.push(() -> remove(route));
+        try (var netlink = Rtnetlink.open()) {
+          netlink.add(route);
+        }
+      }
+    }
+
+    private void add(Rule rule) throws IOException {
+      if (!ending) {
+        undo.push(() -> remove(rule));
+        try (var netlink = Rtnetlink.open()) {
+          netlink.add(rule);
+        }
       }
     }
 
@@ -159,15 +149,49 @@ public record OnionRoute(
     }
   }
 
-  private void checkTable(String what, Ipv4Network network)
-      throws IOException, InterruptedException {
+  /** Nothing if it is not there. */
+  private static void remove(Route route) throws IOException {
+    try (var netlink = Rtnetlink.open()) {
+      var unused = netlink.remove(route);
+    }
+  }
+
+  /** Nothing if it is not there. */
+  private static void remove(Rule rule) throws IOException {
+    try (var netlink = Rtnetlink.open()) {
+      var unused = netlink.remove(rule);
+    }
+  }
+
+  private void checkTable(String what, Ipv4Network network) throws IOException {
     for (var route : routes(network)) {
-      if (!(route.contains(SHOWN_AS_OURS) && (refuses(route) || leadsIntoDevice(route)))) {
+      if (!(route.protocol() == PROTOCOL && (route.refuses() || leadsIntoDevice(route)))) {
         throw new RouteException(
             "cannot %s %s: table %d has another one there: %s (is it another --dev, or --table?)"
-                .formatted(what, network, table, route.strip()));
+                .formatted(what, network, table, text(route)));
       }
     }
+  }
+
+  private boolean leadsIntoDevice(Route route) throws SystemCallException {
+    var index = index();
+    return index.isPresent() && route.device() == index.getAsInt();
+  }
+
+  private OptionalInt index() throws SystemCallException {
+    try {
+      return OptionalInt.of(device.index());
+    } catch (SystemCallException e) {
+      if (e.errno() == Libc.ENODEV) {
+        return OptionalInt.empty();
+      }
+      throw e;
+    }
+  }
+
+  private static String text(Route route) throws SystemCallException {
+    var device = NetworkInterface.ofIndex(route.device());
+    return device.isPresent() ? route.text(device.get().name()) : route.toString();
   }
 
   /**
@@ -180,11 +204,14 @@ public record OnionRoute(
       checkTable("remove the route to", network);
     }
     for (var network : to) {
-      remove(ip("rule del " + rule(network)));
+      remove(rule(network));
       var left = rules(network);
       if (left.isEmpty()) {
-        remove(ip("route del " + leading(network)));
-        remove(ip("route del " + refusing(network)));
+        var index = index();
+        if (index.isPresent()) {
+          remove(Route.into(index.getAsInt(), network, table, PROTOCOL));
+        }
+        remove(refusing(network));
       }
       if (left.stream().noneMatch(this::isFromHere)) {
         filter(network).remove();
@@ -194,57 +221,48 @@ public record OnionRoute(
 
   // What is there.
 
-  /** The routes to a network in the table, of whoever's making. */
-  private List<String> routes(Ipv4Network network) throws IOException, InterruptedException {
-    return list("route show to exact %s table all".formatted(network))
-        .filter(line -> line.contains(" table " + table + " "))
-        .toList();
-  }
-
-  private static boolean refuses(String route) {
-    return route.startsWith(SHOWN_AS_UNREACHABLE);
-  }
-
-  private boolean leadsIntoDevice(String route) {
-    var into = INTO.matcher(route);
-    return into.find() && into.group(1).equals(device.name());
+  /** The routes to a network in the table, of any program. */
+  private List<Route> routes(Ipv4Network network) throws IOException {
+    try (var netlink = Rtnetlink.open()) {
+      return netlink.routes().stream()
+          .filter(route -> route.table() == table && route.to().equals(network))
+          .toList();
+    }
   }
 
   /** Our rules that lead to a network by way of the table, from whatever address. */
-  private List<String> rules(Ipv4Network network) throws IOException, InterruptedException {
-    String destination =
-        network.prefixLength() == Integer.SIZE
-            ? Ipv4Address.toString(network.address())
-            : network.toString();
-    return list("rule show")
-        .filter(line ->
-            line.contains(SHOWN_AS_OURS)
-                && line.contains(" to " + destination + " ")
-                && line.contains(" lookup " + table + " "))
-        .toList();
+  private List<Rule> rules(Ipv4Network network) throws IOException {
+    try (var netlink = Rtnetlink.open()) {
+      return netlink.rules().stream()
+          .filter(rule ->
+              rule.protocol() == PROTOCOL
+                  && rule.to().equals(network)
+                  && rule.action() == Rule.LOOKUP
+                  && rule.table() == table)
+          .toList();
+    }
   }
 
-  private boolean isFromHere(String rule) {
-    return rule.contains("from " + address() + " ");
+  private boolean isFromHere(Rule rule) {
+    return rule.from().equals(source());
   }
 
-  private boolean isMine(String rule) {
-    return isFromHere(rule) && rule.startsWith(priority + ":");
+  private boolean isMine(Rule rule) {
+    return isFromHere(rule) && rule.priority() == priority;
   }
 
   // What is made.
 
-  private String rule(Ipv4Network network) {
-    return "from %s to %s table %d priority %d %s"
-        .formatted(address(), network, table, priority, OURS);
+  private Rule rule(Ipv4Network network) {
+    return new Rule(priority, source(), network, Rule.LOOKUP, table, PROTOCOL);
   }
 
-  private String leading(Ipv4Network network) {
-    return "%s dev %s table %d %s".formatted(network, device.name(), table, OURS);
+  private Ipv4Network source() {
+    return new Ipv4Network(from, Integer.SIZE);
   }
 
-  private String refusing(Ipv4Network network) {
-    return "unreachable %s table %d %s %s".formatted(network, table, LAST_METRIC, OURS);
+  private Route refusing(Ipv4Network network) {
+    return Route.refusing(network, table, PROTOCOL);
   }
 
   private String address() {
@@ -293,30 +311,6 @@ public record OnionRoute(
           }\
         """
             .formatted("%s ip saddr %s ip daddr %s".formatted(tunnel, address(), network), SHARE));
-  }
-
-  // How it is made and read.
-
-  /** Lines, each with a space at its end, so that every word in it has one behind it. */
-  private static Stream<String> list(String command) throws IOException, InterruptedException {
-    return Command.run(ip("-N " + command)).lines().map(line -> line.stripTrailing() + " ");
-  }
-
-  private static String[] ip(String command) {
-    var words = new ArrayList<>(List.of("ip", "-4"));
-    words.addAll(Arrays.asList(command.split(" ", -1)));
-    return words.toArray(String[]::new);
-  }
-
-  /** Runs a command that removes something; it need not be there. */
-  private static void remove(String[] command) throws IOException, InterruptedException {
-    try {
-      Command.run(command);
-    } catch (IOException e) {
-      if (NOT_THERE.stream().noneMatch(String.valueOf(e.getMessage())::contains)) {
-        throw e;
-      }
-    }
   }
 
   /** In words for the user. */

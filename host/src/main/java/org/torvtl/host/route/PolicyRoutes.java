@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.function.Consumer;
-import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.torvtl.host.filter.CoveredDestinations;
@@ -19,7 +18,8 @@ import org.torvtl.host.filter.Ipv6Pattern;
 import org.torvtl.host.filter.KillSwitch;
 import org.torvtl.host.filter.TableWatch;
 import org.torvtl.host.net.NetworkInterface;
-import org.torvtl.host.system.Command;
+import org.torvtl.host.rtnetlink.Rtnetlink;
+import org.torvtl.host.rtnetlink.Rule;
 import org.torvtl.wire.Ipv4Network;
 
 /**
@@ -66,17 +66,10 @@ public final class PolicyRoutes implements AutoCloseable {
   /** Without IPv6 in the kernel there is no such file. */
   private static final Path IPV6 = Path.of("/proc/net/if_inet6");
 
-  private static final String EVERYTHING = "0.0.0.0/0";
-
   private static final String LEFT =
       "routes into Tor are left, and what they lead there fails (see ip rule and nft list tables; the next torvtl run --tun --route removes them)";
 
   private static final Logger log = LoggerFactory.getLogger(PolicyRoutes.class);
-
-  private static final Pattern RULE =
-      Pattern.compile(
-          "(?m)^(\\d+):\\s+from all (?:to (\\S+) )?(?:.* )?proto " + PROTOCOL + "\\b.*$");
-  private static final Pattern ROUTE = Pattern.compile(" dev (\\S+) (?:.* )?table (\\d+) ");
 
   private final NetworkInterface tun;
   private final int number;
@@ -179,7 +172,7 @@ public final class PolicyRoutes implements AutoCloseable {
     checkOthers();
     // Until it is known that there were none.
     hasTakenOver = true;
-    boolean hadRules = rules("-4").stream().anyMatch(this::isMine);
+    boolean hadRules = hasRules();
     boolean hadFilter = closeWaysAround();
     made = true;
     hasTakenOver = hadRules || hadFilter;
@@ -197,18 +190,29 @@ public final class PolicyRoutes implements AutoCloseable {
     return hasTakenOver;
   }
 
-  private void checkOthers() throws IOException, InterruptedException {
-    var live = live();
-    for (var rule : rules("-4")) {
-      if (isMine(rule) || rule.priority() < RULES || !live.contains(rule.number())) {
-        continue;
-      }
-      for (var network : covered.networks()) {
-        if (CoveredDestinations.overlap(network, rule.to())) {
-          throw new RouteException(
-              "cannot route %s into %s: another torvtl run leads %s into its own device (end that one, or leave the destination out)"
-                  .formatted(network, tun.name(), rule.to()));
+  private boolean hasRules() throws IOException {
+    try (var netlink = Rtnetlink.open()) {
+      return rules(netlink).stream().anyMatch(this::isMine);
+    }
+  }
+
+  private void checkOthers() throws IOException {
+    try (var netlink = Rtnetlink.open()) {
+      var live = live(netlink);
+      for (var rule : rules(netlink)) {
+        if (!isMine(rule) && rule.priority() >= RULES && live.contains(number(rule.priority()))) {
+          checkApart(rule);
         }
+      }
+    }
+  }
+
+  private void checkApart(Rule other) throws RouteException {
+    for (var network : covered.networks()) {
+      if (CoveredDestinations.overlap(network, other.to())) {
+        throw new RouteException(
+            "cannot route %s into %s: another torvtl run leads %s into its own device (end that one, or leave the destination out)"
+                .formatted(network, tun.name(), other.to()));
       }
     }
   }
@@ -304,39 +308,47 @@ public final class PolicyRoutes implements AutoCloseable {
 
   // What is there.
 
-  /** One of our rules; without a destination of IPv4 it is for all. */
-  private record Rule(int priority, Ipv4Network to) {
-    int number() {
-      return priority % PRIORITIES;
-    }
-  }
-
   private boolean isMine(Rule rule) {
-    return rule.number() == number;
+    return number(rule.priority()) == number;
   }
 
-  private static List<Rule> rules(String family) throws IOException, InterruptedException {
-    return RULE.matcher(Command.run("ip", family, "-N", "rule", "show"))
-        .results()
-        .map(rule ->
-            new Rule(
-                Integer.parseInt(rule.group(1)),
-                Ipv4Network.parse(
-                    rule.group(2) == null || !family.equals("-4") ? EVERYTHING : rule.group(2))))
-        .filter(rule -> rule.priority() >= EXEMPTIONS && rule.priority() < RULES + PRIORITIES)
+  /** The number of the TUN that a rule of ours is for. */
+  private static int number(int priority) {
+    return priority % PRIORITIES;
+  }
+
+  private static boolean isOurs(int priority) {
+    return priority >= EXEMPTIONS && priority < RULES + PRIORITIES;
+  }
+
+  private static List<Rule> rules(Rtnetlink netlink) throws IOException {
+    return netlink.rules().stream()
+        .filter(rule ->
+            rule.protocol() == PROTOCOL
+                && rule.from().prefixLength() == 0
+                && isOurs(rule.priority()))
         .toList();
   }
 
   /** The numbers of the TUNs that a gateway serves. */
-  private static Set<Integer> live() throws IOException, InterruptedException {
+  private static Set<Integer> live(Rtnetlink netlink) throws IOException {
     var live = new HashSet<Integer>();
-    for (var line : Command.run("ip", "-4", "route", "show", "table", "all").lines().toList()) {
-      var route = ROUTE.matcher(line + " ");
-      if (route.find() && KillSwitch.isServed(new NetworkInterface(route.group(1)))) {
-        live.add((int) (Long.parseLong(route.group(2)) - TABLES));
+    for (var route : netlink.routes()) {
+      int number = route.table() - TABLES;
+      if (number >= 0
+          && number < PRIORITIES
+          && route.device() != 0
+          && !live.contains(number)
+          && isServed(route.device())) {
+        live.add(number);
       }
     }
     return live;
+  }
+
+  private static boolean isServed(int device) throws IOException {
+    var tun = NetworkInterface.ofIndex(device);
+    return tun.isPresent() && KillSwitch.isServed(tun.get());
   }
 
   // How it is removed.
@@ -344,11 +356,15 @@ public final class PolicyRoutes implements AutoCloseable {
   /** Removes what gateways left that were killed. */
   private static void sweep() throws IOException, InterruptedException {
     var stale = new HashSet<Integer>();
-    rules("-4").forEach(rule -> stale.add(rule.number()));
-    if (Files.exists(IPV6)) {
-      rules("-6").forEach(rule -> stale.add(rule.number()));
+    try (var netlink = Rtnetlink.open()) {
+      rules(netlink).forEach(rule -> stale.add(number(rule.priority())));
+      if (Files.exists(IPV6)) {
+        netlink.ipv6Priorities(PROTOCOL).stream()
+            .filter(PolicyRoutes::isOurs)
+            .forEach(priority -> stale.add(number(priority)));
+      }
+      stale.removeAll(live(netlink));
     }
-    stale.removeAll(live());
     for (int number : stale) {
       remove(number);
     }

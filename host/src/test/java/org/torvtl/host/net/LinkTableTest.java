@@ -6,11 +6,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import org.junit.jupiter.api.Test;
-import org.torvtl.host.system.SystemCallException;
 
 /** What it reads of the kernel's: {@code HostIsolationTest} in e2e. */
 class LinkTableTest {
-  private static final short DONE = 3, NEWLINK = 16, DELLINK = 17;
+  private static final short NEWLINK = 16, DELLINK = 17;
   private static final byte AF_UNSPEC = 0, AF_BRIDGE = 7;
 
   private static ByteBuffer messages(Object... fields) {
@@ -41,29 +40,6 @@ class LinkTableTest {
       var messages = messages(DELLINK, AF_UNSPEC, 5);
       messages.putInt(0, length);
       assertThat(LinkTable.deleted(messages)).as("%d", length).isEmpty();
-    }
-  }
-
-  @Test
-  void aListThatIsCutOffIsNone() throws SystemCallException {
-    var messages = messages(NEWLINK, AF_UNSPEC, 4, NEWLINK, AF_UNSPEC, 5);
-    messages.putInt(32, 33);
-    var listing = new LinkTable.Listing();
-    assertThat(listing.add(messages)).isTrue();
-    assertThat(listing.entries()).isEmpty();
-  }
-
-  /** Interfaces that moved in the kernel's list while it told of them could be missing. */
-  @Test
-  void aListThatHasChangedMeanwhileIsNone() throws SystemCallException {
-    for (int interrupted = -1; interrupted < 3; interrupted++) {
-      var messages = messages(NEWLINK, AF_UNSPEC, 4, NEWLINK, AF_UNSPEC, 5, DONE, AF_UNSPEC, 0);
-      if (interrupted >= 0) {
-        messages.putShort(32 * interrupted + 6, (short) 0x10);
-      }
-      var listing = new LinkTable.Listing();
-      assertThat(listing.add(messages)).isTrue();
-      assertThat(listing.entries().isPresent()).as("%d", interrupted).isEqualTo(interrupted < 0);
     }
   }
 }

@@ -61,9 +61,7 @@ public final class DeviceLink implements Link {
   private final Device in;
   private final Device out;
   private final ByteBufAllocator allocator;
-  private final int mtu;
-  private final int shortFrameLength;
-  private final int maxFrameLength;
+  private final int mtu, shortFrameLength, maxFrameLength;
   private final LinkCounters counters = new LinkCounters();
   private final Arena arena = Arena.ofShared();
   private final MemorySegment vectors =

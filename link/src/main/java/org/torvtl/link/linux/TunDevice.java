@@ -5,18 +5,14 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 import io.netty.buffer.ByteBuf;
-import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermission;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.host.net.LinkTable;
 import org.torvtl.host.net.NetworkInterface;
+import org.torvtl.host.net.TunDriver;
 import org.torvtl.host.system.Libc;
 import org.torvtl.host.system.SystemCallException;
 import org.torvtl.host.user.Privileges;
@@ -34,7 +30,6 @@ import org.torvtl.link.Link;
  * none gets the user as owner who attaches to it here.
  */
 public final class TunDevice implements Device {
-  private static final String PATH = "/dev/net/tun";
   private static final long TUNSETIFF = 0x4004_54CAL, TUNSETPERSIST = 0x4004_54CBL;
   private static final long TUNSETOWNER = 0x4004_54CCL;
   private static final long TUNGETFEATURES = 0x8004_54CFL;
@@ -214,7 +209,7 @@ public final class TunDevice implements Device {
       @Nullable Steering steering)
       throws SystemCallException {
     String name = networkInterface.name();
-    int fd = openDriver("cannot open " + name + ": " + PATH);
+    int fd = TunDriver.open("cannot open " + name + ": " + TunDriver.FILE);
     try (var arena = Arena.ofConfined()) {
       boolean prefixed = offloads && hasVnetHeaders(fd, arena);
       var request = NetworkInterface.request(arena, name);
@@ -294,47 +289,6 @@ public final class TunDevice implements Device {
     // Linux has UDP's since 6.2.
     result = Libc.ioctl(fd, TUNSETOFFLOAD, ALL_TCP | UDP_IPV4 | UDP_IPV6);
     return result < 0 ? Libc.ioctl(fd, TUNSETOFFLOAD, ALL_TCP) : result;
-  }
-
-  /**
-   * Makes sure that the driver is there and may be opened.
-   *
-   * @throws SystemCallException if not
-   */
-  public static void checkDriver() throws SystemCallException {
-    Libc.close(openDriver("cannot open " + PATH));
-  }
-
-  /**
-   * Whether any user of this host may attach to an interface when no program is: it is a TUN or TAP
-   * without an owner and a group, and the driver's file is everybody's.
-   */
-  public static boolean isOpenToAll(NetworkInterface networkInterface) throws IOException {
-    return Files.exists(Path.of(PATH))
-        && LinkTable.tun(networkInterface.name()).filter(LinkTable.Tun::isOpenToAll).isPresent()
-        && Files.getPosixFilePermissions(Path.of(PATH))
-            .containsAll(Set.of(PosixFilePermission.OTHERS_READ, PosixFilePermission.OTHERS_WRITE));
-  }
-
-  private static int openDriver(String cannot) throws SystemCallException {
-    int fd = Libc.open(PATH, Libc.O_RDWR | Libc.O_NONBLOCK | Libc.O_CLOEXEC);
-    if (fd < 0) {
-      throw new SystemCallException(cannot, -fd, openFix(-fd));
-    }
-    return fd;
-  }
-
-  private static String openFix(int errno) {
-    return switch (errno) {
-      case Libc.ENOENT, Libc.ENODEV -> "load the driver: modprobe tun";
-      case Libc.EACCES ->
-          "the file is closed to this user: run as root; or grant CAP_NET_ADMIN, and let this user"
-              + " open the file, which udev has at mode 0666, for it is the capability that protects"
-              + " interfaces";
-      // By the file's mode it is open: it is kept from this container.
-      case Libc.EPERM -> "give the container the device: docker run --device " + PATH;
-      default -> "";
-    };
   }
 
   private static String attachFix(
