@@ -19,7 +19,7 @@ import java.util.regex.Pattern;
  * there.
  */
 public final class Capture implements Closeable {
-  private static final Duration DEADLINE = Duration.ofSeconds(20);
+  private static final Duration DEADLINE = Duration.ofMinutes(1);
 
   /** The statistics that tcpdump prints on SIGUSR1, on one line, and at its end, on three. */
   private static final Pattern STATISTICS =

@@ -35,7 +35,8 @@ public final class Machine implements Closeable {
   /** Where what it changes in /etc and /var/lib is kept. */
   static final String CHANGES = "/run/torvtl-machine";
 
-  private static final Duration BOOT_DEADLINE = Duration.ofSeconds(20);
+  private static final Duration BOOT_DEADLINE = Duration.ofMinutes(1);
+  private static final Duration SCRIPT_DEADLINE = Duration.ofMinutes(2);
 
   /** The project is mounted by way of the working directory, for its path may be below /tmp. */
   private static final String INIT =
@@ -204,7 +205,7 @@ public final class Machine implements Closeable {
       throws IOException, InterruptedException {
     var command = new ArrayList<>(List.of("bash", "-euc", script, "bash"));
     command.addAll(List.of(arguments));
-    return start(command).await(Duration.ofSeconds(30)).orThrow();
+    return start(command).await(SCRIPT_DEADLINE).orThrow();
   }
 
   /** The torvtl command with arguments, for {@link #start} and {@link #run}. */

@@ -21,7 +21,7 @@ public final class OutsideWorld implements Closeable {
   /** The outside's end of the cable. */
   public static final String LINK_LOCAL = "fe80::50:1";
 
-  private static final Duration DEADLINE = Duration.ofSeconds(20);
+  private static final Duration DEADLINE = Duration.ofMinutes(1);
   private static final String NETWORK =
       """
       ip link add eth0 type veth peer name out0 netns outside

@@ -61,7 +61,7 @@ public record Traces(List<String> lines) {
   static Traces of(Machine machine) throws IOException, InterruptedException {
     var processes =
         machine
-            .run(Duration.ofSeconds(10), LIST_PROCESSES.toArray(String[]::new))
+            .run(Duration.ofMinutes(1), LIST_PROCESSES.toArray(String[]::new))
             .orThrow()
             .out()
             .lines()
