@@ -2,6 +2,7 @@
 package org.torvtl.gateway;
 
 import io.netty.buffer.ByteBuf;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.torvtl.egress.Destination;
 import org.torvtl.egress.EgressException;
@@ -109,10 +110,7 @@ final class Flow implements ConnectionHandler, StreamHandler {
   }
 
   private EgressStream stream() {
-    if (stream == null) {
-      throw new IllegalStateException("no stream was asked for");
-    }
-    return stream;
+    return Objects.requireNonNull(stream, "no stream was asked for");
   }
 
   // The beginning.

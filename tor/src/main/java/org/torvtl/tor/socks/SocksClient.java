@@ -166,7 +166,7 @@ public final class SocksClient {
     Promise<InetAddress> promise = loop.newPromise();
     var valid = new Destination.Name(name, 0).name();
     var request = new DefaultSocks5CommandRequest(RESOLVE, Socks5AddressType.DOMAIN, valid, 0);
-    return start(loop, new SocksExchange.Resolve(proxy, request, credentials, promise));
+    return start(loop, new ResolveExchange(proxy, request, credentials, promise));
   }
 
   /**
@@ -179,7 +179,7 @@ public final class SocksClient {
       EventLoop loop, InetAddress address, @Nullable SocksCredentials credentials) {
     Promise<String> promise = loop.newPromise();
     var request = request(RESOLVE_PTR, address, 0);
-    return start(loop, new SocksExchange.ResolvePtr(proxy, request, credentials, promise));
+    return start(loop, new ResolvePtrExchange(proxy, request, credentials, promise));
   }
 
   /**

@@ -25,12 +25,10 @@ import io.netty.handler.codec.socksx.v5.Socks5InitialResponseDecoder;
 import io.netty.handler.codec.socksx.v5.Socks5Message;
 import io.netty.handler.codec.socksx.v5.Socks5PasswordAuthResponse;
 import io.netty.handler.codec.socksx.v5.Socks5PasswordAuthResponseDecoder;
-import io.netty.util.NetUtil;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
 import java.io.IOException;
-import java.net.InetAddress;
 import java.net.SocketAddress;
 import java.nio.channels.NotYetConnectedException;
 import java.time.Duration;
@@ -224,7 +222,7 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
     }
   }
 
-  private static void close(Channel channel) {
+  static void close(Channel channel) {
     // Nothing waits for the end of it, and a close that fails has closed all the same.
     var unused = channel.close();
   }
@@ -277,12 +275,12 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
   }
 
   /** A request, and the credentials before it. */
-  abstract static sealed class Request<T> extends SocksExchange<T> {
+  abstract static non-sealed class Request<T> extends SocksExchange<T> {
     private final Socks5CommandRequest request;
     private final @Nullable SocksCredentials credentials;
     private boolean acknowledgmentDue;
 
-    private Request(
+    Request(
         Proxy proxy,
         Socks5CommandRequest request,
         @Nullable SocksCredentials credentials,
@@ -406,52 +404,6 @@ abstract sealed class SocksExchange<T> extends ChannelInboundHandlerAdapter {
       if (!early.isEmpty()) {
         pipeline.fireChannelReadComplete();
       }
-    }
-  }
-
-  /** RESOLVE: the bound address of the reply is the answer. */
-  static final class Resolve extends Request<InetAddress> {
-    Resolve(
-        Proxy proxy,
-        Socks5CommandRequest request,
-        @Nullable SocksCredentials credentials,
-        Promise<InetAddress> promise) {
-      super(proxy, request, credentials, promise);
-    }
-
-    @Override
-    void succeed(ChannelHandlerContext ctx, Socks5CommandResponse reply) {
-      var text = reply.bndAddr();
-      var type = reply.bndAddrType();
-      if (text == null
-          || !(type.equals(Socks5AddressType.IPv4) || type.equals(Socks5AddressType.IPv6))) {
-        malformed("no address where one was asked for", null);
-        return;
-      }
-      promise().trySuccess(NetUtil.createInetAddressFromIpAddressString(text));
-      close(ctx.channel());
-    }
-  }
-
-  /** RESOLVE_PTR: the bound name of the reply is the answer. */
-  static final class ResolvePtr extends Request<String> {
-    ResolvePtr(
-        Proxy proxy,
-        Socks5CommandRequest request,
-        @Nullable SocksCredentials credentials,
-        Promise<String> promise) {
-      super(proxy, request, credentials, promise);
-    }
-
-    @Override
-    void succeed(ChannelHandlerContext ctx, Socks5CommandResponse reply) {
-      var name = reply.bndAddr();
-      if (name == null || name.isEmpty() || !reply.bndAddrType().equals(Socks5AddressType.DOMAIN)) {
-        malformed("no name where one was asked for", null);
-        return;
-      }
-      promise().trySuccess(name);
-      close(ctx.channel());
     }
   }
 }

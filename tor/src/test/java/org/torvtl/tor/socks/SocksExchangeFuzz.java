@@ -65,14 +65,14 @@ public final class SocksExchangeFuzz {
         Promise<InetAddress> promise = ImmediateEventExecutor.INSTANCE.newPromise();
         yield follow(
             channel,
-            new SocksExchange.Resolve(proxy, request("a.b"), credentials, promise),
+            new ResolveExchange(proxy, request("a.b"), credentials, promise),
             promise);
       }
       case 2 -> {
         Promise<String> promise = ImmediateEventExecutor.INSTANCE.newPromise();
         yield follow(
             channel,
-            new SocksExchange.ResolvePtr(proxy, request("1.2.3.4"), credentials, promise),
+            new ResolvePtrExchange(proxy, request("1.2.3.4"), credentials, promise),
             promise);
       }
       default -> connect(channel, proxy, credentials);
