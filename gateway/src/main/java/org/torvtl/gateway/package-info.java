@@ -6,7 +6,7 @@
  * <p>A {@link org.torvtl.gateway.Lane} is one event loop with one link, its stack, and the flows
  * whose packets arrive there; it shares nothing with another lane. A {@link
  * org.torvtl.gateway.Flow} is one guest connection and one stream of the {@link
- * org.torvtl.gateway.Egress}, joined byte for byte, with back-pressure in both directions: the
+ * org.torvtl.egress.Egress}, joined byte for byte, with back-pressure in both directions: the
  * guest's window reopens only when the bytes have been given to the egress, and the egress is read
  * only while the guest takes bytes. A connection to port 53 is none of these, but a {@link
  * org.torvtl.gateway.DnsConnection}.

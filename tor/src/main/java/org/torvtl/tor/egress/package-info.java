@@ -3,16 +3,9 @@
 /**
  * Tor as an egress, with what is peculiar to Tor.
  *
- * <p><b>Whether Tor is there.</b> A stream that Tor ends looks the same whether its far end is done
- * or Tor is dying. So after each end Tor is asked on a second connection, and as long as there are
- * streams a silent connection watches it ({@link org.torvtl.tor.egress.LivenessCheck}).
- *
  * <p><b>What a lookup's failure means.</b> Tor says "host unreachable" of a name that is unknown,
  * of a resolver that stumbled, and of a port whose flags forbid lookups ({@link
  * org.torvtl.tor.egress.Lookups}, {@link org.torvtl.tor.egress.SocksPortFlags}).
- *
- * <p><b>Whose the port is.</b> When Tor ends, any local process may take its port ({@link
- * org.torvtl.tor.egress.ProxyOwner}).
  *
  * <p><b>A FIN is passed on only if Tor is alive.</b> When a {@code tor} process dies, the kernel
  * closes its sockets with a FIN just as Tor does at the end of a download. Passing that on would
@@ -23,7 +16,7 @@
  * the FIN still waits behind bytes the guest has not read would answer it as well; so as long as
  * there are streams, the gateway holds one silent connection to the SOCKS port, whose end it sees
  * at once ({@code LivenessCheck.watch}). Once Tor was found to be gone, it is asked every second
- * until it is back, and a line says how long that took ({@code EgressOutage}). A stream cut inside
+ * until it is back, and a line says how long that took ({@code Outage}). A stream cut inside
  * the Tor network by a dying circuit still ends with Tor's FIN: Tor does not say the difference on
  * its SOCKS port.
  *
