@@ -19,6 +19,9 @@
  * of that circuit, and one to the host must go to an address of it. What is malformed, forged or
  * not carried is dropped under a name of {@link org.torvtl.onion.OnionCounters}.
  *
+ * <p>Each says in a log what became of every packet ({@link org.torvtl.onion.RouterLog}, {@link
+ * org.torvtl.onion.ProxyLog}), but only so many a second: no words are made for the others.
+ *
  * <p>Nothing here knows a socket, a thread, a process or a clock: {@link org.torvtl.onion.node} has
  * those.
  *
