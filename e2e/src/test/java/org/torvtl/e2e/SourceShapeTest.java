@@ -31,8 +31,11 @@ class SourceShapeTest {
     try (var files = Files.walk(sources)) {
       var classes = files.filter(file -> file.toString().endsWith(".java")).toList();
       assertThat(classes).isNotEmpty();
-      assertThat(classes).allSatisfy(file ->
-          assertThat(Files.readAllLines(file)).as(file.toString()).hasSizeLessThanOrEqualTo(MOST_LINES));
+      assertThat(classes)
+          .allSatisfy(file ->
+              assertThat(Files.readAllLines(file))
+                  .as(file.toString())
+                  .hasSizeLessThanOrEqualTo(MOST_LINES));
     }
   }
 

@@ -16,9 +16,9 @@
  * the FIN still waits behind bytes the guest has not read would answer it as well; so as long as
  * there are streams, the gateway holds one silent connection to the SOCKS port, whose end it sees
  * at once ({@code LivenessCheck.watch}). Once Tor was found to be gone, it is asked every second
- * until it is back, and a line says how long that took ({@code Outage}). A stream cut inside
- * the Tor network by a dying circuit still ends with Tor's FIN: Tor does not say the difference on
- * its SOCKS port.
+ * until it is back, and a line says how long that took ({@code Outage}). A stream cut inside the
+ * Tor network by a dying circuit still ends with Tor's FIN: Tor does not say the difference on its
+ * SOCKS port.
  *
  * <p><b>Nobody on this host takes Tor's place.</b> When a {@code tor} ends, any process may bind
  * its TCP port. Our own tor therefore listens, for SOCKS and for control, at Unix sockets in its

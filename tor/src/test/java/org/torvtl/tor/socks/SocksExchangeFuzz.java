@@ -64,9 +64,7 @@ public final class SocksExchangeFuzz {
       case 1 -> {
         Promise<InetAddress> promise = ImmediateEventExecutor.INSTANCE.newPromise();
         yield follow(
-            channel,
-            new ResolveExchange(proxy, request("a.b"), credentials, promise),
-            promise);
+            channel, new ResolveExchange(proxy, request("a.b"), credentials, promise), promise);
       }
       case 2 -> {
         Promise<String> promise = ImmediateEventExecutor.INSTANCE.newPromise();
