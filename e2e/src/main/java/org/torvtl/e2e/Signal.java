@@ -27,9 +27,17 @@ public enum Signal {
     send("-" + leader.pid());
   }
 
+  /** As {@link #toGroupOf}, of a group that may have ended by itself: whether it had not. */
+  public boolean reachesGroupOf(ProcessHandle leader) throws IOException, InterruptedException {
+    return kill("-" + leader.pid()).exitStatus() == 0;
+  }
+
   private void send(String target) throws IOException, InterruptedException {
-    RunningCommand.start(List.of(), List.of("kill", "-" + name(), "--", target), false)
-        .await(Duration.ofSeconds(5))
-        .orThrow();
+    kill(target).orThrow();
+  }
+
+  private CommandResult kill(String target) throws IOException, InterruptedException {
+    return RunningCommand.start(List.of(), List.of("kill", "-" + name(), "--", target), false)
+        .await(Duration.ofSeconds(5));
   }
 }

@@ -390,10 +390,10 @@ class HostIsolationTest {
         """);
     var guest = List.of("ip", "netns", "exec", "guest");
     assertHeardByNobodyElse("while the gateway serves", guest);
-    assertThat(ping()).contains(" 0% packet loss");
+    awaitService();
     machine.script("nft flush ruleset");
     assertHeardByNobodyElse("after nft flush ruleset", guest);
-    assertThat(ping()).contains(" 0% packet loss");
+    awaitService();
     assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
     assertThat(machine.script("nft list ruleset").out().strip()).isEmpty();
   }
@@ -403,6 +403,11 @@ class HostIsolationTest {
       sendAll(prefix, "own0");
       assertThat(new Seen(outside.end(), List.of(), "").leaks()).as(when).isEmpty();
     }
+  }
+
+  /** Nothing is carried until the gateway has seen where its device is, and that it is guarded. */
+  private void awaitService() throws Exception {
+    Waiting.until("an answer to a ping", DEADLINE, () -> ping().contains(" 0% packet loss"));
   }
 
   private String ping() throws Exception {
