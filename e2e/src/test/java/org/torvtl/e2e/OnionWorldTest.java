@@ -289,6 +289,17 @@ class OnionWorldTest {
                   FROM,
                   WORLD))) {
         flood.awaitLine("sending", DEADLINE);
+        // Routers that have just been started are slower than the flood, for a moment.
+        Waiting.until(
+            "the routers to keep up",
+            DEADLINE,
+            () ->
+                machine
+                    .start(
+                        List.of("ping", "-n", "-c", "3", "-i", "0.1", "-W", "1", "-I", FROM, WORLD))
+                    .await(DEADLINE)
+                    .out()
+                    .contains(" 0% packet loss"));
         var beside =
             machine
                 .start(List.of("ping", "-n", "-c", "20", "-i", "0.1", "-W", "5", "-I", FROM, WORLD))
