@@ -176,6 +176,8 @@ class OnionWorldTest {
 
   /** Pings with one identifier, from many addresses: each gets its own answers, at any size. */
   @Test
+  @Tag("alone")
+  @Execution(ExecutionMode.SAME_THREAD)
   void pingsThatShareAnIdentifierAreKeptApart() throws Exception {
     machine.script("for i in {11..30}; do ip addr add 192.168.200.$i/24 dev eth0; done");
     try (var proxy = proxy()) {
