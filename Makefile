@@ -25,7 +25,7 @@ onion-demo: $(BUILT) ## routers of an onion network come up, and carry a ping in
 check: needed ## while working: format, static checks and unit tests, in under three minutes
 	@exec ./scripts/check
 
-test: ## run all tests, unit and end to end, and count them, in ten minutes (as root)
+test: ## run all tests, unit and end to end, and count them, in some twenty minutes (as root)
 	@./scripts/setup --quiet
 	@./scripts/test
 
