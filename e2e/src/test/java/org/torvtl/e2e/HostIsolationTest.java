@@ -11,8 +11,6 @@ import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -25,7 +23,6 @@ import org.junit.jupiter.params.provider.ValueSource;
  * <p>The host is as careless as can be: it forwards, filters no source address, answers broadcast
  * pings, and answers ARP for all of its addresses on every interface.
  */
-@Execution(ExecutionMode.CONCURRENT)
 class HostIsolationTest {
   private static final Duration DEADLINE = Duration.ofSeconds(40);
   private static final String[] PROXY = {"-a", "127.0.0.1", "-p", "9055"};
@@ -361,7 +358,14 @@ class HostIsolationTest {
     var again = Gateway.startWith(machine, "own0", arguments);
     assertHeardByNobodyElse("after a new start", List.of());
     if (kind.equals("tun")) {
-      machine.script("ping -n -c 1 -W 5 -I own0 10.0.0.1");
+      Waiting.until(
+          "an answer to a ping",
+          DEADLINE,
+          () ->
+              machine
+                  .script("ping -n -c 1 -W 5 -I own0 10.0.0.1 || :")
+                  .out()
+                  .contains(" 0% packet loss"));
     } else {
       // The host hears nothing there; a capture does.
       try (var cable = Capture.of(machine, "own0")) {
@@ -405,7 +409,10 @@ class HostIsolationTest {
     }
   }
 
-  /** Nothing is carried until the gateway has seen where its device is, and that it is guarded. */
+  /**
+   * Nothing is carried until the gateway has seen where its device is, and that it is guarded; and
+   * a queue that it read too slowly is shed of pings.
+   */
   private void awaitService() throws Exception {
     Waiting.until("an answer to a ping", DEADLINE, () -> ping().contains(" 0% packet loss"));
   }
@@ -426,7 +433,7 @@ class HostIsolationTest {
     var gateway = start(kind);
     for (int i = 0; i < BRIDGE_FILTER_ON.size(); i++) {
       int times = i;
-      assertThat(ping()).contains(" 0% packet loss");
+      awaitService();
       machine.script(BRIDGE_FILTER_ON.get(i));
       assertIsolated("with br_netfilter, " + BRIDGE_FILTER_ON.get(i), false);
       Waiting.until(
@@ -440,7 +447,7 @@ class HostIsolationTest {
           DEADLINE,
           () -> occurrences(gateway.log(), "traffic is carried") > times);
     }
-    assertThat(ping()).contains(" 0% packet loss");
+    awaitService();
     assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
   }
 
@@ -522,13 +529,13 @@ class HostIsolationTest {
       throws Exception {
     make(kind);
     var gateway = start(kind);
-    assertThat(ping()).contains(" 0% packet loss");
+    awaitService();
     var second =
         machine.start(Machine.torvtl("run", "-d", device, "-a", "127.0.0.1", "-p", "9055"));
     var result = second.await(DEADLINE);
     assertThat(result.exitStatus()).as("%s", result).isEqualTo(1);
     assertThat(result.err()).contains("another torvtl serves " + taken + " already");
-    assertThat(ping()).contains(" 0% packet loss");
+    awaitService();
     gateway.close();
   }
 
@@ -826,7 +833,7 @@ class HostIsolationTest {
         ip -n guest link set own0 up
         ip -n guest route add default via 192.168.50.77 dev own0
         """);
-    assertThat(ping()).contains(" 0% packet loss");
+    awaitService();
     machine.script(
         """
         ip tuntap add own0 mode tap
@@ -837,7 +844,7 @@ class HostIsolationTest {
         ip address add 10.99.0.1/24 dev br5
         ip route add default via 10.99.0.2
         """);
-    assertThat(ping()).contains(" 0% packet loss");
+    awaitService();
     machine.script("ping -n -c 1 -W 5 10.99.0.2");
     assertThat(machine.script("nft list ruleset").out()).doesNotContain("device");
     assertThat(gateway.stop(Signal.TERM).err()).doesNotContain("nothing is carried");
@@ -1035,7 +1042,7 @@ class HostIsolationTest {
         "the guard to take a new port",
         DEADLINE,
         () -> machine.script("nft list ruleset").out().contains("\"p1\""));
-    assertThat(ping()).contains(" 0% packet loss");
+    awaitService();
     assertThat(gateway.stop(Signal.TERM).exitStatus()).isIn(0, 143);
     assertThat(machine.script("nft list ruleset; bridge fdb show | grep 02:54: || :").out().strip())
         .isEmpty();

@@ -9,8 +9,6 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.parallel.Execution;
-import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -19,7 +17,6 @@ import org.junit.jupiter.params.provider.EnumSource;
  * Guests on one bridge: neither hears a frame to or from the other, from the very first one on, and
  * neither can take the other's MAC address, or the gateway's.
  */
-@Execution(ExecutionMode.CONCURRENT)
 class SegmentGuestsTest {
   private static final Duration DEADLINE = Duration.ofSeconds(40);
   private static final int PROXY = 9055;
