@@ -3,25 +3,16 @@ package org.torvtl.onion;
 
 import io.netty.buffer.ByteBuf;
 import java.util.Set;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
-import org.torvtl.ip.RareLog;
 import org.torvtl.onion.OnionCounters.Drop;
 import org.torvtl.wire.Defect;
 import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Packet;
 
-/**
- * What a proxy's log says. It is told events as values and puts them into words only where it
- * writes a line: of packets so many a second, see {@link PacketLines}.
- */
-final class ProxyLog {
+/** What a proxy's log says. */
+final class ProxyLog extends NodeLog {
   private final String device;
-  private final Consumer<String> log;
-  private final Ipv4Packet packet;
-  private final PacketLines lines;
-  private final RareLog rejected;
 
   /**
    * Nothing was written yet.
@@ -31,21 +22,8 @@ final class ProxyLog {
    * @param packet laid over the packet at hand at each event of one
    */
   ProxyLog(String device, Consumer<String> log, Ipv4Packet packet, long nowNanos) {
+    super(log, packet, nowNanos);
     this.device = device;
-    this.log = log;
-    this.packet = packet;
-    lines = new PacketLines(log, nowNanos);
-    rejected = new RareLog(TimeUnit.SECONDS.toNanos(1), log);
-  }
-
-  /** To be called with each event: see {@link PacketLines#advance}. */
-  void advance(long nowNanos) {
-    lines.advance(nowNanos);
-  }
-
-  /** Tells how many lines were left out until now. */
-  void tell() {
-    lines.tell();
   }
 
   // Routers.
@@ -166,9 +144,5 @@ final class ProxyLog {
     if (lines.admits()) {
       lines.write(describe(buf) + ": from " + from + "; to " + to);
     }
-  }
-
-  private String describe(ByteBuf buf) {
-    return PacketDescription.of(packet, buf);
   }
 }

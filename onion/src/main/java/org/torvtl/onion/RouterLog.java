@@ -2,25 +2,16 @@
 package org.torvtl.onion;
 
 import io.netty.buffer.ByteBuf;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.torvtl.ip.IcmpError;
-import org.torvtl.ip.RareLog;
 import org.torvtl.onion.OnionCounters.Drop;
 import org.torvtl.wire.Defect;
 import org.torvtl.wire.Ipv4Address;
 import org.torvtl.wire.Ipv4Packet;
 
-/**
- * What a router's log says. It is told events as values and puts them into words only where it
- * writes a line: of packets so many a second, see {@link PacketLines}.
- */
-final class RouterLog {
+/** What a router's log says. */
+final class RouterLog extends NodeLog {
   private final RouterConfig config;
-  private final Consumer<String> log;
-  private final Ipv4Packet packet;
-  private final PacketLines lines;
-  private final RareLog rejected;
 
   /**
    * Nothing was written yet.
@@ -29,21 +20,8 @@ final class RouterLog {
    * @param packet laid over the packet at hand at each event of one
    */
   RouterLog(RouterConfig config, Consumer<String> log, Ipv4Packet packet, long nowNanos) {
+    super(log, packet, nowNanos);
     this.config = config;
-    this.log = log;
-    this.packet = packet;
-    lines = new PacketLines(log, nowNanos);
-    rejected = new RareLog(TimeUnit.SECONDS.toNanos(1), log);
-  }
-
-  /** To be called with each event: see {@link PacketLines#advance}. */
-  void advance(long nowNanos) {
-    lines.advance(nowNanos);
-  }
-
-  /** Tells how many lines were left out until now. */
-  void tell() {
-    lines.tell();
   }
 
   // The circuit.
@@ -150,9 +128,5 @@ final class RouterLog {
     return Ipv4Address.toString(as.address())
         + (as.protocol() == Ipv4Packet.PROTOCOL_ICMP ? " id " : " port ")
         + as.number();
-  }
-
-  private String describe(ByteBuf buf) {
-    return PacketDescription.of(packet, buf);
   }
 }

@@ -3,7 +3,6 @@ package org.torvtl.tcp;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.util.ArrayList;
 import java.util.List;
@@ -38,7 +37,7 @@ class OpenConnectionTest {
     open =
         new OpenConnection(
             counters,
-            new Events(),
+            new RecordedEvents(events),
             writer,
             diagram,
             receiver,
@@ -124,33 +123,5 @@ class OpenConnectionTest {
     assertThat(open.packetTooLarge(1001, 600, 0)).isTrue();
     assertThat(counters.packetsTooLarge()).isEqualTo(1);
     queue.clear();
-  }
-
-  private final class Events implements ConnectionHandler {
-    @Override
-    public void established() {
-      events.add("established");
-    }
-
-    @Override
-    public void data(ByteBuf data) {
-      events.add("data " + data.readableBytes());
-      data.release();
-    }
-
-    @Override
-    public void endOfStream() {
-      events.add("end of stream");
-    }
-
-    @Override
-    public void acknowledged(int bytes) {
-      events.add("acknowledged " + bytes);
-    }
-
-    @Override
-    public void closed(CloseReason reason) {
-      events.add("closed " + reason);
-    }
   }
 }

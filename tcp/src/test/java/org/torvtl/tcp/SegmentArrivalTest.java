@@ -3,7 +3,6 @@ package org.torvtl.tcp;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,7 +32,8 @@ class SegmentArrivalTest {
             active);
     diagram = new StateDiagram(config, active);
     var queue = new SendQueue(handshake.firstSequence(), 0, PayloadAccount.UNLIMITED);
-    return new SegmentArrival(config, counters, new Events(), writer, queue, diagram, handshake);
+    return new SegmentArrival(
+        config, counters, new RecordedEvents(events), writer, queue, diagram, handshake);
   }
 
   private static @Nullable CloseReason receive(
@@ -116,27 +116,5 @@ class SegmentArrivalTest {
     var active = arrival(true);
     receive(active, TcpSegment.SYN, 0, 0);
     assertThat(receive(active, TcpSegment.RST, 1, 0)).isEqualTo(CloseReason.REFUSED_BY_PEER);
-  }
-
-  private final class Events implements ConnectionHandler {
-    @Override
-    public void established() {
-      events.add("established");
-    }
-
-    @Override
-    public void data(ByteBuf data) {
-      events.add("data " + data.readableBytes());
-      data.release();
-    }
-
-    @Override
-    public void endOfStream() {}
-
-    @Override
-    public void acknowledged(int bytes) {}
-
-    @Override
-    public void closed(CloseReason reason) {}
   }
 }

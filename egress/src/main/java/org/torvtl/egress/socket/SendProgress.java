@@ -10,6 +10,11 @@ final class SendProgress {
   private long tookNanos;
   private int unread;
 
+  /** Nothing was written before that time. */
+  SendProgress(long nowNanos) {
+    tookNanos = nowNanos;
+  }
+
   /** The socket took bytes. */
   void written(long nowNanos) {
     tookNanos = nowNanos;

@@ -35,18 +35,27 @@ public final class SocketStream extends ChannelInboundHandlerAdapter implements 
   /** Tells whether it was the far end that ended a stream. */
   public interface EndCheck {
     /** Every stream's end is that of its far end. */
-    EndCheck NONE = answer -> answer.accept(true);
+    EndCheck NONE = (openedNanos, answer) -> answer.accept(true);
 
-    /** Asks; {@code answer} is told once, on the stream's loop. */
-    void ask(Consumer<Boolean> answer);
+    /**
+     * Asks of a stream.
+     *
+     * @param openedNanos when it was opened, by its loop's clock
+     * @param answer is told once, on the stream's loop
+     */
+    void ask(long openedNanos, Consumer<Boolean> answer);
   }
 
   private final StreamHandler handler;
   private final StreamOptions options;
   private final EndCheck endCheck;
-  private final SendProgress progress = new SendProgress();
   private @Nullable Future<?> opening;
   private @Nullable Channel channel;
+  private long openedNanos;
+
+  /** Of a Unix domain socket; TCP keeps it itself. */
+  private @Nullable SendProgress progress;
+
   private boolean isClosed;
 
   /** Both directions, until the socket's buffers are bounded. */
@@ -85,7 +94,10 @@ public final class SocketStream extends ChannelInboundHandlerAdapter implements 
       return;
     }
     channel = opened;
-    progress.written(now(opened));
+    openedNanos = now(opened);
+    if (opened instanceof EpollDomainSocketChannel) {
+      progress = new SendProgress(openedNanos);
+    }
     handler.opened();
   }
 
@@ -121,12 +133,10 @@ public final class SocketStream extends ChannelInboundHandlerAdapter implements 
     stream
         .writeAndFlush(Unpooled.EMPTY_BUFFER)
         .addListener(written -> {
-          if (written.isSuccess()) {
+          if (progress != null && written.isSuccess()) {
             progress.written(now(stream));
-            taken.accept(null);
-          } else {
-            taken.accept(SocketErrors.words(written.cause()));
           }
+          taken.accept(written.isSuccess() ? null : SocketErrors.words(written.cause()));
         });
   }
 
@@ -137,7 +147,7 @@ public final class SocketStream extends ChannelInboundHandlerAdapter implements 
 
   @Override
   public void confirmEnd(Consumer<Boolean> answer) {
-    endCheck.ask(answer);
+    endCheck.ask(openedNanos, answer);
   }
 
   @Override
@@ -145,7 +155,7 @@ public final class SocketStream extends ChannelInboundHandlerAdapter implements 
     return switch (channel) {
       case EpollSocketChannel tcp when tcp.isActive() ->
           TimeUnit.MILLISECONDS.toNanos(tcp.tcpInfo().lastDataSent());
-      case EpollDomainSocketChannel unix when unix.isActive() ->
+      case EpollDomainSocketChannel unix when progress != null && unix.isActive() ->
           progress.nanosSinceTook(UnixSockets.unreadByPeer(unix.fd().intValue()), now(unix));
       case null, default -> Long.MAX_VALUE;
     };

@@ -8,8 +8,7 @@ import org.junit.jupiter.api.Test;
 class SendProgressTest {
   @Test
   void countsFromTheLastSignThatBytesWereTaken() {
-    var progress = new SendProgress();
-    progress.written(1000);
+    var progress = new SendProgress(1000);
     assertThat(progress.nanosSinceTook(0, 1500)).isEqualTo(500);
     progress.written(2000);
     // The peer has something to read, which it had not at the last look: that is news.

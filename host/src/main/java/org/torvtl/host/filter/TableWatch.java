@@ -4,12 +4,11 @@ package org.torvtl.host.filter;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import java.util.random.RandomGenerator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.torvtl.host.netlink.NetlinkSocket;
-import org.torvtl.host.netlink.NetlinkWait;
+import org.torvtl.host.netlink.NetlinkWatcher;
 import org.torvtl.host.system.SystemCallException;
 
 /**
@@ -52,29 +51,21 @@ public final class TableWatch implements AutoCloseable {
   private final Restorer restorer;
   private final RandomGenerator random;
   private final NetlinkSocket filter;
-  private final NetlinkWait wait;
   private final TableEvents events;
-  private final Thread watcher;
-  private volatile boolean closing;
+  private final NetlinkWatcher watcher;
   private boolean isFailing;
   private boolean isFaultTold;
   private int restored;
 
   private TableWatch(
-      String table,
-      String purpose,
-      RandomGenerator random,
-      Restorer restorer,
-      NetlinkSocket filter,
-      NetlinkWait wait) {
+      String table, String purpose, RandomGenerator random, Restorer restorer, NetlinkSocket filter)
+      throws SystemCallException {
     this.purpose = purpose;
     this.restorer = restorer;
     this.random = random;
     this.filter = filter;
-    this.wait = wait;
     this.events = new TableEvents(table);
-    this.watcher = new Thread(this::watch, "watch of " + table);
-    watcher.setDaemon(true);
+    this.watcher = new NetlinkWatcher("watch of " + table, List.of(filter), this::watch);
   }
 
   /**
@@ -90,8 +81,7 @@ public final class TableWatch implements AutoCloseable {
       throws SystemCallException {
     var filter = NetlinkSocket.open(NetlinkSocket.NETFILTER, 0, NetlinkSocket.GROUP_NFTABLES);
     try {
-      var wait = new NetlinkWait(List.of(filter));
-      return new TableWatch(table, purpose, random, restorer, filter, wait);
+      return new TableWatch(table, purpose, random, restorer, filter);
     } catch (SystemCallException | RuntimeException e) {
       filter.close();
       throw e;
@@ -118,7 +108,7 @@ public final class TableWatch implements AutoCloseable {
   private void watch() {
     int timeout = 0;
     int changedAtOnce = 0;
-    while (!closing) {
+    while (!watcher.isClosing()) {
       try {
         await(timeout);
         boolean isRight = look();
@@ -137,16 +127,16 @@ public final class TableWatch implements AutoCloseable {
   /** No message ends the pause between attempts. */
   private void await(int timeoutMillis) throws SystemCallException {
     if (isFailing) {
-      LockSupport.parkNanos(this, TimeUnit.MILLISECONDS.toNanos(timeoutMillis));
+      watcher.pause(timeoutMillis);
     } else {
-      wait.await(timeoutMillis);
+      watcher.await(timeoutMillis);
     }
   }
 
   /** Whether the table is as it should be. */
   private boolean look() throws IOException {
     events.hear(filter);
-    if (closing || !events.isTouched()) {
+    if (watcher.isClosing() || !events.isTouched()) {
       return true;
     }
     long begun = System.nanoTime();
@@ -187,22 +177,6 @@ public final class TableWatch implements AutoCloseable {
   /** Ends the watch, so that the table can be removed. More calls do nothing. */
   @Override
   public void close() {
-    synchronized (this) {
-      if (closing) {
-        return;
-      }
-      closing = true;
-    }
-    wait.wake();
-    LockSupport.unpark(watcher);
-    try {
-      watcher.join(TimeUnit.SECONDS.toMillis(10));
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-    if (!watcher.isAlive()) {
-      wait.close();
-      filter.close();
-    }
+    watcher.close();
   }
 }

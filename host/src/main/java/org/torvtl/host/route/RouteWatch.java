@@ -6,14 +6,13 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.torvtl.host.filter.KillSwitch;
 import org.torvtl.host.net.NetworkInterface;
 import org.torvtl.host.netlink.NetlinkMessages;
 import org.torvtl.host.netlink.NetlinkSocket;
-import org.torvtl.host.netlink.NetlinkWait;
+import org.torvtl.host.netlink.NetlinkWatcher;
 import org.torvtl.host.system.SystemCallException;
 
 /**
@@ -79,9 +78,7 @@ final class RouteWatch implements AutoCloseable {
   private final int protocol;
   private final Restorer restorer;
   private final List<NetlinkSocket> sockets;
-  private final NetlinkWait wait;
-  private final Thread watcher;
-  private volatile boolean closing;
+  private final NetlinkWatcher watcher;
 
   /** Whether the TUN has been set down or has lost an address since all was right. */
   private boolean isDeviceChanged;
@@ -100,17 +97,15 @@ final class RouteWatch implements AutoCloseable {
       int table,
       int protocol,
       Restorer restorer,
-      List<NetlinkSocket> sockets,
-      NetlinkWait wait) {
+      List<NetlinkSocket> sockets)
+      throws SystemCallException {
     this.device = device;
     this.index = index;
     this.table = table;
     this.protocol = protocol;
     this.restorer = restorer;
     this.sockets = sockets;
-    this.wait = wait;
-    this.watcher = new Thread(this::watch, "watch of routes into " + device);
-    watcher.setDaemon(true);
+    this.watcher = new NetlinkWatcher("watch of routes into " + device, sockets, this::watch);
   }
 
   /**
@@ -127,14 +122,7 @@ final class RouteWatch implements AutoCloseable {
       for (int group : GROUPS) {
         sockets.add(NetlinkSocket.open(NetlinkSocket.ROUTE, 0, group));
       }
-      return new RouteWatch(
-          device.name(),
-          device.index(),
-          table,
-          protocol,
-          restorer,
-          sockets,
-          new NetlinkWait(sockets));
+      return new RouteWatch(device.name(), device.index(), table, protocol, restorer, sockets);
     } catch (SystemCallException | RuntimeException e) {
       sockets.forEach(NetlinkSocket::close);
       throw e;
@@ -148,19 +136,19 @@ final class RouteWatch implements AutoCloseable {
 
   private void watch() {
     boolean isDue = true;
-    while (!closing) {
+    while (!watcher.isClosing()) {
       if (isDue) {
         look();
-        LockSupport.parkNanos(this, TimeUnit.MILLISECONDS.toNanos(PAUSE_MILLIS));
+        watcher.pause(PAUSE_MILLIS);
       }
-      isDue = closing || awaitReason();
+      isDue = watcher.isClosing() || awaitReason();
     }
   }
 
   /** Whether there is a reason to look; returns at once if the last look has failed. */
   private boolean awaitReason() {
     try {
-      wait.await(failures > 0 ? 0 : LOOK_MILLIS);
+      watcher.await(failures > 0 ? 0 : LOOK_MILLIS);
       return isAnyRemoved()
           || failures > 0
           || System.nanoTime() - lookedNanos >= TimeUnit.MILLISECONDS.toNanos(LOOK_MILLIS);
@@ -257,22 +245,6 @@ final class RouteWatch implements AutoCloseable {
   /** Ends the watch, so that they can be removed. More calls do nothing. */
   @Override
   public void close() {
-    synchronized (this) {
-      if (closing) {
-        return;
-      }
-      closing = true;
-    }
-    wait.wake();
-    LockSupport.unpark(watcher);
-    try {
-      watcher.join(TimeUnit.SECONDS.toMillis(10));
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-    if (!watcher.isAlive()) {
-      wait.close();
-      sockets.forEach(NetlinkSocket::close);
-    }
+    watcher.close();
   }
 }

@@ -2,6 +2,7 @@
 package org.torvtl.tor.egress;
 
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import java.net.InetAddress;
@@ -52,9 +53,10 @@ public final class TorEgress implements Egress {
   }
 
   /** What is known of the streams of one event loop, and of Tor there. */
-  private final class Streams implements LivenessCheck.Questions {
+  private final class Streams implements LivenessCheck.Questions, SocketStream.EndCheck {
     private final EventLoop loop;
     private final LivenessCheck liveness;
+    private final ChannelFutureListener onClose = closed -> closed();
     private int open;
 
     Streams(EventLoop loop) {
@@ -74,8 +76,12 @@ public final class TorEgress implements Egress {
 
     void opened(Channel channel) {
       open++;
-      channel.closeFuture().addListener(closed -> open--);
+      channel.closeFuture().addListener(onClose);
       liveness.watch();
+    }
+
+    private void closed() {
+      open--;
     }
 
     /** A request failed: Tor may be gone. */
@@ -89,7 +95,8 @@ public final class TorEgress implements Egress {
      * Whether a stream ended by its far end. Where Tor was gone since the stream was opened, it is
      * another one now: the stream died with the one before.
      */
-    void confirmEnd(long openedNanos, Consumer<Boolean> answer) {
+    @Override
+    public void ask(long openedNanos, Consumer<Boolean> answer) {
       liveness.ask(alive -> answer.accept(alive && !liveness.wasGoneSince(openedNanos)));
     }
   }
@@ -106,8 +113,7 @@ public final class TorEgress implements Egress {
       StreamOptions options,
       StreamHandler handler) {
     var streams = of(loop);
-    var check = new Confirmation(streams);
-    var stream = new SocketStream(handler, options, check);
+    var stream = new SocketStream(handler, options, streams);
     var attempt =
         socks.connect(
             loop,
@@ -117,38 +123,21 @@ public final class TorEgress implements Egress {
             stream);
     stream.opening(attempt);
     if (attempt.isDone()) {
-      loop.execute(() -> connected(attempt, stream, check, streams));
+      loop.execute(() -> connected(attempt, stream, streams));
     } else {
-      attempt.addListener(done -> connected(attempt, stream, check, streams));
+      attempt.addListener(done -> connected(attempt, stream, streams));
     }
     return stream;
   }
 
-  private void connected(
-      Future<Channel> attempt, SocketStream stream, Confirmation check, Streams streams) {
+  private void connected(Future<Channel> attempt, SocketStream stream, Streams streams) {
     if (attempt.isSuccess()) {
-      check.openedNanos = streams.loop.ticker().nanoTime();
       streams.opened(attempt.getNow());
       stream.opened(attempt.getNow());
     } else {
       flags.streamFailed(streams.loop, attempt.cause());
       streams.noteFailure(attempt.cause());
       stream.refused(attempt.cause());
-    }
-  }
-
-  /** Of one stream. */
-  private static final class Confirmation implements SocketStream.EndCheck {
-    private final Streams streams;
-    private long openedNanos;
-
-    Confirmation(Streams streams) {
-      this.streams = streams;
-    }
-
-    @Override
-    public void ask(Consumer<Boolean> answer) {
-      streams.confirmEnd(openedNanos, answer);
     }
   }
 
